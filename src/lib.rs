@@ -1,1 +1,35 @@
-//! Footfall
+//! Footfall: location-based advertising analytics.
+//!
+//! The map, in the order in which data flows; nothing below is used by anything above.
+//!
+//! | module | what it does |
+//! |---|---|
+//! | [`units`] | Earth radius, visit radius, attribution window: each constant once, with its source |
+//! | [`error`] | one error type: which are the user's, which are ours |
+//! | [`geo`] | great-circle distance; the grid of establishments |
+//! | [`calendar`] | time zone to local month, week, day, hour, weekday, part of the day |
+//! | [`visits`] | pings past the grid: visits |
+//! | [`attribution`] | visits and interactions in time order: attributed visits |
+//! | [`statistics`] | Wilson interval |
+//! | `engine` | DataFusion: nouns, files, operators, functions, the jobs' SQL, the session |
+//! | `synth` | a seeded city with planted answers |
+//! | `py` | the binding: convert, release the GIL, call, wrap |
+//!
+//! The laws: the first seven know neither DataFusion nor Python; counts are integers and add up, and ratios are made
+//! from them last, so that any split, any order of rows and any number of threads gives the same bytes.
+
+pub mod attribution;
+pub mod calendar;
+#[cfg(feature = "engine")]
+pub mod engine;
+pub mod error;
+pub mod geo;
+#[cfg(feature = "python")]
+mod py;
+pub mod statistics;
+#[cfg(feature = "synth")]
+pub mod synth;
+pub mod units;
+pub mod visits;
+
+pub use error::{Error, Result};

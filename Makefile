@@ -1,0 +1,99 @@
+# What people type and what CI runs. `make` alone lists the verbs.
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+.DELETE_ON_ERROR:
+
+# Cargo may be in the home only; another environment that is active must not catch the installation.
+export PATH := $(PATH):$(HOME)/.cargo/bin
+export VIRTUAL_ENV := $(CURDIR)/.venv
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+export PIP_QUIET := 1
+unexport CONDA_PREFIX PYTHONPATH PYTHONHOME
+
+BIN := .venv/bin
+ENVIRONMENT := .venv/.ready
+EXTENSION := python/footfall/_native.abi3.so
+RUST := Cargo.toml Cargo.lock .cargo/config.toml tools/pyo3.txt $(shell find src -type f)
+DEMO := build/demo
+CITY := $(DEMO)/city/truth.json
+STEP := @tools/step
+
+# Lint and documentation read the same settings as the build, so that build scripts and macros are compiled once.
+CARGO_CHECK := --release --locked --features python
+
+START := $(shell date +%s)
+TOOK = $$(( ($$(date +%s) - $(START)) / 60 )) min $$(( ($$(date +%s) - $(START)) % 60 )) s
+
+.PHONY: help
+help: ## list the verbs
+	@echo "make VERB, where VERB is"
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  \1\t\2/p' $(MAKEFILE_LIST) | expand -t 12
+
+.PHONY: demo
+demo: start tools $(EXTENSION) $(CITY) ## build, make a sample city, write its report (from nothing: 15-25 min)
+	$(STEP) "report on the sample city" "20 s" \
+		$(BIN)/footfall report $(DEMO)/city --tz America/Recife --out $(DEMO)/report.html
+	@echo "demo: done in $(TOOK). Open $(DEMO)/report.html in a browser."
+
+.PHONY: test
+test: start tools check ## everything: check, then all Rust and Python tests (from nothing: 30-40 min)
+	$(STEP) "Rust tests" "4 min from nothing, else 2 min" cargo test --release --locked
+	$(STEP) "Python tests and docstring examples" "3 min" $(BIN)/python -m pytest -ra
+	$(STEP) "examples of README and docs" "20 s" $(BIN)/python tools/run_examples.py
+	@echo "test: passed in $(TOOK)."
+
+.PHONY: check
+check: start tools style $(EXTENSION) ## formatting, lint, types and documentation, without a warning
+	$(STEP) "stubtest" "10 s" $(BIN)/stubtest --mypy-config-file pyproject.toml footfall._native
+	$(STEP) "clippy" "6 min from nothing, else 30 s" cargo clippy $(CARGO_CHECK) --all-targets -- -D warnings
+	$(STEP) "rustdoc" "30 s" env RUSTDOCFLAGS="-D warnings" cargo doc $(CARGO_CHECK) --no-deps
+
+# Seconds, and before the long build: a slip of style need not wait for it.
+.PHONY: style
+style: $(ENVIRONMENT)
+	$(STEP) "rustfmt" "2 s" cargo fmt --check
+	$(STEP) "ruff" "1 s" $(BIN)/ruff check python tests tools
+	$(STEP) "ruff's format" "1 s" $(BIN)/ruff format --check python tests tools
+	$(STEP) "mypy" "20 s" $(BIN)/mypy
+
+.PHONY: build
+build: start tools $(EXTENSION) ## compile the extension into python/footfall, where .venv finds it
+
+.PHONY: env
+env: start tools $(ENVIRONMENT) ## the Python environment .venv with all that the other verbs need
+
+.PHONY: wheel
+wheel: start tools $(ENVIRONMENT) ## a portable, optimised wheel in build/wheels (about 25 min)
+	$(STEP) "portable linker" "20 s" $(BIN)/python -m pip install ziglang
+	$(STEP) "wheel" "25 min" env PATH="$(CURDIR)/$(BIN):$(PATH)" CARGO_PROFILE_RELEASE_LTO=thin \
+		CARGO_PROFILE_RELEASE_CODEGEN_UNITS=1 CARGO_PROFILE_RELEASE_STRIP=symbols \
+		maturin build --release --locked --zig --compatibility manylinux2014 --target-dir target/wheel --out build/wheels
+
+.PHONY: clean
+clean: ## remove what was made, except the compiled dependencies (target) and .venv
+	rm -rf build .pytest_cache .mypy_cache .ruff_cache .hypothesis $(EXTENSION)
+	find python tests -name __pycache__ -type d -prune -exec rm -rf {} +
+
+.PHONY: start
+start:
+	@echo "footfall: $(MAKECMDGOALS). Each step says how long it usually takes on two cores, and how long it took."
+
+.PHONY: tools
+tools:
+	@./bootstrap.sh --check
+
+.venv/bin/pip: | tools
+	$(STEP) "Python environment .venv" "10 s" "$$(./bootstrap.sh --python)" -m venv .venv
+
+$(ENVIRONMENT): pyproject.toml | .venv/bin/pip
+	$(STEP) "newest pip" "5 s" $(BIN)/python -m pip install --upgrade pip
+	$(STEP) "Python packages for running, building and testing" "1 min" $(BIN)/python tools/install_requirements.py
+	@touch $@
+
+$(EXTENSION): $(RUST) $(ENVIRONMENT)
+	$(STEP) "extension" "12 min from nothing, 1-2 min after a change" $(BIN)/maturin develop --release --locked
+	@touch $@
+
+$(CITY): $(shell find src/synth -type f) | $(EXTENSION)
+	@rm -rf $(DEMO)/city
+	$(STEP) "sample city of a million pings" "5 s" $(BIN)/footfall synth $(DEMO)/city --pings 1000000

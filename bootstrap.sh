@@ -1,0 +1,131 @@
+#!/bin/sh
+# Prepares a plain Linux host to build Footfall: git, make, a C compiler, Python 3.9 or newer, Rust.
+#
+#   ./bootstrap.sh            installs what is missing: system packages with apt or dnf (as root), Rust in your home
+#   ./bootstrap.sh --check    installs nothing, says what is missing and what to do; exit code 1 if something is
+#   ./bootstrap.sh --python   prints the Python that the build uses
+#
+# Run it as often as you like: what is there stays as it is.
+set -eu
+cd "$(dirname "$0")"
+PATH="$PATH:${CARGO_HOME:-$HOME/.cargo}/bin"
+
+TOOLS="git make cc curl python rust rustfmt clippy"
+
+main() {
+    case "${1:-}" in
+        --check) check ;;
+        --python) find_python || { what_is python >&2; exit 1; } ;;
+        "") install_missing; check ;;
+        *) sed -n '2,8s/^# \{0,1\}//p' bootstrap.sh >&2; exit 2 ;;
+    esac
+}
+
+check() {
+    absent=$(missing)
+    [ -n "$absent" ] || { echo "tools: all there ($(versions))"; return 0; }
+    for tool in $absent; do what_is "$tool"; done
+    echo "Install them as above, or run ./bootstrap.sh (as root where it needs system packages)."
+    return 1
+}
+
+install_missing() {
+    absent=$(missing)
+    packages=$(for tool in $absent; do package_of "$tool"; done)
+    # shellcheck disable=SC2086 # one word per package
+    [ -z "$packages" ] || install_packages $packages
+    case " $absent " in *" rust "* | *" rustfmt "* | *" clippy "*) install_rust ;; esac
+}
+
+install_packages() {
+    command="$(manager) install -y $*"
+    [ "$(id -u)" = 0 ] || { echo "System packages need root. Run as root:  $command" >&2; exit 1; }
+    echo "installing system packages: $command"
+    [ "$(manager)" != apt-get ] || apt-get update -q
+    # shellcheck disable=SC2086
+    DEBIAN_FRONTEND=noninteractive $command
+}
+
+install_rust() {
+    if command -v rustup >/dev/null; then
+        echo "updating Rust: rustup installs stable with rustfmt and clippy and makes it the default"
+        rustup toolchain install stable --profile minimal --component rustfmt,clippy
+        rustup default stable
+    else
+        echo "installing Rust in ${CARGO_HOME:-$HOME/.cargo} with rustup, rustfmt and clippy"
+        curl --proto '=https' --tlsv1.2 -sSf https://sh.rustup.rs |
+            sh -s -- -y --no-modify-path --profile minimal --component rustfmt --component clippy
+    fi
+}
+
+# The tools of TOOLS that are not there, in one line.
+missing() {
+    found=""
+    for tool in $TOOLS; do has "$tool" || found="$found $tool"; done
+    echo "${found# }"
+}
+
+has() {
+    case "$1" in
+        python) find_python >/dev/null ;;
+        curl) command -v curl >/dev/null || has rust ;;
+        rust) at_least "$(rust_needed)" "$(cargo --version 2>/dev/null | cut -d' ' -f2)" ;;
+        rustfmt) cargo fmt --version >/dev/null 2>&1 ;;
+        clippy) cargo clippy --version >/dev/null 2>&1 ;;
+        *) command -v "$1" >/dev/null ;;
+    esac
+}
+
+what_is() {
+    case "$1" in
+        git) echo "git is missing: fetches the sources. $(how git)" ;;
+        make) echo "make is missing: runs the verbs of the Makefile. $(how make)" ;;
+        cc) echo "cc is missing: a C compiler, for linking. $(how cc)" ;;
+        curl) echo "curl is missing: fetches Rust's installer. $(how curl)" ;;
+        python) echo "python is missing: 3.9 or newer with venv and pip, 3.11 preferred. $(how python)" ;;
+        rust) echo "rust is missing or old: needs cargo $(rust_needed). Run ./bootstrap.sh or see https://rustup.rs" ;;
+        *) echo "$1 is missing: part of make check. Run: rustup component add $1" ;;
+    esac
+}
+
+how() {
+    [ -n "$(manager)" ] || { echo "Install it with your system's package manager."; return; }
+    echo "As root: $(manager) install $(package_of "$1")"
+}
+
+package_of() {
+    case "$(manager):$1" in
+        apt-get:cc) echo gcc libc6-dev ;;
+        *:cc) echo gcc ;;
+        apt-get:python) echo python3 python3-venv ;;
+        dnf:python) echo python3.11 ;;
+        *:python) echo python3 ;;
+        apt-get:curl) echo curl ca-certificates ;;
+        *:git | *:make | *:curl) echo "$1" ;;
+    esac
+}
+
+manager() {
+    for name in apt-get dnf; do
+        if command -v "$name" >/dev/null; then echo "$name"; return; fi
+    done
+}
+
+find_python() {
+    for name in "${FOOTFALL_PYTHON:-python3.11}" python3.11 python3.12 python3.13 python3.10 python3.9 python3; do
+        if "$name" -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 9))' 2>/dev/null; then
+            "$name" -c 'import sys; print(sys.executable)'
+            return
+        fi
+    done
+    return 1
+}
+
+rust_needed() { sed -n 's/^rust-version = "\(.*\)"/\1/p' Cargo.toml; }
+
+# at_least NEEDED FOUND
+at_least() { [ -n "$2" ] && [ "$(printf '%s\n%s\n' "$1" "$2" | sort -V | head -n 1)" = "$1" ]; }
+
+versions() { echo "$("$(find_python)" --version), $(cargo --version | cut -d' ' -f1,2)"; }
+
+main "$@"

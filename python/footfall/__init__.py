@@ -1,0 +1,44 @@
+"""Footfall: did the ad bring somebody through the door, and whom should the next one go to?
+
+Examples
+--------
+>>> import footfall, pyarrow as pa
+>>> ads = pa.table({"ad_id": ["a"], "campaign_id": ["lunch"], "category": ["food"], "establishment_id": ["cafe"]})
+>>> data = footfall.open({"ads": ads}, tz="America/Recife")
+>>> [job["title"] for job in data.jobs()][0]
+'Campaign performance'
+"""
+
+from __future__ import annotations
+
+from footfall import synth
+from footfall.dataset import Dataset, open
+from footfall.definitions import Definitions
+from footfall.errors import DataError, DefinitionError, FootfallError, InternalError, MissingTableError
+from footfall.kernels import attribute_visits, haversine_m, visit_join
+from footfall.result import Result
+
+__all__ = [
+    "DataError",
+    "Dataset",
+    "DefinitionError",
+    "Definitions",
+    "FootfallError",
+    "InternalError",
+    "MissingTableError",
+    "Result",
+    "attribute_visits",
+    "haversine_m",
+    "open",
+    "synth",
+    "visit_join",
+]
+
+
+def __getattr__(name: str) -> str:
+    # Looked up when asked for: reading the installed metadata would slow down the import.
+    if name != "__version__":
+        raise AttributeError(f"module 'footfall' has no attribute {name!r}")
+    from importlib.metadata import version
+
+    return version("footfall")

@@ -1,0 +1,61 @@
+"""What the Rust core gives to Python. The package's own modules call it; callers use those."""
+
+from typing import Any, Callable, Optional, Union
+
+import numpy as np
+import numpy.typing as npt
+
+from footfall.arrow import ArrowStream, ArrowTable
+
+_Degrees = npt.NDArray[np.float64]
+_Tick = Callable[[int, Optional[int]], object]
+
+def haversine_m(
+    latitude_a: _Degrees, longitude_a: _Degrees, latitude_b: _Degrees, longitude_b: _Degrees
+) -> npt.NDArray[np.float64]: ...
+def visit_join(pings: ArrowTable, establishments: ArrowTable, radius_m: float) -> ArrowStream: ...
+def attribute_visits(visits: ArrowTable, interactions: ArrowTable, ads: ArrowTable, window_us: int) -> ArrowStream: ...
+def jobs() -> list[dict[str, Any]]: ...
+def synth(
+    root: str,
+    *,
+    seed: int,
+    pings: int,
+    users: Optional[int],
+    establishments: Optional[int],
+    start: str,
+    days: int,
+    tz: str,
+    threads: Optional[int],
+    progress: Optional[_Tick],
+) -> dict[str, int]: ...
+
+class Session:
+    def __new__(
+        cls,
+        root: Optional[str],
+        tables: dict[str, Union[str, ArrowTable]],
+        *,
+        tz: str,
+        columns: dict[str, str],
+        definitions: dict[str, float],
+        epoch_unit: Optional[str],
+        strict: bool,
+        threads: Optional[int],
+        memory_limit: Optional[int],
+    ) -> Session: ...
+    def tables(self) -> dict[str, list[str]]: ...
+    def rows(self) -> dict[str, int]: ...
+    def restrict(self, *, users: Optional[float], start_us: Optional[int], end_us: Optional[int]) -> Session: ...
+    def run(
+        self,
+        job: str,
+        *,
+        by: str,
+        users: Optional[list[str]],
+        rank_by: Optional[str],
+        progress: Optional[_Tick],
+    ) -> ArrowStream: ...
+    def job_sql(self, job: str, *, by: str, users: Optional[list[str]], rank_by: Optional[str]) -> str: ...
+    def sql(self, query: str, progress: Optional[_Tick]) -> ArrowStream: ...
+    def check(self, progress: Optional[_Tick]) -> ArrowStream: ...

@@ -1,0 +1,137 @@
+"""Interactions over the 24 hours, per category of ads (job 4)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import altair as alt
+import pyarrow as pa
+
+from footfall.charts import rows, style
+from footfall.charts.rows import Options, Row
+
+_DAY_PARTS = [("night", 0), ("morning", 6), ("afternoon", 12), ("evening", 18)]
+
+
+def category_hours(result: Any, table: pa.Table, options: Options) -> Any:
+    """Draw each category's interactions over the hours of the day."""
+    by = rows.unit(table)
+    order = rows.summed(table, "category", ["interactions"])
+    chosen = order[: options.top or 12]
+    notes = [
+        f"Colour: share of the category's interactions (views and clicks) that fall in the hour; hours are local to "
+        f"{result.tz}. Outlined: the category's busiest hour.",
+        "Categories with the most interactions first. " + rows.left_out(len(order) - len(chosen), "categories"),
+    ]
+    shown = rows.where(table, "category", [row["category"] for row in chosen])
+    names = [rows.category(row["category"]) for row in chosen]
+    title = "When people interact with the ads of each category"
+    if by is None:
+        size = options.width or 600, options.height or 28 * len(chosen)
+        drawing = _heatmap(shown.to_pylist(), names, size, _largest(shown), totals=True)
+        return style.finished(drawing, title, notes, size[0] + 200)
+    return _panels(shown, by, names, options, title, notes)
+
+
+def _panels(table: pa.Table, by: str, names: list[str], options: Options, title: str, notes: list[str]) -> Any:
+    starts, units = rows.latest(table, by, 6)
+    parts = {start: rows.where(table, by, [start]) for start in starts}
+    largest = max(map(_largest, parts.values()))
+    size = options.width or 264, options.height or 20 * len(names)
+    columns = style.columns(len(parts))
+    panels = [
+        _heatmap(part.to_pylist(), names, size, largest, totals=False, labelled=i % columns == 0).properties(
+            title=style.panel_title(rows.unit_label(by, start))
+        )
+        for i, (start, part) in enumerate(parts.items())
+    ]
+    notes = [*notes, f"The latest {len(starts)} of {units} {by}s." if units > len(starts) else ""]
+    drawing = style.side_by_side(panels, columns).resolve_scale(color="shared")
+    return style.finished(drawing, f"{title}, {by} by {by}", notes, columns * (size[0] + 40))
+
+
+def _heatmap(
+    shown: Sequence[Row], names: list[str], size: tuple[int, int], largest: float, totals: bool, labelled: bool = True
+) -> Any:
+    values = _with_peaks([_value(row) for row in shown])
+    y = alt.Y(
+        "category:N",
+        sort=names,
+        scale=alt.Scale(domain=names, paddingInner=0.08),
+        title=None,
+        axis=alt.Axis(labels=labelled, ticks=False, domain=False),
+    )
+    hours = alt.X(
+        "hour:Q",
+        scale=alt.Scale(domain=[0, 24]),
+        axis=alt.Axis(values=[0, 6, 12, 18, 24], grid=False, title="Hour of the day", format="02d"),
+    )
+    colour = alt.Color(
+        "share:Q",
+        scale=alt.Scale(scheme="blues", domain=[0, largest]),
+        legend=alt.Legend(title="Share of the category's interactions", format="~%", orient="bottom", gradientLength=220),
+    )
+    tips = style.tooltips(
+        ("category:N", "Category", None),
+        ("when:N", "Hour", None),
+        ("interactions:Q", "Interactions", style.COUNT),
+        ("views:Q", "Views", style.COUNT),
+        ("clicks:Q", "Clicks", style.COUNT),
+        ("share:Q", "Share of the category", style.PERCENT),
+    )
+    base = alt.Chart(alt.InlineData(values)).encode(y=y, x=hours, x2="end:Q")
+    cells = base.mark_rect(stroke="white", strokeWidth=0.5).encode(color=colour, tooltip=tips)
+    peaks = base.transform_filter("datum.peak").mark_rect(filled=False, stroke=style.INK, strokeWidth=2, clip=False)
+    layers = [cells, peaks.encode(tooltip=tips), *_bands(size)]
+    if totals:
+        layers.append(_totals(values, names, size[0]))
+    return alt.layer(*layers).properties(width=size[0], height=size[1])
+
+
+def _bands(size: tuple[int, int]) -> list[Any]:
+    """The parts of the day: their names above, dashed lines between."""
+    values = [{"name": name, "hour": start, "middle": start + 3} for name, start in _DAY_PARTS]
+    base = alt.Chart(alt.InlineData(values))
+    names = base.mark_text(fontSize=11, color=style.MUTED, baseline="bottom").encode(
+        x="middle:Q", y=alt.value(-5), text="name:N"
+    )
+    edges = base.transform_filter("datum.hour > 0").mark_rule(strokeDash=[3, 3], color=style.MUTED)
+    return [edges.encode(x="hour:Q", y=alt.value(-12), y2=alt.value(size[1])), names]
+
+
+def _totals(values: Sequence[Row], names: list[str], width: int) -> Any:
+    """Each category's interactions, at the right."""
+    sums = dict.fromkeys(names, 0)
+    for value in values:
+        sums[value["category"]] += value["interactions"]
+    texts = [{"category": name, "text": f"{count:,} interactions"} for name, count in sums.items()]
+    base = alt.Chart(alt.InlineData(texts)).mark_text(align="left", dx=8, fontSize=11, color=style.MUTED)
+    return base.encode(y=alt.Y("category:N", sort=names), x=alt.value(width), text="text:N")
+
+
+def _value(row: Row) -> Row:
+    hour = row["hour"]
+    return {
+        "category": rows.category(row["category"]),
+        "hour": hour,
+        "end": hour + 1,
+        "when": f"{hour:02d}:00 to {hour + 1:02d}:00",
+        "interactions": row["interactions"],
+        "views": row["views"],
+        "clicks": row["clicks"],
+        "share": row["share"],
+    }
+
+
+def _with_peaks(values: list[Row]) -> list[Row]:
+    """Mark each category's busiest hour, the earliest of several."""
+    busiest: dict[str, Row] = {}
+    for value in values:
+        if value["interactions"] > busiest.get(value["category"], {"interactions": 0})["interactions"]:
+            busiest[value["category"]] = value
+    return [{**value, "peak": value is busiest.get(value["category"])} for value in values]
+
+
+def _largest(table: pa.Table) -> float:
+    return max((share for share in table["share"].to_pylist() if share is not None), default=1.0) or 1.0

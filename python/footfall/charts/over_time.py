@@ -1,0 +1,87 @@
+"""Small multiples over days or weeks: a line for each of a few things, all on the same scales."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+import altair as alt
+import pyarrow as pa
+
+from footfall.charts import rows, style
+from footfall.charts.rows import Options, Row
+
+# A year of days still reads as a line.
+_LONGEST = 366
+_DOTS = 40
+
+
+@dataclass(frozen=True)
+class Lines:
+    """What the panels show: rows of `by` (a date), `value`, and `low` and `high` where there is an interval."""
+
+    by: str
+    value: str
+    axis: str
+    format: str
+    tip: str
+    end: float
+
+
+def recent(table: pa.Table, by: str) -> list[Row]:
+    """Return the rows of the latest units, as many as fit a line."""
+    starts, _ = rows.latest(table, by, _LONGEST)
+    return rows.where(table, by, starts).to_pylist()
+
+
+def cut(table: pa.Table, by: str) -> str:
+    """Return the note that only the latest units are shown, if so."""
+    starts, units = rows.latest(table, by, _LONGEST)
+    return f"The latest {len(starts):,} of {units:,} {by}s." if units > len(starts) else ""
+
+
+def drawn(
+    panels: Sequence[tuple[str, list[Row]]], lines: Lines, options: Options, title: str, notes: Sequence[str]
+) -> Any:
+    """Return the chart of all panels, given as (title, rows)."""
+    dates = sorted({row[lines.by] for _, shown in panels for row in shown})
+    size = options.width or 250, options.height or 110
+    drawings = [_panel(name, shown, lines, size, (dates[0], dates[-1])) for name, shown in panels]
+    columns = style.columns(len(drawings))
+    return style.finished(style.side_by_side(drawings, columns), title, notes, columns * (size[0] + 60))
+
+
+def _panel(name: str, shown: Sequence[Row], lines: Lines, size: tuple[int, int], span: tuple[Any, Any]) -> Any:
+    values = [{**row, lines.by: _local(row[lines.by])} for row in shown if row[lines.value] is not None]
+    # A single day needs some width too.
+    last = span[1] if span[1] > span[0] else span[0] + timedelta(days=1)
+    time = alt.X(
+        f"{lines.by}:T",
+        scale=alt.Scale(domain=[_local(span[0]), _local(last)]),
+        axis=alt.Axis(title=None, tickCount=4, labelOverlap=True, labelFlush=True, grid=False, format="%-d %b"),
+    )
+    y = alt.Y(
+        f"{lines.value}:Q",
+        scale=alt.Scale(domain=[0, lines.end], nice=True),
+        axis=alt.Axis(title=lines.axis, format=lines.format, tickCount=4),
+    )
+    base = alt.Chart(alt.InlineData(values)).encode(x=time)
+    interval = bool(values) and "low" in values[0]
+    fields = [(f"{lines.by}:T", lines.by.capitalize(), "%-d %B %Y"), (f"{lines.value}:Q", lines.axis, lines.tip)]
+    if interval:
+        fields += [("low:Q", "Interval from", lines.tip), ("high:Q", "to", lines.tip), ("counts:N", "Counts", None)]
+    tips = style.tooltips(*fields)
+    dots = 24 if len(values) <= _DOTS else 6
+    line = base.mark_line(strokeWidth=1.5, color=style.ACCENT, clip=True).encode(y=y)
+    points = base.mark_point(size=dots, filled=True, opacity=1, color=style.ACCENT, clip=True).encode(y=y, tooltip=tips)
+    bands = [base.mark_area(opacity=0.25, color=style.ACCENT, clip=True).encode(y=alt.Y("low:Q"), y2="high:Q")]
+    return alt.layer(*(bands if interval else []), line, points).properties(
+        width=size[0], height=size[1], title=style.panel_title(name)
+    )
+
+
+def _local(day: Any) -> str:
+    # With a time, a browser reads it as local; a bare date would be read as UTC and drawn a day early west of there.
+    return f"{day.isoformat()}T00:00:00"

@@ -1,0 +1,130 @@
+"""From a result's table to the few rows that a chart shows; all that is left out is left out here."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from footfall.display import cell
+
+Row = dict[str, Any]
+
+UNITS = ("day", "week", "month")
+UNNAMED = "no category"
+
+
+@dataclass(frozen=True)
+class Options:
+    """What the caller of a chart may choose; None leaves it to the chart."""
+
+    top: int | None = None
+    users: list[str] | None = None
+    width: int | None = None
+    height: int | None = None
+
+
+def unit(table: pa.Table) -> str | None:
+    """Return the calendar unit of a result: the name of its first column, or None for the whole period."""
+    return table.column_names[0] if table.column_names[0] in UNITS else None
+
+
+def unit_label(by: str, start: date) -> str:
+    """Return how people call the unit that starts on `start`.
+
+    Examples
+    --------
+    >>> unit_label("month", date(2024, 3, 1)), unit_label("week", date(2024, 3, 4))
+    ('March 2024', 'Week of 4 March 2024')
+    """
+    day = f"{start.day} {start:%B %Y}"
+    return {"month": f"{start:%B %Y}", "week": f"Week of {day}"}.get(by, day)
+
+
+def latest(table: pa.Table, by: str, limit: int) -> tuple[list[date], int]:
+    """Return the latest `limit` units in order, and how many there are."""
+    starts = sorted(pc.unique(table[by].combine_chunks()).drop_null().to_pylist())
+    return starts[-limit:], len(starts)
+
+
+def where(table: pa.Table, column: str, values: Sequence[Any]) -> pa.Table:
+    """Return the rows whose `column` is among `values`."""
+    return table.filter(pc.is_in(table[column], value_set=pa.array(values, table[column].type)))
+
+
+def best(table: pa.Table, top: int, measure: str) -> list[Row]:
+    """Return the rows of rank 1 to `top` that have a `measure`, in order of rank."""
+    chosen = table.filter(pc.and_(pc.less_equal(table["rank"], top), pc.is_valid(table[measure])))
+    return chosen.sort_by("rank").to_pylist()
+
+
+def summed(table: pa.Table, key: str, counts: Sequence[str]) -> list[Row]:
+    """Return the sums of `counts` per `key`, largest first count first, then by key."""
+    sums = table.group_by(key).aggregate([(count, "sum") for count in counts])
+    sums = sums.rename_columns([name[:-4] if name.endswith("_sum") else name for name in sums.column_names])
+    return sums.sort_by([(counts[0], "descending"), (key, "ascending")]).to_pylist()
+
+
+def total(table: pa.Table, column: str) -> int:
+    """Return the sum of `column`, 0 for none."""
+    return pc.sum(table[column]).as_py() or 0
+
+
+def distinct(table: pa.Table, column: str) -> int:
+    """Return how many values `column` has."""
+    return pc.count_distinct(table[column], mode="all").as_py()
+
+
+def labels(table: pa.Table, rows: Sequence[Row]) -> dict[str, str]:
+    """Return a label per establishment_id of `rows`: its name; with the id when another has that name; else the id.
+
+    Examples
+    --------
+    >>> shops = [{"establishment_id": "1", "name": "Sol"}, {"establishment_id": "2", "name": "Sol"},
+    ...          {"establishment_id": "3", "name": None}]
+    >>> labels(pa.Table.from_pylist(shops), shops)
+    {'1': 'Sol (1)', '2': 'Sol (2)', '3': '3'}
+    """
+    names = {row["establishment_id"]: row["name"] for row in rows}
+    shown = where(table, "name", sorted({name for name in names.values() if name}))
+    holders = shown.group_by("name").aggregate([("establishment_id", "count_distinct")]).to_pylist()
+    shared = {row["name"] for row in holders if row["establishment_id_count_distinct"] > 1}
+    found = {id_: _label(id_, name, name in shared) for id_, name in names.items()}
+    repeated = {label for label, times in Counter(found.values()).items() if times > 1}
+    return {id_: f"{label} ({cell(id_)})" if label in repeated else label for id_, label in found.items()}
+
+
+def _label(id_: str, name: str | None, shared: bool) -> str:
+    if not name or not name.strip():
+        return cell(id_)
+    return f"{cell(name)} ({cell(id_)})" if shared else cell(name)
+
+
+def category(value: str | None) -> str:
+    """Return a category's label."""
+    return cell(value) if value and value.strip() else UNNAMED
+
+
+def left_out(count: int, what: str) -> str:
+    """Return the note that `count` of something are not shown; nothing for none.
+
+    Examples
+    --------
+    >>> left_out(1200, "categories"), left_out(0, "categories")
+    ('Left out: 1,200 more categories.', '')
+    """
+    return f"Left out: {count:,} more {what}." if count > 0 else ""
+
+
+def ranked_by(rows: Sequence[Row], measures: Sequence[str]) -> str:
+    """Return the first of `measures` that falls with the rank, in rows in order of rank; the first if none does."""
+    for measure in measures:
+        values = [row[measure] for row in rows if row[measure] is not None]
+        if all(earlier >= later for earlier, later in zip(values, values[1:])):
+            return measure
+    return measures[0]

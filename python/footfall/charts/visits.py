@@ -1,0 +1,150 @@
+"""Establishments by visits (job 2)."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+import altair as alt
+import pyarrow as pa
+
+from footfall.charts import over_time, rows, style
+from footfall.charts.rows import Options, Row
+
+_OTHERS = "other categories"
+
+
+def establishment_visits(result: Any, table: pa.Table, options: Options) -> Any:
+    """Draw the establishments with the most visits."""
+    if not rows.total(table, "visits"):
+        return style.nothing("Visits", "No establishment has a visit.", options.width or 520)
+    meaning = f"A visit is a ping less than {result.definitions.visit_radius_m:g} m from the establishment."
+    by = rows.unit(table)
+    if by is None:
+        return _period(table, options, meaning)
+    meaning = f"{meaning} {by.capitalize()}s are local to {result.tz}."
+    return _panels(table, options, meaning) if by == "month" else _over_time(table, by, options, meaning)
+
+
+def _period(table: pa.Table, options: Options, meaning: str) -> Any:
+    best = _visited(table, options.top or 15)
+    size = options.width or 460, options.height or 24 * len(best) + 10
+    drawing = _bars(best, rows.labels(table, best), _colours(best), size, _longest(best))
+    notes = [f"{meaning} Behind each bar: visits, and the people who made them.", _ranking(best)]
+    return style.finished(drawing, _sentence(len(best), table), notes, size[0] + 300)
+
+
+def _panels(table: pa.Table, options: Options, meaning: str) -> Any:
+    starts, units = rows.latest(table, "month", 6)
+    best = {start: _visited(rows.where(table, "month", [start]), options.top or 10) for start in starts}
+    best = {start: shown for start, shown in best.items() if shown}
+    everyone = [row for shown in best.values() for row in shown]
+    label, colour = rows.labels(table, everyone), _colours(everyone)
+    size = options.width or 190, options.height or 20 * max(map(len, best.values())) + 10
+    panels = [
+        _bars(shown, label, colour, size, _longest(everyone), people=False).properties(
+            title=style.panel_title(rows.unit_label("month", start))
+        )
+        for start, shown in best.items()
+    ]
+    columns = style.columns(len(panels))
+    notes = [
+        meaning,
+        _ranking(next(iter(best.values()))),
+        f"The latest {len(starts)} of {units} months." if units > len(starts) else "",
+    ]
+    title = _sentence(max(map(len, best.values())), table) + ", month by month"
+    return style.finished(style.side_by_side(panels, columns), title, notes, columns * (size[0] + 120))
+
+
+def _over_time(table: pa.Table, by: str, options: Options, meaning: str) -> Any:
+    chosen = [row["establishment_id"] for row in rows.summed(table, "establishment_id", ["visits"])[: options.top or 6]]
+    shown = over_time.recent(rows.where(table, "establishment_id", chosen), by)
+    label = rows.labels(table, shown)
+    lines = over_time.Lines(by, "visits", f"Visits per {by}", style.COUNT, style.COUNT, max(row["visits"] for row in shown))
+    panels = [
+        (label[id_], [{by: row[by], "visits": row["visits"]} for row in shown if row["establishment_id"] == id_])
+        for id_ in chosen
+    ]
+    notes = [meaning, f"Most visited: in all {by}s together.", over_time.cut(table, by)]
+    return over_time.drawn(panels, lines, options, _sentence(len(panels), table) + f", {by} by {by}", notes)
+
+
+def _visited(table: pa.Table, top: int) -> list[Row]:
+    return [row for row in rows.best(table, top, "visits") if row["visits"]]
+
+
+def _bars(
+    shown: Sequence[Row], label: dict[str, str], colour: dict[str, str], size: tuple[int, int], longest: int, people: bool = True
+) -> Any:
+    values = [_value(row, label, colour, people) for row in shown]
+    order = [value["label"] for value in values]
+    tips = style.tooltips(
+        ("label:N", "Establishment", None),
+        ("category:N", "Category", None),
+        ("visits:Q", "Visits", style.COUNT),
+        ("visitors:Q", "Visitors", style.COUNT),
+        ("rank:Q", "Rank", style.COUNT),
+    )
+    base = alt.Chart(alt.InlineData(values)).encode(
+        y=alt.Y("label:N", sort=order, title=None),
+        x=alt.X(
+            "visits:Q",
+            scale=alt.Scale(domain=[0, longest], nice=True),
+            axis=alt.Axis(title="Visits", format="~s", tickCount=4),
+        ),
+        tooltip=tips,
+    )
+    bars = base.mark_bar(height=alt.RelativeBandSize(0.7), cornerRadiusEnd=2)
+    if colour:
+        domain = list(dict.fromkeys(colour.values()))
+        range_ = [style.OTHER if name == _OTHERS else style.PALETTE[i] for i, name in enumerate(domain)]
+        scale = alt.Scale(domain=domain, range=range_)
+        bars = bars.encode(color=alt.Color("group:N", scale=scale, title="Category", legend=alt.Legend(orient="bottom", columns=4)))
+    else:
+        bars = bars.encode(color=alt.value(style.ACCENT))
+    text = base.mark_text(align="left", dx=5, fontSize=11, color=style.INK).encode(text="counts:N")
+    return alt.layer(bars, text).properties(width=size[0], height=size[1])
+
+
+def _value(row: Row, label: dict[str, str], colour: dict[str, str], people: bool) -> Row:
+    visitors = f"  ({row['visitors']:,} {'person' if row['visitors'] == 1 else 'people'})" if people else ""
+    name = rows.category(row["category"])
+    return {
+        "label": label[row["establishment_id"]],
+        "category": name,
+        "group": colour.get(name, name),
+        "visits": row["visits"],
+        "visitors": row["visitors"],
+        "rank": row["rank"],
+        "counts": f"{row['visits']:,}{visitors}",
+    }
+
+
+def _colours(shown: Sequence[Row]) -> dict[str, str]:
+    """Return category -> the legend's word for it: as many as there are colours, the rest together.
+
+    Examples
+    --------
+    >>> _colours([{"category": "food"}, {"category": "food"}, {"category": None}])
+    {'food': 'food', 'no category': 'no category'}
+    """
+    names = [name for name, _ in Counter(rows.category(row["category"]) for row in shown).most_common()]
+    if len(names) <= len(style.PALETTE):
+        return {name: name for name in names}
+    own = len(style.PALETTE)
+    return {name: name if i < own else _OTHERS for i, name in enumerate(names)}
+
+
+def _longest(shown: Sequence[Row]) -> int:
+    return max(row["visits"] for row in shown)
+
+
+def _ranking(shown: Sequence[Row]) -> str:
+    return "Ranked by visitors." if rows.ranked_by(shown, ("visits", "visitors")) == "visitors" else ""
+
+
+def _sentence(shown: int, table: pa.Table) -> str:
+    count = "most visited" if shown == 1 else f"{shown} most visited"
+    return f"The {count} of {rows.distinct(table, 'establishment_id'):,} establishments"

@@ -1,0 +1,277 @@
+"""The command `footfall`: what the package does, without writing Python."""
+
+import functools
+import inspect
+import sys
+import traceback
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated, Any, Callable, Optional, Union
+
+import typer
+from rich.console import Console
+from rich.table import Column, Table
+from rich.text import Text
+from typer.core import TyperCommand
+
+import footfall
+from footfall import _native, display
+from footfall.errors import DefinitionError, FootfallError, InternalError
+from footfall.result import Result
+
+USER_ERROR, OUR_BUG, INTERRUPTED = 2, 70, 130
+
+
+class _Command(TyperCommand):
+    """Turns what a command raises into one line and an exit code."""
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except (typer.Exit, BrokenPipeError):
+            raise
+        except KeyboardInterrupt as interrupt:
+            _complain("interrupted")
+            raise typer.Exit(INTERRUPTED) from interrupt
+        except InternalError as error:
+            _complain(f"{error}\nPlease report it with this message.")
+            raise typer.Exit(OUR_BUG) from error
+        except (FootfallError, OSError) as error:
+            _complain(str(error))
+            raise typer.Exit(USER_ERROR) from error
+        except Exception as error:
+            traceback.print_exc()
+            _complain("this is a bug in footfall; please report it with the lines above")
+            raise typer.Exit(OUR_BUG) from error
+
+
+def _complain(message: str) -> None:
+    print(f"footfall: {message}", file=sys.stderr)
+
+
+app = typer.Typer(
+    help="Did the ad bring somebody through the door? Ask tables of establishments, ads, interactions and pings.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+_command = functools.partial(app.command, cls=_Command)
+
+
+def _whole(text: str) -> int:
+    """Read 1000000, 1_000_000 and 1e6."""
+    try:
+        return int(text) if text.lstrip("+-").replace("_", "").isdecimal() else _exact(float(text))
+    except (ValueError, OverflowError):
+        raise typer.BadParameter(f"{text!r} is not a whole number") from None
+
+
+def _exact(value: float) -> int:
+    if not value.is_integer():
+        raise ValueError
+    return int(value)
+
+
+def _window(text: str) -> timedelta:
+    """Read 6h, 90min, 45s and 2d."""
+    units = {"s": "seconds", "min": "minutes", "h": "hours", "d": "days"}
+    number = text.rstrip("abcdefghijklmnopqrstuvwxyz ")
+    try:
+        return timedelta(**{units[text[len(number) :].strip()]: float(number)})
+    except (KeyError, ValueError, OverflowError):
+        raise typer.BadParameter(f"{text!r}: write it like 6h, 90min, 45s or 2d") from None
+
+
+def _columns(pairs: Optional[list[str]]) -> dict[str, str]:
+    for pair in pairs or []:
+        if "=" not in pair:
+            raise DefinitionError(f"--columns {pair}: write it like user_id=device or pings.latitude=lat, ours=yours")
+    return dict(pair.split("=", 1) for pair in pairs or [])
+
+
+def _open(
+    data: Annotated[str, typer.Argument(help="Folder with the tables.", show_default=False)],
+    tz: Annotated[str, typer.Option(help="Time zone of months, hours and weekdays.")] = "UTC",
+    columns: Annotated[
+        Optional[list[str]], typer.Option(metavar="OURS=YOURS", help="Your name of a column; give it once per column.")
+    ] = None,
+    radius: Annotated[float, typer.Option(help="A ping closer than this is a visit (metres).")] = 50.0,
+    window: Annotated[
+        timedelta, typer.Option(parser=_window, metavar="DURATION", help="How long an interaction earns visits.")
+    ] = "6h",  # type: ignore[assignment]
+    confidence: Annotated[float, typer.Option(help="Coverage of the intervals.")] = 0.95,
+    sample: Annotated[Optional[float], typer.Option(help="Fraction of the users to keep, such as 0.01.")] = None,
+    start: Annotated[Optional[str], typer.Option(help="Count from this local day or time on.")] = None,
+    end: Annotated[Optional[str], typer.Option(help="Count up to, and without, this local day or time.")] = None,
+    strict: Annotated[bool, typer.Option("--strict", help="Stop at the first row that cannot be used.")] = False,
+    epoch_unit: Annotated[Optional[str], typer.Option(help="Unit of integer timestamps: s, ms, us or ns.")] = None,
+    threads: Annotated[Optional[int], typer.Option(help="By default one per core.", show_default=False)] = None,
+    memory_limit: Annotated[Optional[str], typer.Option(help="Spill to disk beyond this, such as 2GiB.")] = None,
+    progress: Annotated[bool, typer.Option(help="Show a bar when it takes a while.")] = True,
+) -> footfall.Dataset:
+    opened = footfall.open(
+        data,
+        tz=tz,
+        columns=_columns(columns),
+        definitions=footfall.Definitions(radius, window, confidence),
+        strict=strict,
+        epoch_unit=epoch_unit,
+        threads=threads,
+        memory_limit=memory_limit,
+        progress=progress,
+    )
+    if sample is not None:
+        opened = opened.sample(users=sample)
+    return opened if start is None and end is None else opened.between(start, end)
+
+
+def _on_data(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command, whose first parameter is a data set, the parameters of `_open` instead."""
+    shared = list(inspect.signature(_open).parameters.values())
+    own = list(inspect.signature(command).parameters.values())[1:]
+    # Arguments come before the data set, options after it: `footfall run JOB DATA --by month --tz UTC`.
+    first = [parameter for parameter in own if parameter.default is parameter.empty]
+    rest = [parameter for parameter in own if parameter.default is not parameter.empty]
+
+    @functools.wraps(command)
+    def run(**given: Any) -> None:
+        opened = _open(**{parameter.name: given.pop(parameter.name) for parameter in shared})
+        command(opened, **given)
+
+    parameters = [p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for p in [*first, shared[0], *rest, *shared[1:]]]
+    run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    run.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
+    return run
+
+
+Out = Annotated[
+    Optional[Path], typer.Option("--out", "-o", help="Write all rows to this .parquet, .csv, .json or .jsonl file.")
+]
+Top = Annotated[int, typer.Option(min=0, help="Rows to show in the terminal.")]
+
+
+def _show(result: Result, out: Optional[Path], top: int) -> None:
+    if out is not None:
+        path = result.write(out)
+        print(f"{result.headline(len(result))}; written to {path}")
+        return
+    shown = display.preview(result.to_arrow(), top)
+    table = Table()
+    for name, numeric in zip(shown.columns, shown.numeric):
+        table.add_column(Text(name), justify="right" if numeric else "left")
+    for row in shown.rows:
+        table.add_row(*map(Text, row))
+    _print(Text(result.headline(len(shown.rows)), style="bold"), table, Text(result.made_with(), style="dim"))
+
+
+def _print(*lines: Union[Text, Table]) -> None:
+    # A pipe has no width to fit into.
+    console = Console(width=None if sys.stdout.isatty() else 10_000)
+    console.print(*lines, sep="\n")
+
+
+@_command()
+def synth(
+    root: Annotated[Path, typer.Argument(help="Folder to write; empty, or not there yet.", show_default=False)],
+    pings: Annotated[int, typer.Option(parser=_whole, metavar="N", help="Location records.")] = "1e6",  # type: ignore[assignment]
+    seed: Annotated[int, typer.Option(help="The same seed writes the same bytes.")] = 1,
+    users: Annotated[Optional[int], typer.Option(parser=_whole, metavar="N", help="By default in proportion.")] = None,
+    establishments: Annotated[
+        Optional[int], typer.Option(parser=_whole, metavar="N", help="By default in proportion.")
+    ] = None,
+    start: Annotated[str, typer.Option(help="First local day.")] = "2024-03-01",
+    days: Annotated[int, typer.Option(help="How many days.")] = 92,
+    tz: Annotated[str, typer.Option(help="Time zone of the city.")] = "America/Recife",
+    threads: Annotated[Optional[int], typer.Option(help="By default one per core.", show_default=False)] = None,
+    progress: Annotated[bool, typer.Option(help="Show a bar when it takes a while.")] = True,
+) -> None:
+    """Write a made-up city, with planted answers, to a folder."""
+    folder = footfall.synth.city(
+        root,
+        pings=pings,
+        seed=seed,
+        users=users,
+        establishments=establishments,
+        start=start,
+        days=days,
+        tz=tz,
+        threads=threads,
+        progress=progress,
+    )
+    print(f"a city of {pings:,} pings in {folder}; next: footfall report {folder} --tz {tz}")
+
+
+@_command()
+@_on_data
+def check(data: footfall.Dataset, out: Out = None, top: Top = 100) -> None:
+    """Show what is wrong with the tables."""
+    _show(data.check(), out, top)
+
+
+@_command()
+@_on_data
+def run(
+    data: footfall.Dataset,
+    job: Annotated[str, typer.Argument(help="Name of the job; `footfall jobs` lists them.", show_default=False)],
+    by: Annotated[Optional[str], typer.Option(help="Calendar unit: day, week, month or period.")] = None,
+    users: Annotated[Optional[list[str]], typer.Option(help="This user only; give it once per user.")] = None,
+    rank_by: Annotated[Optional[str], typer.Option(help="Measure to rank by.")] = None,
+    out: Out = None,
+    top: Top = 20,
+) -> None:
+    """Answer a job: a table in the terminal, or a file."""
+    _show(data.run(job.replace("-", "_"), by=by, users=users or None, rank_by=rank_by), out, top)
+
+
+@_command()
+@_on_data
+def sql(
+    data: footfall.Dataset,
+    query: Annotated[
+        str, typer.Argument(help="SELECT over the tables, visits, attributed_visits.", show_default=False)
+    ],
+    out: Out = None,
+    top: Top = 20,
+) -> None:
+    """Run a query over the tables."""
+    _show(data.sql(query), out, top)
+
+
+@_command()
+@_on_data
+def report(
+    data: footfall.Dataset,
+    out: Annotated[Path, typer.Option("--out", "-o", help="HTML file to write.")] = Path("footfall.html"),
+    title: Annotated[Optional[str], typer.Option(help="Heading of the report.")] = None,
+) -> None:
+    """Write every answer that the tables allow to one HTML file that needs no network."""
+    print(f"report: {data.report(out, title=title)}")
+
+
+@_command()
+def jobs() -> None:
+    """List the jobs, and the tables that each needs."""
+    table = Table(Column("job", no_wrap=True), "question", "tables")
+    for job in _native.jobs():
+        table.add_row(job["name"], job["question"], ", ".join(job["tables"]))
+    _print(table)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        print(f"footfall {footfall.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _common(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show it and go.")
+    ] = False,
+) -> None:
+    pass
+
+
+def main() -> None:
+    """Run the command."""
+    app()

@@ -1,0 +1,367 @@
+"""A data set: tables, a time zone and definitions; the jobs and queries on them."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime
+from html import escape
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Callable, Union
+
+from footfall import _native, arrow, options
+from footfall.definitions import Definitions
+from footfall.engines import open_session
+from footfall.errors import DefinitionError
+from footfall.jobs import Jobs
+from footfall.progress import Tick, bar
+from footfall.result import Result
+
+if TYPE_CHECKING:
+    from footfall.engines.protocol import Session
+
+Instant = Union[str, date, datetime]
+
+
+def open(
+    root: str | os.PathLike[str] | Mapping[str, Any],
+    *,
+    tz: str = "UTC",
+    engine: str = "local",
+    columns: Mapping[str, str] | None = None,
+    definitions: Definitions | None = None,
+    strict: bool = False,
+    epoch_unit: str | None = None,
+    threads: int | None = None,
+    memory_limit: int | str | None = None,
+    progress: bool = True,
+) -> Dataset:
+    """Open a data set; nothing but schemas is read yet.
+
+    Parameters
+    ----------
+    root : path or mapping
+        A folder with a file, or a folder of files, per table (Parquet, CSV or JSON lines), or a mapping from
+        table names to such paths or to anything that speaks the Arrow PyCapsule protocol (pyarrow, polars, pandas,
+        DuckDB). The tables are establishments, ads, interactions and pings; each job needs only its own.
+    tz : str
+        IANA time zone of months, hours and weekdays.
+    engine : str
+        Where the work is done: ``local``, this machine.
+    columns : mapping, optional
+        Your column names, where they differ: ``{"user_id": "device", "pings.latitude": "lat"}``, ours to yours.
+    definitions : Definitions, optional
+        What a visit and an attributed visit are, and how wide the intervals.
+    strict : bool
+        Raise `DataError` at the first row that cannot be used; by default such rows are left out, and `check` counts
+        them.
+    epoch_unit : {"s", "ms", "us", "ns"}, optional
+        The unit of timestamps that are integers.
+    threads : int, optional
+        By default one per core.
+    memory_limit : int or str, optional
+        Bytes, or text such as ``"2GiB"``; beyond it, the work spills to disk.
+    progress : bool
+        Show a bar (rows and rate) for work that lasts, in a terminal or a notebook.
+
+    Returns
+    -------
+    Dataset
+        It never changes; `Dataset.sample` and `Dataset.between` return others.
+
+    Raises
+    ------
+    DataError
+        If a file cannot be read, or a column is missing or of an unusable type.
+    DefinitionError
+        If an option makes no sense.
+
+    Examples
+    --------
+    >>> import footfall, pyarrow as pa
+    >>> ads = pa.table({"ad": [7], "campaign_id": ["lunch"], "category": ["food"]})
+    >>> data = footfall.open({"ads": ads}, tz="America/Recife", columns={"ad_id": "ad"})
+    >>> data.sql("SELECT ad_id, campaign_id FROM ads").to_arrow().to_pylist()
+    [{'ad_id': '7', 'campaign_id': 'lunch'}]
+    """
+    given = dict(root) if isinstance(root, Mapping) else {}
+    folder = None if isinstance(root, Mapping) else _path("root", root)
+    definitions = Definitions() if definitions is None else definitions
+    if not isinstance(definitions, Definitions):
+        raise DefinitionError(f"definitions = {definitions!r}: must be footfall.Definitions(...)")
+    session = open_session(
+        engine,
+        folder,
+        {name: _table(name, table) for name, table in given.items()},
+        tz=tz,
+        columns=dict(columns or {}),
+        definitions=definitions.native(),
+        epoch_unit=epoch_unit,
+        strict=strict,
+        threads=None if threads is None else options.whole("threads", threads, at_least=1),
+        memory_limit=None if memory_limit is None else options.byte_count("memory_limit", memory_limit),
+    )
+    return Dataset(session, session, folder or "tables in memory", tz, definitions, progress)
+
+
+def _path(name: str, path: Any) -> str:
+    if not isinstance(path, (str, os.PathLike)):
+        raise DefinitionError(f"{name} = {path!r}: must be a path, or a mapping from table names to tables")
+    return os.path.expanduser(os.fspath(path))
+
+
+def _table(name: str, table: Any) -> Any:
+    return _path(name, table) if isinstance(table, (str, os.PathLike)) else arrow.checked(name, table)
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Which rows count: a fraction of the users, and [start, end) in microseconds since 1970-01-01 UTC."""
+
+    users: float | None = None
+    start_us: int | None = None
+    end_us: int | None = None
+
+
+@dataclass(frozen=True, repr=False, eq=False)
+class Dataset(Jobs):
+    """Tables, a time zone and definitions; made by `footfall.open`. It never changes.
+
+    Attributes
+    ----------
+    source : str
+        The folder that it was opened from.
+    tz : str
+        IANA time zone of months, hours and weekdays.
+    definitions : Definitions
+        What counts.
+    progress : bool
+        Whether work that lasts shows a bar.
+    selection : Selection
+        What `sample` and `between` left.
+
+    Examples
+    --------
+    >>> import footfall, pyarrow as pa
+    >>> data = footfall.open({"ads": pa.table({"ad_id": [7], "campaign_id": ["lunch"], "category": ["food"]})})
+    >>> [job["name"] for job in data.jobs() if job["missing"] == ["interactions"]][0]
+    'campaign_ctr'
+    """
+
+    _whole: Session
+    _session: Session
+    source: str
+    tz: str
+    definitions: Definitions
+    progress: bool = True
+    selection: Selection = field(default_factory=Selection)
+
+    @property
+    def tables(self) -> dict[str, list[str]]:
+        """The tables that are there, and their columns by our names."""
+        return self._session.tables()
+
+    def rows(self) -> dict[str, int]:
+        """Return how many usable rows each table has; this may read the files."""
+        return self._session.rows()
+
+    def jobs(self) -> list[dict[str, Any]]:
+        """Return the registry of the jobs.
+
+        Returns
+        -------
+        list of dict
+            number, name (the method), title, question, tables (that it needs), by and users (whether it takes them),
+            rank_by (measures that it takes), and missing: the tables that it needs and this data set lacks.
+        """
+        there = self.tables
+        return [{**job, "missing": [name for name in job["tables"] if name not in there]} for job in _native.jobs()]
+
+    def run(self, job: str, *, by: str | None = None, users: Any = None, rank_by: str | None = None) -> Result:
+        """Answer a job by its name; the method of that name says what comes back.
+
+        Parameters
+        ----------
+        job : str
+            One of the names in `jobs`.
+        by, users, rank_by
+            As in the job's method, if it takes them.
+
+        Returns
+        -------
+        Result
+            The answer.
+
+        Raises
+        ------
+        DefinitionError
+            If there is no such job, or it does not take an option.
+        """
+        entry = next((entry for entry in _native.jobs() if entry["name"] == job), {})
+        by = by or ("month" if entry.get("by") else "period")
+        chosen = None if users is None else options.ids("users", users)
+        sql = self._session.job_sql(job, by=by, users=chosen, rank_by=rank_by)
+        return self._timed(
+            entry["title"],
+            lambda tick: self._session.run(job, by=by, users=chosen, rank_by=rank_by, progress=tick),
+            job=entry,
+            by=by,
+            sql=sql,
+        )
+
+    def sql(self, query: str) -> Result:
+        """Run a query over the tables.
+
+        Parameters
+        ----------
+        query : str
+            SELECT over establishments, ads, interactions, pings, and what is derived from them: visits (user_id,
+            timestamp, establishment_id, distance_m) and attributed_visits (those, and attributed, ad_id,
+            interaction_timestamp). The functions local_month, local_week, local_day, local_hour, local_weekday and
+            day_part read a timestamp in `tz`.
+
+        Returns
+        -------
+        Result
+            The rows.
+
+        Raises
+        ------
+        DataError
+            If the query does not run; the message says why.
+
+        Examples
+        --------
+        >>> import footfall, pyarrow as pa
+        >>> data = footfall.open({"ads": pa.table({"ad_id": [7], "campaign_id": ["lunch"], "category": ["food"]})})
+        >>> data.sql("SELECT count(*) AS ads FROM ads").to_arrow().to_pylist()
+        [{'ads': 1}]
+        """
+        return self._timed("Query", lambda tick: self._session.sql(query, tick), sql=query)
+
+    def check(self) -> Result:
+        """Count what is wrong with the tables.
+
+        Returns
+        -------
+        Result
+            table, check, column (string, null), rows (int64), share (float64, of the table's rows), severity (string:
+            ``unusable`` rows are left out of the jobs, ``suspicious`` ones are kept), example (string, null).
+        """
+        return self._timed("Data quality", lambda tick: self._session.check(tick))
+
+    def sample(self, *, users: float) -> Dataset:
+        """Keep a fraction of the users, with all their rows, so that attribution survives.
+
+        Parameters
+        ----------
+        users : float
+            Above 0 and at most 1. The same users are kept in every table, run and engine (by a hash of the id);
+            samples stack: a tenth of a tenth is a hundredth.
+
+        Returns
+        -------
+        Dataset
+            Nothing is read yet.
+
+        Raises
+        ------
+        DefinitionError
+            If `users` is out of range.
+
+        Examples
+        --------
+        >>> import footfall, pyarrow as pa
+        >>> data = footfall.open({"ads": pa.table({"ad_id": [7], "campaign_id": ["lunch"], "category": ["food"]})})
+        >>> data.sample(users=0.5).sample(users=0.5).selection.users
+        0.25
+        """
+        kept = options.fraction("users", users) * (self.selection.users or 1.0)
+        return self._select(replace(self.selection, users=kept))
+
+    def between(self, start: Instant | None = None, end: Instant | None = None) -> Dataset:
+        """Count only what happened in [start, end).
+
+        An interaction shortly before `start` still earns a visit after it.
+
+        Parameters
+        ----------
+        start, end : str, datetime.date, datetime.datetime or pandas.Timestamp, optional
+            ISO 8601 text, dates and times; without an offset they are local to `tz`. None leaves that end open.
+
+        Returns
+        -------
+        Dataset
+            Nothing is read yet. Periods stack: what is in both counts.
+
+        Raises
+        ------
+        DefinitionError
+            If `end` is not after `start`, also together with an earlier `between`, or one of them is no point in time.
+
+        Examples
+        --------
+        >>> import footfall, pyarrow as pa
+        >>> ads = pa.table({"ad_id": [7], "campaign_id": ["lunch"], "category": ["food"]})
+        >>> data = footfall.open({"ads": ads}, tz="America/Recife")
+        >>> data.between("2024-03-01", "2024-04-01").period
+        ('2024-03-01T00:00:00-03:00', '2024-04-01T00:00:00-03:00')
+        """
+        starts = [_instant_us("start", start, self.tz), self.selection.start_us]
+        ends = [_instant_us("end", end, self.tz), self.selection.end_us]
+        start_us = max((instant for instant in starts if instant is not None), default=None)
+        end_us = min((instant for instant in ends if instant is not None), default=None)
+        if start_us is not None and end_us is not None and end_us <= start_us:
+            first, last = (options.local_text(instant, self.tz) for instant in (start_us, end_us))
+            raise DefinitionError(f"end = {last}: must be after start, {first}")
+        return self._select(replace(self.selection, start_us=start_us, end_us=end_us))
+
+    @property
+    def period(self) -> tuple[str | None, str | None]:
+        """Start and end of what counts, ISO 8601 in `tz`; None where open."""
+        start_us, end_us = self.selection.start_us, self.selection.end_us
+        return (
+            None if start_us is None else options.local_text(start_us, self.tz),
+            None if end_us is None else options.local_text(end_us, self.tz),
+        )
+
+    def report(self, path: str | os.PathLike[str], *, title: str | None = None) -> Path:
+        """Write every answer that the tables allow to one HTML file that needs no network; return its path."""
+        from footfall.report import write_report
+
+        return write_report(self, path, title=title, progress=self.progress)
+
+    def _select(self, selection: Selection) -> Dataset:
+        # Always from the whole, so that a session need not know how selections stack.
+        session = self._whole.restrict(users=selection.users, start_us=selection.start_us, end_us=selection.end_us)
+        return replace(self, _session=session, selection=selection)
+
+    def _timed(self, title: str, work: Callable[[Tick | None], arrow.ArrowTable], **made: Any) -> Result:
+        started = time.perf_counter()
+        with bar(title, shown=self.progress) as tick:
+            table = work(tick)
+        seconds = time.perf_counter() - started
+        return Result(arrow.to_pyarrow(table), title, self.definitions, self.tz, seconds, **made)
+
+    def _facts(self) -> list[tuple[str, str]]:
+        facts = [("table", f"{name}: {', '.join(columns)}") for name, columns in self.tables.items()]
+        facts += [("time zone", self.tz), ("definitions", str(self.definitions))]
+        if self.selection.users is not None:
+            facts.append(("sample", f"{100 * self.selection.users:g} % of the users"))
+        if self.period != (None, None):
+            facts.append(("period", " to ".join(end or "open" for end in self.period)))
+        return facts
+
+    def __repr__(self) -> str:
+        lines = [f"  {name:<12} {value}" for name, value in self._facts()]
+        return "\n".join([f"Footfall data set: {self.source}", *lines])
+
+    def _repr_html_(self) -> str:
+        rows = "".join(f"<tr><th>{escape(name)}</th><td>{escape(value)}</td></tr>" for name, value in self._facts())
+        return f"<div><p><b>Footfall data set: {escape(self.source)}</b></p><table>{rows}</table></div>"
+
+
+def _instant_us(name: str, value: Instant | None, tz: str) -> int | None:
+    return None if value is None else options.instant_us(name, value, tz)

@@ -1,0 +1,66 @@
+"""The five errors: which are the user's to mend, and which is ours.
+
+The native module raises these same classes, so one ``except footfall.FootfallError`` catches everything.
+"""
+
+from __future__ import annotations
+
+
+class FootfallError(Exception):
+    """The base of every error that Footfall raises on purpose."""
+
+
+class DataError(FootfallError, ValueError):
+    """A value in a table, or a whole file, that cannot be used.
+
+    Parameters
+    ----------
+    message : str
+        One sentence that names all of the below.
+    table, column : str, optional
+        Where the value was found.
+    row : int, optional
+        Its row, counted from 0.
+    value : object, optional
+        The value itself.
+    reason : str, optional
+        Why it cannot be used.
+
+    Examples
+    --------
+    >>> import footfall
+    >>> try:
+    ...     footfall.haversine_m([0.0, 91.0], [0.0, 0.0], 0.0, 0.0)
+    ... except footfall.DataError as error:
+    ...     print(error.column, error.row, error.value)
+    latitude_a 1 91.0
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        table: str | None = None,
+        column: str | None = None,
+        row: int | None = None,
+        value: object = None,
+        reason: str | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.table = table
+        self.column = column
+        self.row = row
+        self.value = value
+        self.reason = reason
+
+
+class MissingTableError(FootfallError, LookupError):
+    """A job was asked for whose table, or a needed column of it, is not in the data set."""
+
+
+class DefinitionError(FootfallError, ValueError):
+    """An option that makes no sense: a radius, a window, a time zone, ``by=``, a period."""
+
+
+class InternalError(FootfallError, RuntimeError):
+    """A bug in Footfall, not in your data; please report it with the message."""

@@ -1,0 +1,187 @@
+"""A result: an Arrow table that knows how it was made."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from dataclasses import dataclass
+from html import escape
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from footfall import display
+from footfall.definitions import Definitions
+from footfall.errors import DefinitionError
+
+if TYPE_CHECKING:
+    import altair
+    import pandas
+    import polars
+    import pyarrow
+
+_TERMINAL_ROWS = 10
+_NOTEBOOK_ROWS = 20
+_JSON_ROWS = 65_536
+
+
+@dataclass(frozen=True, repr=False, eq=False)
+class Result:
+    """What a job or a query returns. `Dataset` makes it; pyarrow, polars, pandas and DuckDB read it without a copy.
+
+    Attributes
+    ----------
+    title : str
+        What it is, in a few words.
+    job : dict or None
+        The job's entry in the registry (`Dataset.jobs`); None for a query or a check.
+    by : str
+        The calendar unit that it was asked by: ``day``, ``week``, ``month`` or ``period``.
+    tz : str
+        The time zone of its months, hours and weekdays.
+    definitions : Definitions
+        What counted.
+    sql : str or None
+        How it was computed.
+    seconds : float
+        How long that took.
+
+    Examples
+    --------
+    >>> import footfall, pyarrow as pa
+    >>> places = pa.table({"establishment_id": [1, 2], "category": ["food", "money"],
+    ...                    "latitude": [-8.0634, -8.0476], "longitude": [-34.8711, -34.8770]})
+    >>> result = footfall.open({"establishments": places}).sql("SELECT category FROM establishments ORDER BY 1")
+    >>> len(result), result.columns
+    (2, ['category'])
+    >>> result.to_arrow().column("category").to_pylist()
+    ['food', 'money']
+    """
+
+    _table: pyarrow.Table
+    title: str
+    definitions: Definitions
+    tz: str
+    seconds: float
+    job: dict[str, Any] | None = None
+    by: str = "period"
+    sql: str | None = None
+
+    def __len__(self) -> int:
+        """Return the number of rows."""
+        return int(self._table.num_rows)
+
+    @property
+    def columns(self) -> list[str]:
+        """The names of the columns."""
+        return list(self._table.column_names)
+
+    def __arrow_c_stream__(self, requested_schema: object = None) -> object:
+        """Export the rows by the Arrow PyCapsule protocol."""
+        return self._table.__arrow_c_stream__(requested_schema)
+
+    def to_arrow(self) -> pyarrow.Table:
+        """Return the rows as a ``pyarrow.Table``."""
+        return self._table
+
+    def to_pandas(self) -> pandas.DataFrame:
+        """Return the rows as a ``pandas.DataFrame``; dates become ``datetime64``."""
+        return self._table.to_pandas(date_as_object=False)
+
+    def to_polars(self) -> polars.DataFrame:
+        """Return the rows as a ``polars.DataFrame``; polars must be installed."""
+        import polars
+
+        return polars.DataFrame(self._table)
+
+    def chart(self, **options: Any) -> altair.Chart:
+        """Draw the answer; see `footfall.charts.chart` for the options."""
+        from footfall.charts import chart
+
+        return chart(self, **options)
+
+    def write(self, path: str | os.PathLike[str]) -> Path:
+        """Write the rows to a file; its ending says how.
+
+        Parameters
+        ----------
+        path : path
+            Ends in ``.parquet``, ``.csv``, ``.json`` (one array) or ``.jsonl`` / ``.ndjson`` (an object per line).
+
+        Returns
+        -------
+        pathlib.Path
+            `path`.
+
+        Raises
+        ------
+        DefinitionError
+            If the ending is another.
+        OSError
+            If the file cannot be written.
+        """
+        target = Path(path).expanduser()
+        writers = {
+            ".parquet": _write_parquet,
+            ".csv": _write_csv,
+            ".json": _write_json_array,
+            ".jsonl": _write_json_lines,
+            ".ndjson": _write_json_lines,
+        }
+        if target.suffix.lower() not in writers:
+            raise DefinitionError(f"path = {str(target)!r}: must end in {', '.join(writers)}")
+        writers[target.suffix.lower()](self._table, target)
+        return target
+
+    def headline(self, shown: int) -> str:
+        """Return the title, how many rows (of which `shown` are to be seen) and how long it took."""
+        rows = f"{len(self):,} row{'' if len(self) == 1 else 's'}"
+        count = f"the first {shown:,} of {rows}" if shown < len(self) else rows
+        return f"{self.title}: {count}, in {display.duration(self.seconds)}"
+
+    def made_with(self) -> str:
+        """Return the calendar unit, the definitions and the time zone in a line."""
+        unit = "" if self.by == "period" else f"by {self.by}; "
+        return f"{unit}{self.definitions}; time zone: {self.tz}"
+
+    def __repr__(self) -> str:
+        shown = display.preview(self._table, _TERMINAL_ROWS)
+        return f"{self.headline(len(shown.rows))}\n{display.text_table(shown)}\n{self.made_with()}"
+
+    def _repr_html_(self) -> str:
+        shown = display.preview(self._table, _NOTEBOOK_ROWS)
+        headline, made_with = escape(self.headline(len(shown.rows))), escape(self.made_with())
+        return f"<div><p><b>{headline}</b></p>{display.html_table(shown)}<p><small>{made_with}</small></p></div>"
+
+
+def _write_parquet(table: pyarrow.Table, path: Path) -> None:
+    import pyarrow.parquet
+
+    pyarrow.parquet.write_table(table, path)
+
+
+def _write_csv(table: pyarrow.Table, path: Path) -> None:
+    import pyarrow.csv
+
+    pyarrow.csv.write_csv(table, path)
+
+
+def _write_json_lines(table: pyarrow.Table, path: Path) -> None:
+    with path.open("w", encoding="utf-8") as file:
+        for batch in table.to_batches(max_chunksize=_JSON_ROWS):
+            file.writelines(_json(row) + "\n" for row in batch.to_pylist())
+
+
+def _write_json_array(table: pyarrow.Table, path: Path) -> None:
+    rows = ",\n".join(_json(row) for row in table.to_pylist())
+    path.write_text(f"[\n{rows}\n]\n", encoding="utf-8")
+
+
+def _json(row: dict[str, Any]) -> str:
+    # JSON knows neither NaN nor infinity.
+    values = {name: None if isinstance(v, float) and not math.isfinite(v) else v for name, v in row.items()}
+    return json.dumps(values, ensure_ascii=False, default=_json_text)
+
+
+def _json_text(value: Any) -> str:
+    return str(value.isoformat() if hasattr(value, "isoformat") else value)

@@ -1,0 +1,83 @@
+"""A seeded, made-up city, as large as you like, with planted answers."""
+
+from __future__ import annotations
+
+import os
+from datetime import date
+from pathlib import Path
+
+from footfall import _native
+from footfall.errors import DefinitionError
+from footfall.progress import bar
+
+
+def city(
+    root: str | os.PathLike[str],
+    *,
+    pings: int = 1_000_000,
+    seed: int = 1,
+    users: int | None = None,
+    establishments: int | None = None,
+    start: str | date = "2024-03-01",
+    days: int = 92,
+    tz: str = "America/Recife",
+    threads: int | None = None,
+    progress: bool = True,
+) -> Path:
+    """Write a city like Recife to a folder: establishments, ads, interactions, pings and what was planted.
+
+    Parameters
+    ----------
+    root : path
+        A local folder that is empty or not there yet.
+    pings : int
+        How many location records; they stream to Parquet, so 1e9 needs no more memory than 1e6.
+    seed : int
+        The same seed writes the same bytes, whatever the number of threads.
+    users, establishments : int, optional
+        How many; by default in proportion to `pings`.
+    start : str or datetime.date
+        First local day.
+    days : int
+        How many days.
+    tz : str
+        IANA name of the city's time zone.
+    threads : int, optional
+        By default one per core.
+    progress : bool
+        Show a bar when it takes a while.
+
+    Returns
+    -------
+    pathlib.Path
+        `root`. ``truth.json`` in it holds the planted click rates, tastes and visits.
+
+    Raises
+    ------
+    DefinitionError
+        If an option makes no sense, or the folder already holds something.
+
+    Examples
+    --------
+    >>> import footfall, tempfile
+    >>> root = footfall.synth.city(tempfile.mkdtemp(), pings=1_000)
+    >>> sorted(entry.name for entry in root.iterdir())
+    ['ads.parquet', 'establishments.parquet', 'interactions', 'pings', 'truth.json']
+    """
+    folder = Path(root).expanduser()
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise DefinitionError(f"root = {str(folder)!r}: is not an empty folder; choose another, or remove it first")
+    with bar(f"City of {pings:,} pings", shown=progress) as tick:
+        _native.synth(
+            str(folder),
+            seed=seed,
+            pings=pings,
+            users=users,
+            establishments=establishments,
+            start=str(start),
+            days=days,
+            tz=tz,
+            threads=threads,
+            progress=tick,
+        )
+    return folder

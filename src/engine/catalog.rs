@@ -1,0 +1,293 @@
+//! The tables of a data set: where each noun comes from, and its rows in our columns and types.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use datafusion::arrow::array::{RecordBatch, RecordBatchOptions};
+use datafusion::arrow::datatypes::{DataType, SchemaRef};
+use datafusion::catalog::{MemTable, TableProvider};
+use datafusion::datasource::provider_as_source;
+use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, cast, col, lit};
+use datafusion::scalar::ScalarValue;
+
+use super::files::{self, FileGroup};
+use super::nouns::{Column, EpochUnit, NOUNS, Noun, convert};
+use super::error_of;
+use crate::{Error, Result};
+
+/// Rows of an in-memory table that are one unit of work.
+const ROWS_PER_SLICE: usize = 65_536;
+
+/// A table as the caller has it.
+#[derive(Debug, Clone)]
+pub enum Given {
+    /// A file or a folder of files.
+    Path(String),
+    /// Arrow data in memory.
+    Batches(SchemaRef, Vec<RecordBatch>),
+}
+
+/// How the caller's columns are to be read.
+#[derive(Debug, Clone, Default)]
+pub struct Reading {
+    /// Ours, as `column` or `table.column`, to theirs.
+    pub columns: BTreeMap<String, String>,
+    /// The unit of timestamps that are integers.
+    pub epoch_unit: Option<EpochUnit>,
+    /// Partitions of tables in memory.
+    pub threads: usize,
+}
+
+/// Some of a noun's rows: a table of the caller's columns.
+#[derive(Debug, Clone)]
+pub struct Part {
+    origin: Origin,
+    table: Arc<dyn TableProvider>,
+}
+
+#[derive(Debug, Clone)]
+enum Origin {
+    Files(FileGroup),
+    Memory(SchemaRef, Vec<RecordBatch>),
+}
+
+/// A noun's rows, part by part, and how their columns become ours.
+#[derive(Debug, Clone)]
+pub struct Source {
+    noun: Noun,
+    reading: Reading,
+    /// The parts; several where files differ in schema.
+    pub parts: Vec<Part>,
+}
+
+impl Source {
+    /// The rows of `noun` in Arrow data.
+    pub fn of_memory(noun: Noun, (schema, batches): &(SchemaRef, Vec<RecordBatch>), threads: usize) -> Result<Self> {
+        let parts = vec![Part::of_memory(schema, batches, threads)?];
+        let source = Source { noun, reading: Reading { threads, ..Reading::default() }, parts };
+        source.check_columns()?;
+        Ok(source)
+    }
+}
+
+/// Finds the nouns under `root` and among the tables `given`.
+pub fn sources(
+    root: Option<&Path>,
+    given: BTreeMap<String, Given>,
+    reading: &Reading,
+) -> Result<BTreeMap<&'static str, Source>> {
+    check_names(&given, reading)?;
+    let mut found = BTreeMap::new();
+    for noun in NOUNS {
+        let parts = match (given.get(noun.name), root) {
+            (Some(Given::Path(path)), _) => file_parts(&noun, &files::list(Path::new(path))?, reading)?,
+            (Some(Given::Batches(schema, batches)), _) => vec![Part::of_memory(schema, batches, reading.threads)?],
+            (None, Some(root)) => file_parts(&noun, &files::find(root, noun.name)?, reading)?,
+            (None, None) => vec![],
+        };
+        if !parts.is_empty() {
+            let source = Source { noun, reading: reading.clone(), parts };
+            source.check_columns()?;
+            found.insert(noun.name, source);
+        }
+    }
+    match found.is_empty() {
+        true => Err(nothing_found(root)),
+        false => Ok(found),
+    }
+}
+
+fn nothing_found(root: Option<&Path>) -> Error {
+    let wanted = NOUNS.map(|noun| noun.name).join(", ");
+    let reason = format!("there is none of the tables {wanted} (a file such as pings.parquet, or a folder pings/)");
+    Error::Io { path: root.map_or_else(|| "the mapping".into(), |root| root.display().to_string()), reason }
+}
+
+fn check_names(given: &BTreeMap<String, Given>, reading: &Reading) -> Result<()> {
+    let unknown = |name: &str, value: &str, reason: String| {
+        Err(Error::Definition { name: name.into(), value: value.into(), reason })
+    };
+    if let Some(name) = given.keys().find(|name| Noun::named(name).is_none()) {
+        return unknown("table", name, format!("expected one of {}", NOUNS.map(|noun| noun.name).join(", ")));
+    }
+    for ours in reading.columns.keys() {
+        let (table, column) = ours.split_once('.').map_or((None, ours.as_str()), |(t, c)| (Some(t), c));
+        let has = |noun: &Noun| table.is_none_or(|t| t == noun.name) && noun.columns.iter().any(|c| c.name == column);
+        if !NOUNS.iter().any(has) {
+            return unknown("columns", ours, "no table has such a column; write column or table.column".into());
+        }
+    }
+    Ok(())
+}
+
+fn file_parts(noun: &Noun, files: &[std::path::PathBuf], reading: &Reading) -> Result<Vec<Part>> {
+    let wanted: Vec<String> = noun.columns.iter().map(|column| reading.theirs(noun, column)).collect();
+    let mut groups: Vec<FileGroup> = vec![];
+    for mut group in files::group(files)? {
+        group.keep_hive(|key| wanted.iter().any(|name| name == key));
+        match groups.iter_mut().find(|other| other.is_like(&group)) {
+            Some(other) => other.files.extend(group.files),
+            None => groups.push(group),
+        }
+    }
+    groups.iter().map(Part::of_files).collect()
+}
+
+impl Reading {
+    /// The caller's name of `column`.
+    pub fn theirs(&self, noun: &Noun, column: &Column) -> String {
+        let exact = self.columns.get(&format!("{}.{}", noun.name, column.name));
+        exact.or_else(|| self.columns.get(column.name)).cloned().unwrap_or_else(|| column.name.into())
+    }
+
+    fn is_named(&self, noun: &Noun, column: &Column) -> bool {
+        self.columns.contains_key(&format!("{}.{}", noun.name, column.name))
+    }
+}
+
+impl Part {
+    fn of_files(group: &FileGroup) -> Result<Part> {
+        Ok(Part { origin: Origin::Files(group.clone()), table: group.table()? })
+    }
+
+    fn of_memory(schema: &SchemaRef, batches: &[RecordBatch], threads: usize) -> Result<Part> {
+        let mut partitions = vec![vec![]; threads.max(1)];
+        for (number, slice) in batches.iter().flat_map(slices).enumerate() {
+            let options = RecordBatchOptions::new().with_row_count(Some(slice.num_rows()));
+            let slice = RecordBatch::try_new_with_options(Arc::clone(schema), slice.columns().to_vec(), &options)?;
+            partitions[number % threads.max(1)].push(slice);
+        }
+        let table = MemTable::try_new(Arc::clone(schema), partitions).map_err(error_of)?;
+        Ok(Part { origin: Origin::Memory(Arc::clone(schema), batches.to_vec()), table: Arc::new(table) })
+    }
+
+    /// The same rows, file by file and in the order in which they are written.
+    pub fn in_order(&self) -> Result<Vec<Part>> {
+        match &self.origin {
+            Origin::Memory(schema, batches) => Ok(vec![Part::of_memory(schema, batches, 1)?]),
+            Origin::Files(group) => group.singles().iter().map(Part::of_files).collect(),
+        }
+    }
+
+    /// The file that the rows come from, if they come from one.
+    pub fn label(&self) -> String {
+        match &self.origin {
+            Origin::Memory(..) => "memory".into(),
+            Origin::Files(group) => group.files[0].display().to_string(),
+        }
+    }
+
+    fn literal(&self, theirs: &str) -> Option<&String> {
+        match &self.origin {
+            Origin::Memory(..) => None,
+            Origin::Files(group) => group.hive.get(theirs),
+        }
+    }
+
+    fn scan(&self) -> Result<LogicalPlanBuilder> {
+        LogicalPlanBuilder::scan(super::RAW, provider_as_source(Arc::clone(&self.table)), None).map_err(error_of)
+    }
+
+    fn type_of(&self, theirs: &str) -> Option<DataType> {
+        let schema = self.table.schema();
+        let in_file = schema.field_with_name(theirs).ok().map(|field| field.data_type().clone());
+        in_file.or_else(|| self.literal(theirs).map(|_| DataType::Utf8))
+    }
+}
+
+fn slices(batch: &RecordBatch) -> impl Iterator<Item = RecordBatch> {
+    let starts = (0..batch.num_rows()).step_by(ROWS_PER_SLICE);
+    starts.map(|at| batch.slice(at, ROWS_PER_SLICE.min(batch.num_rows() - at)))
+}
+
+impl Source {
+    /// The noun.
+    pub fn noun(&self) -> &Noun {
+        &self.noun
+    }
+
+    /// The noun's columns that the caller's tables have.
+    pub fn columns(&self) -> Vec<&'static Column> {
+        let there = |column: &&Column| {
+            let theirs = self.reading.theirs(&self.noun, column);
+            self.parts.iter().any(|part| part.type_of(&theirs).is_some())
+        };
+        self.noun.columns.iter().filter(there).collect()
+    }
+
+    fn check_columns(&self) -> Result<()> {
+        for part in &self.parts {
+            for column in self.noun.columns {
+                let theirs = self.reading.theirs(&self.noun, column);
+                let needed = column.required || self.reading.is_named(&self.noun, column);
+                if needed && part.type_of(&theirs).is_none() {
+                    let found = part.table.schema().fields().iter().map(|field| field.name().clone()).collect();
+                    return Err(Error::MissingColumn { table: self.noun.name.into(), column: theirs, found });
+                }
+                self.ours(part, column)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The expression of one of our columns.
+    fn ours(&self, part: &Part, column: &Column) -> Result<Expr> {
+        let theirs = self.reading.theirs(&self.noun, column);
+        let expression = match (part.literal(&theirs), part.type_of(&theirs)) {
+            (Some(value), _) => convert_literal(column, value),
+            (None, Some(from)) => convert(self.noun.name, column, &theirs, &from, self.reading.epoch_unit)?,
+            (None, None) => cast(lit(ScalarValue::Null), column.kind.data_type()),
+        };
+        Ok(expression.alias(column.name))
+    }
+
+    /// The expression of the caller's own value as text, to show it and to tell a null from an unreadable value.
+    fn raw(&self, part: &Part, column: &Column) -> Expr {
+        let theirs = self.reading.theirs(&self.noun, column);
+        let value = match (part.literal(&theirs), part.type_of(&theirs)) {
+            (Some(value), _) => lit(value.as_str()),
+            (None, Some(_)) => col(datafusion::common::Column::new_unqualified(theirs)),
+            (None, None) => lit(ScalarValue::Null),
+        };
+        cast(value, DataType::Utf8View).alias(raw_name(column))
+    }
+
+    /// All rows in our columns and types; null where a value cannot be read.
+    pub fn converted(&self) -> Result<LogicalPlan> {
+        self.union(self.parts.iter().map(|part| self.project(part, false)))
+    }
+
+    /// The same with each column's own text beside it, as `raw_…`.
+    pub fn with_raw(&self) -> Result<LogicalPlan> {
+        self.union(self.parts.iter().map(|part| self.project(part, true)))
+    }
+
+    /// Like [`Source::with_raw`], for one part.
+    pub fn part_with_raw(&self, part: &Part) -> Result<LogicalPlan> {
+        self.project(part, true)?.build().map_err(error_of)
+    }
+
+    fn project(&self, part: &Part, raw: bool) -> Result<LogicalPlanBuilder> {
+        let mut expressions = self.noun.columns.iter().map(|c| self.ours(part, c)).collect::<Result<Vec<_>>>()?;
+        if raw {
+            expressions.extend(self.noun.columns.iter().map(|column| self.raw(part, column)));
+        }
+        part.scan()?.project(expressions).map_err(error_of)
+    }
+
+    fn union(&self, mut parts: impl Iterator<Item = Result<LogicalPlanBuilder>>) -> Result<LogicalPlan> {
+        let first = parts.next().ok_or_else(|| Error::Internal("a source without parts".into()))??;
+        let all = parts.try_fold(first, |all, part| all.union(part?.build().map_err(error_of)?).map_err(error_of))?;
+        all.build().map_err(error_of)
+    }
+}
+
+/// The name of the column that holds the caller's own text of `column`.
+pub fn raw_name(column: &Column) -> String {
+    format!("raw_{}", column.name)
+}
+
+fn convert_literal(column: &Column, value: &str) -> Expr {
+    datafusion::logical_expr::try_cast(lit(value), column.kind.data_type())
+}

@@ -1,0 +1,141 @@
+//! The SQL functions: the pure core, registered.
+
+use std::sync::Arc;
+
+use datafusion::arrow::array::{
+    Array, ArrayRef, ArrowPrimitiveType, AsArray, BooleanArray, Date32Array, Float64Array, Int64Array, PrimitiveArray, StringViewArray,
+    TimestampMicrosecondArray,
+};
+use datafusion::arrow::datatypes::{DataType, Float64Type, Int64Type, TimestampMicrosecondType};
+use datafusion::common::Result as PlanResult;
+use datafusion::logical_expr::{ColumnarValue, ScalarUDF, Volatility, create_udf};
+use datafusion::prelude::SessionContext;
+
+use super::nouns::instant_type;
+use crate::calendar::{Calendar, Clock, day_part};
+use crate::geo::haversine::haversine_m;
+use crate::statistics::wilson_interval;
+
+type Kernel = dyn Fn(&[ArrayRef]) -> PlanResult<ArrayRef> + Send + Sync;
+
+/// A function of whole arrays, as the planner wants it.
+pub fn function(name: &str, takes: Vec<DataType>, gives: DataType, kernel: Box<Kernel>) -> ScalarUDF {
+    let call = move |arguments: &[ColumnarValue]| {
+        let scalar = arguments.iter().all(|argument| matches!(argument, ColumnarValue::Scalar(_)));
+        let arrays = ColumnarValue::values_to_arrays(arguments)?;
+        let result = kernel(&arrays)?;
+        Ok(match scalar {
+            true => ColumnarValue::Scalar(datafusion::common::ScalarValue::try_from_array(&result, 0)?),
+            false => ColumnarValue::Array(result),
+        })
+    };
+    create_udf(name, takes, gives, Volatility::Immutable, Arc::new(call))
+}
+
+/// Registers all functions that users may call; `z` is the normal quantile of the intervals.
+pub fn register(context: &SessionContext, calendar: &Calendar, z: f64) {
+    let dates: [(&str, fn(&mut Clock, i64) -> i32); 3] =
+        [("local_day", |c, t| c.day(t)), ("local_week", |c, t| c.week(t)), ("local_month", |c, t| c.month(t))];
+    for (name, of) in dates {
+        context.register_udf(date_function(name, calendar.clone(), of));
+    }
+    let numbers: [(&str, fn(&mut Clock, i64) -> i32); 2] =
+        [("local_hour", |c, t| c.hour(t)), ("local_weekday", |c, t| c.weekday(t))];
+    for (name, of) in numbers {
+        context.register_udf(number_function(name, calendar.clone(), of));
+    }
+    context.register_udf(day_part_function(calendar.clone()));
+    context.register_udf(wilson_function("wilson_low", z, |interval| interval.0));
+    context.register_udf(wilson_function("wilson_high", z, |interval| interval.1));
+    context.register_udf(haversine_function());
+}
+
+fn date_function(name: &str, calendar: Calendar, of: fn(&mut Clock, i64) -> i32) -> ScalarUDF {
+    let kernel = move |arrays: &[ArrayRef]| {
+        let mut clock = calendar.clock();
+        let days: Date32Array = each(&arrays[0], |timestamp| of(&mut clock, timestamp));
+        Ok(Arc::new(days) as ArrayRef)
+    };
+    function(name, vec![instant_type()], DataType::Date32, Box::new(kernel))
+}
+
+fn number_function(name: &str, calendar: Calendar, of: fn(&mut Clock, i64) -> i32) -> ScalarUDF {
+    let kernel = move |arrays: &[ArrayRef]| {
+        let mut clock = calendar.clock();
+        let numbers: Int64Array = each(&arrays[0], |timestamp| i64::from(of(&mut clock, timestamp)));
+        Ok(Arc::new(numbers) as ArrayRef)
+    };
+    function(name, vec![instant_type()], DataType::Int64, Box::new(kernel))
+}
+
+fn day_part_function(calendar: Calendar) -> ScalarUDF {
+    let kernel = move |arrays: &[ArrayRef]| {
+        let mut clock = calendar.clock();
+        let part = |timestamp: Option<i64>| timestamp.map(|t| day_part(clock.hour(t)));
+        Ok(Arc::new(instants(&arrays[0]).iter().map(part).collect::<StringViewArray>()) as ArrayRef)
+    };
+    function("day_part", vec![instant_type()], DataType::Utf8View, Box::new(kernel))
+}
+
+fn wilson_function(name: &str, z: f64, bound: fn((f64, f64)) -> f64) -> ScalarUDF {
+    let kernel = move |arrays: &[ArrayRef]| {
+        let (successes, trials) = (arrays[0].as_primitive::<Int64Type>(), arrays[1].as_primitive::<Int64Type>());
+        let of = |(s, t): (Option<i64>, Option<i64>)| wilson_interval(s?, t?, z).map(bound);
+        Ok(Arc::new(successes.iter().zip(trials).map(of).collect::<Float64Array>()) as ArrayRef)
+    };
+    function(name, vec![DataType::Int64; 2], DataType::Float64, Box::new(kernel))
+}
+
+fn haversine_function() -> ScalarUDF {
+    let kernel = |arrays: &[ArrayRef]| {
+        let [a, b, c, d] = [0, 1, 2, 3].map(|i| arrays[i].as_primitive::<Float64Type>());
+        let of = |row| arrays.iter().all(|x| x.is_valid(row)).then(|| haversine_m(a.value(row), b.value(row), c.value(row), d.value(row)));
+        Ok(Arc::new((0..a.len()).map(of).collect::<Float64Array>()) as ArrayRef)
+    };
+    function("haversine_m", vec![DataType::Float64; 4], DataType::Float64, Box::new(kernel))
+}
+
+/// `sampled(user_id)`: whether a stable hash of the id falls under `fraction`; the same in every table and engine.
+pub fn sampled(fraction: f64) -> ScalarUDF {
+    let kernel = move |arrays: &[ArrayRef]| {
+        let ids = arrays[0].as_string_view();
+        let keep = |id: Option<&str>| id.map(|id| position(id) < fraction);
+        Ok(Arc::new(ids.iter().map(keep).collect::<BooleanArray>()) as ArrayRef)
+    };
+    function(&format!("sampled_{fraction}"), vec![DataType::Utf8View], DataType::Boolean, Box::new(kernel))
+}
+
+/// Where in [0, 1) the id falls: FNV-1a (Fowler, Noll, Vo) with the final mix of MurmurHash3 (Appleby).
+fn position(id: &str) -> f64 {
+    let mut hash = id.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |h, b| (h ^ u64::from(b)).wrapping_mul(0x0100_0000_01b3));
+    for factor in [0xff51_afd7_ed55_8ccd_u64, 0xc4ce_b9fe_1a85_ec53] {
+        hash = (hash ^ (hash >> 33)).wrapping_mul(factor);
+    }
+    ((hash ^ (hash >> 33)) >> 11) as f64 / (1_u64 << 53) as f64
+}
+
+fn each<T: ArrowPrimitiveType>(array: &ArrayRef, of: impl FnMut(i64) -> T::Native) -> PrimitiveArray<T> {
+    let instants = instants(array);
+    PrimitiveArray::new(instants.values().iter().copied().map(of).collect(), instants.nulls().cloned())
+}
+
+/// The instants of an array that the planner has cast to the inner type.
+pub fn instants(array: &ArrayRef) -> &TimestampMicrosecondArray {
+    array.as_primitive::<TimestampMicrosecondType>()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::position;
+
+    #[test]
+    fn a_hundredth_of_ids_is_about_a_hundredth() {
+        let kept = (0..100_000).filter(|i| position(&format!("u{i:07}")) < 0.01).count();
+        assert!((900..1_100).contains(&kept), "{kept}");
+    }
+
+    #[test]
+    fn a_smaller_sample_is_part_of_a_larger_one() {
+        assert!((0..1_000).all(|i| { let p = position(&i.to_string()); (0.0..1.0).contains(&p) }));
+    }
+}

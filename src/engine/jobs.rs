@@ -1,0 +1,275 @@
+//! The registry of the jobs, and the two statements that each of them is.
+
+use super::nouns::{ADS, ESTABLISHMENTS, INTERACTIONS, PINGS};
+use crate::{Error, Result};
+
+/// One answer: its name everywhere, what it needs, and its SQL.
+#[derive(Debug)]
+pub struct Job {
+    /// The number of the question that it answers.
+    pub number: u8,
+    /// The name of the method, the command and the files.
+    pub name: &'static str,
+    /// A short heading.
+    pub title: &'static str,
+    /// What it answers, in a sentence.
+    pub question: &'static str,
+    /// The tables that it needs.
+    pub tables: &'static [&'static str],
+    /// Whether it can be asked by day, week or month.
+    pub by: bool,
+    /// Whether it can be asked of some users only.
+    pub users: bool,
+    /// The measures that it can rank by, the usual one first.
+    pub rank_by: &'static [&'static str],
+    counts: &'static str,
+    finish: &'static str,
+}
+
+const INTERACTION_TABLES: &[&str] = &[ADS.name, INTERACTIONS.name];
+const VISIT_TABLES: &[&str] = &[ESTABLISHMENTS.name, PINGS.name];
+const ALL_TABLES: &[&str] = &[ADS.name, ESTABLISHMENTS.name, INTERACTIONS.name, PINGS.name];
+
+/// All jobs, in the order of their questions.
+pub const JOBS: [Job; 8] = [
+    Job {
+        number: 1,
+        name: "campaign_ctr",
+        title: "Campaign performance",
+        question: "Which campaigns turn views into clicks?",
+        tables: INTERACTION_TABLES,
+        by: true,
+        users: false,
+        rank_by: &["ctr_low", "ctr"],
+        counts: include_str!("jobs/campaign_ctr.counts.sql"),
+        finish: include_str!("jobs/campaign_ctr.finish.sql"),
+    },
+    Job {
+        number: 2,
+        name: "establishment_visits",
+        title: "Establishment performance",
+        question: "Which establishments get the most visits?",
+        tables: VISIT_TABLES,
+        by: true,
+        users: false,
+        rank_by: &["visits", "visitors"],
+        counts: include_str!("jobs/establishment_visits.counts.sql"),
+        finish: include_str!("jobs/establishment_visits.finish.sql"),
+    },
+    Job {
+        number: 3,
+        name: "visit_attribution",
+        title: "Interaction-visit correlation",
+        question: "Which share of an establishment's visits followed an interaction with one of its ads?",
+        tables: ALL_TABLES,
+        by: true,
+        users: false,
+        rank_by: &["ratio_low", "ratio"],
+        counts: include_str!("jobs/visit_attribution.counts.sql"),
+        finish: include_str!("jobs/visit_attribution.finish.sql"),
+    },
+    Job {
+        number: 4,
+        name: "category_hours",
+        title: "Ad attractiveness over the day",
+        question: "At which hours do people interact with the ads of each category?",
+        tables: INTERACTION_TABLES,
+        by: true,
+        users: false,
+        rank_by: &[],
+        counts: include_str!("jobs/category_hours.counts.sql"),
+        finish: include_str!("jobs/category_hours.finish.sql"),
+    },
+    Job {
+        number: 5,
+        name: "interaction_profile",
+        title: "Interaction profile",
+        question: "Which ad categories does each user interact with in each part of the day?",
+        tables: INTERACTION_TABLES,
+        by: false,
+        users: true,
+        rank_by: &[],
+        counts: include_str!("jobs/interaction_profile.counts.sql"),
+        finish: include_str!("jobs/interaction_profile.finish.sql"),
+    },
+    Job {
+        number: 5,
+        name: "preferred_ad_categories",
+        title: "Preferred ad categories",
+        question: "Which ad category does each user prefer in each part of the day?",
+        tables: INTERACTION_TABLES,
+        by: false,
+        users: true,
+        rank_by: &[],
+        counts: include_str!("jobs/interaction_profile.counts.sql"),
+        finish: include_str!("jobs/preferred_ad_categories.finish.sql"),
+    },
+    Job {
+        number: 6,
+        name: "visit_profile",
+        title: "Visit profile",
+        question: "Which categories of establishments does each user visit on each weekday?",
+        tables: VISIT_TABLES,
+        by: false,
+        users: true,
+        rank_by: &[],
+        counts: include_str!("jobs/visit_profile.counts.sql"),
+        finish: include_str!("jobs/visit_profile.finish.sql"),
+    },
+    Job {
+        number: 6,
+        name: "preferred_establishment_categories",
+        title: "Preferred establishment categories",
+        question: "Which category of establishments does each user prefer on each weekday?",
+        tables: VISIT_TABLES,
+        by: false,
+        users: true,
+        rank_by: &[],
+        counts: include_str!("jobs/visit_profile.counts.sql"),
+        finish: include_str!("jobs/preferred_establishment_categories.finish.sql"),
+    },
+];
+
+/// What a job can be asked for.
+#[derive(Debug, Clone, Default)]
+pub struct Request {
+    /// `day`, `week`, `month` or `period`; empty means `period`.
+    pub by: String,
+    /// These users only.
+    pub users: Option<Vec<String>>,
+    /// The measure to rank by; the job's first if none.
+    pub rank_by: Option<String>,
+}
+
+const BUCKETS: [(&str, &str); 4] = [
+    ("day", "local_day(timestamp)"),
+    ("week", "local_week(timestamp)"),
+    ("month", "local_month(timestamp)"),
+    ("period", "CAST(NULL AS DATE)"),
+];
+
+impl Job {
+    /// The job called `name`.
+    pub fn named(name: &str) -> Result<&'static Job> {
+        let known = || JOBS.iter().map(|job| job.name).collect::<Vec<_>>().join(", ");
+        let job = JOBS.iter().find(|job| job.name == name);
+        job.ok_or_else(|| refuse("job", name, format!("expected one of {}", known())))
+    }
+
+    /// The statement that counts: integers by key, which add up over any split of the rows.
+    pub fn counts(&self, request: &Request) -> Result<String> {
+        let bucket = self.bucket(request)?.1;
+        Ok(self.counts.replace("{bucket}", bucket).replace("{users}", &self.users(request)?))
+    }
+
+    /// The statement that makes the answer of the table `counts`.
+    pub fn finish(&self, request: &Request) -> Result<String> {
+        let by = self.bucket(request)?.0;
+        let buckets = match by {
+            "period" => "SELECT CAST(NULL AS DATE) AS bucket",
+            _ => "SELECT DISTINCT bucket FROM counts",
+        };
+        let sql = self.finish.replace("{rank_by}", self.rank(request)?).replace("{buckets}", buckets);
+        Ok(name_bucket(self, &sql, by))
+    }
+
+    /// Both as one statement, which anybody can run.
+    pub fn sql(&self, request: &Request) -> Result<String> {
+        Ok(format!("WITH counts AS (\n{})\n{}", indent(&self.counts(request)?), self.finish(request)?))
+    }
+
+    fn bucket(&self, request: &Request) -> Result<(&'static str, &'static str)> {
+        let by = if request.by.is_empty() { "period" } else { &request.by };
+        if by != "period" && !self.by {
+            return Err(refuse("by", by, format!("{} covers the whole period", self.name)));
+        }
+        let bucket = BUCKETS.into_iter().find(|(name, _)| *name == by);
+        bucket.ok_or_else(|| refuse("by", by, "expected \"day\", \"week\", \"month\" or \"period\"".into()))
+    }
+
+    fn rank(&self, request: &Request) -> Result<&'static str> {
+        let usual = self.rank_by.first().copied().unwrap_or_default();
+        let Some(wanted) = &request.rank_by else { return Ok(usual) };
+        let found = self.rank_by.iter().find(|measure| *measure == wanted);
+        found.copied().ok_or_else(|| {
+            let reason = match self.rank_by {
+                [] => format!("{} has no rank", self.name),
+                measures => format!("{} ranks by {}", self.name, measures.join(" or ")),
+            };
+            refuse("rank_by", wanted, reason)
+        })
+    }
+
+    fn users(&self, request: &Request) -> Result<String> {
+        match &request.users {
+            None => Ok("true".into()),
+            Some(users) if !self.users => {
+                Err(refuse("users", &format!("{} users", users.len()), format!("{} has no users", self.name)))
+            }
+            Some(users) if users.is_empty() => Ok("false".into()),
+            Some(users) => {
+                let quoted = users.iter().map(|user| format!("'{}'", user.replace('\'', "''")));
+                Ok(format!("user_id IN ({})", quoted.collect::<Vec<_>>().join(", ")))
+            }
+        }
+    }
+}
+
+/// The column `bucket` takes the name of its unit, and goes when the whole period is one bucket.
+fn name_bucket(job: &Job, sql: &str, by: &str) -> String {
+    match (job.by, by) {
+        (false, _) => sql.into(),
+        (true, "period") => format!("SELECT * EXCEPT (bucket)\nFROM (\n{})\n{}", indent(sql), order_of(sql, by)),
+        (true, _) => {
+            format!("SELECT bucket AS {by}, * EXCEPT (bucket)\nFROM (\n{})\n{}", indent(sql), order_of(sql, by))
+        }
+    }
+}
+
+/// The last line of a `finish` statement, in the renamed columns.
+fn order_of(sql: &str, by: &str) -> String {
+    let last = sql.trim_end().lines().last().unwrap_or_default();
+    last.replace("BY bucket, ", &if by == "period" { "BY ".to_string() } else { format!("BY {by}, ") })
+}
+
+fn indent(sql: &str) -> String {
+    sql.lines().map(|line| format!("    {line}\n")).collect()
+}
+
+fn refuse(name: &str, value: &str, reason: String) -> Error {
+    Error::Definition { name: name.into(), value: value.into(), reason }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn by(by: &str) -> Request {
+        Request { by: by.into(), ..Request::default() }
+    }
+
+    #[test]
+    fn no_token_is_left_in_any_statement() {
+        for job in &JOBS {
+            for unit in ["day", "week", "month", "period"] {
+                let Ok(sql) = job.sql(&by(unit)) else { continue };
+                assert!(!sql.contains('{'), "{sql}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_quote_in_an_id_stays_in_the_id() {
+        let request = Request { users: Some(vec!["o'neil".into()]), ..Request::default() };
+        let sql = Job::named("visit_profile").and_then(|job| job.sql(&request)).expect("a valid request");
+        assert!(sql.contains("user_id IN ('o''neil')"), "{sql}");
+    }
+
+    #[test]
+    fn what_a_job_cannot_do_is_refused() {
+        let profile = Job::named("visit_profile").expect("it is registered");
+        assert!(profile.sql(&by("month")).is_err());
+        assert!(Job::named("campaign_ctr").expect("it is registered").sql(&by("year")).is_err());
+        assert!(Job::named("nothing").is_err());
+    }
+}

@@ -1,0 +1,176 @@
+//! The two joins by themselves, on tables in memory and with nothing left out: a row that cannot be used is an error.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use datafusion::arrow::array::{Array, ArrayRef, AsArray, Float64Array, RecordBatch, StringViewArray, UInt32Array};
+use datafusion::arrow::compute::{cast, concat_batches};
+use datafusion::arrow::datatypes::{DataType, Field, Float64Type, Schema, SchemaRef};
+use datafusion::datasource::provider_as_source;
+use datafusion::logical_expr::{LogicalPlan, LogicalPlanBuilder, col};
+
+use super::catalog::Source;
+use super::functions::function;
+use super::nouns::{ADS, INTERACTIONS, VISITS};
+use super::checks;
+use super::operators::{AttributedVisits, Known, visits_of};
+use super::places::{Ads, numbers_of};
+use super::run::{Heartbeat, run};
+use super::session::{Table, new_context, outward, small_table, thread_count};
+use super::{error_of, quality};
+use crate::geo::index::EstablishmentIndex;
+use crate::{Error, Result};
+
+/// Pings that one thread takes at a time.
+const PINGS_PER_TASK: usize = 131_072;
+
+/// All visits of `pings`, in their order: user_id and timestamp as given, establishment_id, distance_m.
+pub fn visit_join(pings: &Table, establishments: &Table, radius_m: f64, heartbeat: Heartbeat) -> Result<Table> {
+    let places = concat_batches(&establishments.0, &establishments.1)?;
+    let places = located("establishments", &places, &["establishment_id"], 0)?;
+    let of = |name: &str| places[name].as_primitive::<Float64Type>().values();
+    let index = EstablishmentIndex::new(of("latitude"), of("longitude"), radius_m)?;
+    let schema = visits_schema(&pings.0, &places)?;
+    let tasks = tasks(&pings.1);
+    let work = |(first_row, task): &(usize, RecordBatch)| {
+        let pings = located("pings", task, &["user_id", "timestamp"], *first_row)?;
+        visits_of(&pings, &index, &places["establishment_id"], &schema).map_err(error_of)
+    };
+    let visits = on_all_cores(&tasks, &work, heartbeat)?;
+    Ok((schema, visits))
+}
+
+fn visits_schema(pings: &SchemaRef, places: &RecordBatch) -> Result<SchemaRef> {
+    let own = |name: &str| pings.field_with_name(name).map_err(|_| no_column("pings", pings, name)).cloned();
+    let id = Field::new("establishment_id", places["establishment_id"].data_type().clone(), true);
+    let distance = Field::new("distance_m", DataType::Float64, false);
+    Ok(Schema::new(vec![own("user_id")?, own("timestamp")?, id, distance]).into())
+}
+
+/// Slices of the batches, each with the number of its first row.
+fn tasks(batches: &[RecordBatch]) -> Vec<(usize, RecordBatch)> {
+    let mut tasks = vec![];
+    let mut first_row = 0;
+    for batch in batches {
+        for at in (0..batch.num_rows()).step_by(PINGS_PER_TASK) {
+            tasks.push((first_row + at, batch.slice(at, PINGS_PER_TASK.min(batch.num_rows() - at))));
+        }
+        first_row += batch.num_rows();
+    }
+    tasks
+}
+
+/// The columns `names` of `batch`, and its coordinates as checked numbers.
+fn located(table: &str, batch: &RecordBatch, names: &[&str], first_row: usize) -> Result<RecordBatch> {
+    let get = |name: &str| {
+        batch.column_by_name(name).cloned().ok_or_else(|| no_column(table, batch.schema_ref(), name))
+    };
+    let mut columns = names.iter().map(|name| Ok((*name, get(name)?))).collect::<Result<Vec<_>>>()?;
+    for (name, limit) in [("latitude", 90.0), ("longitude", 180.0)] {
+        let degrees = cast(&get(name)?, &DataType::Float64)?;
+        check_degrees(table, name, limit, degrees.as_primitive(), first_row)?;
+        columns.push((name, degrees));
+    }
+    Ok(RecordBatch::try_from_iter(columns)?)
+}
+
+fn check_degrees(table: &str, name: &str, limit: f64, degrees: &Float64Array, first_row: usize) -> Result<()> {
+    if degrees.null_count() == 0 && degrees.values().iter().all(|value| value.abs() <= limit) {
+        return Ok(());
+    }
+    let bad = degrees.iter().position(|value| !value.is_some_and(|value| value.abs() <= limit)).unwrap_or(0);
+    Err(Error::Data {
+        table: table.into(),
+        column: name.into(),
+        row: Some((first_row + bad) as u64),
+        value: if degrees.is_valid(bad) { degrees.value(bad).to_string() } else { "null".into() },
+        reason: format!("expected degrees from -{limit} to {limit}"),
+    })
+}
+
+fn no_column(table: &str, schema: &Schema, column: &str) -> Error {
+    let found = schema.fields().iter().map(|field| field.name().clone()).collect();
+    Error::MissingColumn { table: table.into(), column: column.into(), found }
+}
+
+/// Does all `tasks` and returns what they give, in their order.
+fn on_all_cores<T: Sync, R: Send>(
+    tasks: &[T],
+    work: &(impl Fn(&T) -> Result<R> + Sync),
+    heartbeat: Heartbeat,
+) -> Result<Vec<R>> {
+    let (next, stop) = (AtomicUsize::new(0), AtomicBool::new(false));
+    let done = Mutex::new(Vec::with_capacity(tasks.len()));
+    let worker = || {
+        while !stop.load(Ordering::Relaxed) {
+            let number = next.fetch_add(1, Ordering::Relaxed);
+            let Some(task) = tasks.get(number) else { break };
+            let result = work(task);
+            done.lock().unwrap_or_else(PoisonError::into_inner).push((number, result));
+        }
+    };
+    std::thread::scope(|scope| {
+        let workers: Vec<_> = (0..thread_count(None).min(tasks.len())).map(|_| scope.spawn(worker)).collect();
+        let mut beats = 0;
+        while workers.iter().any(|worker| !worker.is_finished()) {
+            std::thread::sleep(Duration::from_millis(1));
+            beats += 1;
+            if beats % 100 == 0 {
+                heartbeat(next.load(Ordering::Relaxed) as u64).inspect_err(|_| stop.store(true, Ordering::Relaxed))?;
+            }
+        }
+        Ok::<(), Error>(())
+    })?;
+    let mut results = done.into_inner().unwrap_or_else(PoisonError::into_inner);
+    results.sort_unstable_by_key(|(number, _)| *number);
+    results.into_iter().map(|(_, result)| result).collect()
+}
+
+/// `visits` with attributed, ad_id and interaction_timestamp.
+pub fn attribute_visits(
+    visits: &Table,
+    interactions: &Table,
+    ads: &Table,
+    window_us: i64,
+    heartbeat: Heartbeat,
+) -> Result<Table> {
+    let context = new_context(None, None)?;
+    let source = |noun, table| Source::of_memory(noun, table, thread_count(None));
+    let (visits, interactions, ads) =
+        (source(VISITS, visits)?, source(INTERACTIONS, interactions)?, source(ADS, ads)?);
+    for source in [&visits, &interactions, &ads] {
+        quality::refuse_unusable(source, &checks::Known::default(), heartbeat)?;
+    }
+    let ads = small_table(&context, &ads)?;
+    let ids = sorted_ids(&ads["establishment_id"])?;
+    let visits = numbered(visits.converted()?, &ids)?;
+    let known = Known { ads: Arc::new(Ads::new(ads, Some(&ids))), establishment_ids: ids, window_us };
+    let attributed = Arc::new(AttributedVisits::new(visits, interactions.converted()?, known));
+    let plan = LogicalPlanBuilder::scan("attributed_visits", provider_as_source(attributed), None);
+    let plan = plan.and_then(|plan| plan.sort([col("user_id").sort(true, false), col("timestamp").sort(true, false), col("establishment_id").sort(true, false)]));
+    let plan = plan.and_then(LogicalPlanBuilder::build).map_err(error_of)?;
+    outward(run(datafusion::prelude::DataFrame::new(context.state(), plan), heartbeat)?)
+}
+
+/// The ids that there are, each once, in text order.
+fn sorted_ids(ids: &ArrayRef) -> Result<ArrayRef> {
+    let mut ids: Vec<&str> = ids.as_string_view().iter().flatten().collect();
+    ids.sort_unstable();
+    ids.dedup();
+    Ok(Arc::new(StringViewArray::from(ids)))
+}
+
+/// `visits` with the number of each one's establishment; null for an establishment that no ad is of.
+fn numbered(visits: LogicalPlan, ids: &ArrayRef) -> Result<LogicalPlan> {
+    let numbers = numbers_of(ids.as_string_view());
+    let kernel = move |arrays: &[ArrayRef]| {
+        let ids = arrays[0].as_string_view().iter();
+        Ok(Arc::new(ids.map(|id| numbers.get(id?).copied()).collect::<UInt32Array>()) as ArrayRef)
+    };
+    let number = function("number_of_establishment", vec![DataType::Utf8View], DataType::UInt32, Box::new(kernel));
+    let mut columns: Vec<_> = VISITS.columns.iter().map(|column| col(column.name)).collect();
+    columns.push(number.call(vec![col("establishment_id")]).alias("establishment"));
+    LogicalPlanBuilder::from(visits).project(columns).and_then(LogicalPlanBuilder::build).map_err(error_of)
+}

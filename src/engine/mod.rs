@@ -1,0 +1,63 @@
+//! DataFusion: nouns in, answers out.
+//!
+//! [`nouns`] says what the columns are, [`files`] and [`json`] find and read them, [`catalog`] makes tables of them,
+//! [`places`] holds the two small tables, [`checks`] and [`quality`] say which rows can be used, [`functions`] and [`operators`] bring
+//! the pure core into plans, [`jobs`] keeps the SQL, and [`session`] answers;
+//! [`kernels`] are the two joins by themselves.
+
+pub mod catalog;
+pub mod checks;
+pub mod files;
+pub mod functions;
+pub mod jobs;
+pub mod json;
+pub mod kernels;
+pub mod nouns;
+pub mod operators;
+pub mod places;
+pub mod quality;
+pub mod run;
+pub mod session;
+
+use datafusion::common::DataFusionError;
+
+use crate::Error;
+
+/// What a scanned table is called inside a plan.
+const RAW: &str = "given";
+
+/// Tells the user's mistakes and broken files from our bugs.
+pub fn error_of(error: DataFusionError) -> Error {
+    match error {
+        DataFusionError::External(inner) => match inner.downcast::<Error>() {
+            Ok(ours) => *ours,
+            Err(other) => Error::Internal(other.to_string()),
+        },
+        DataFusionError::Context(_, inner) | DataFusionError::Diagnostic(_, inner) => error_of(*inner),
+        DataFusionError::Shared(shared) => shared_error(&shared),
+        DataFusionError::ArrowError(inner, _) => Error::Io { path: "data".into(), reason: inner.to_string() },
+        DataFusionError::ParquetError(inner) => Error::Io { path: "Parquet".into(), reason: inner.to_string() },
+        DataFusionError::ObjectStore(inner) => Error::Io { path: "storage".into(), reason: inner.to_string() },
+        DataFusionError::IoError(inner) => Error::Io { path: "storage".into(), reason: inner.to_string() },
+        DataFusionError::ResourcesExhausted(reason) => Error::Definition {
+            name: "memory_limit".into(),
+            value: "reached".into(),
+            reason: format!("give more, or ask for less at once ({reason})"),
+        },
+        DataFusionError::Internal(reason) => Error::Internal(reason),
+        DataFusionError::ExecutionJoin(join) => Error::Internal(join.to_string()),
+        query => Error::Query(query.strip_backtrace()),
+    }
+}
+
+/// An error that several partitions saw; its message is all that can be had.
+fn shared_error(shared: &DataFusionError) -> Error {
+    match shared {
+        DataFusionError::External(inner) => match inner.downcast_ref::<Error>() {
+            Some(Error::Io { path, reason }) => Error::Io { path: path.clone(), reason: reason.clone() },
+            _ => Error::Io { path: "data".into(), reason: inner.to_string() },
+        },
+        DataFusionError::Internal(reason) => Error::Internal(reason.clone()),
+        other => Error::Io { path: "data".into(), reason: other.strip_backtrace() },
+    }
+}

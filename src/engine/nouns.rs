@@ -1,0 +1,234 @@
+//! The four nouns: their columns, and how a user's columns become them.
+
+use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
+use datafusion::logical_expr::{Expr, cast, col, lit, try_cast, when};
+use datafusion::prelude::coalesce;
+
+use crate::{Error, Result};
+
+/// What a column holds, whatever type the user's file gives it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// Text or an integer; text inside.
+    Id,
+    /// Text.
+    Text,
+    /// A number in the unit that the column's name tells.
+    Number,
+    /// An instant; microseconds UTC inside.
+    Instant,
+}
+
+/// One column of a noun.
+#[derive(Debug, Clone, Copy)]
+pub struct Column {
+    /// Its fixed name.
+    pub name: &'static str,
+    /// What it holds.
+    pub kind: Kind,
+    /// Whether the column must be there and every row needs a value.
+    pub required: bool,
+}
+
+/// A table that users bring.
+#[derive(Debug, Clone, Copy)]
+pub struct Noun {
+    /// Its fixed name.
+    pub name: &'static str,
+    /// Its columns, in order.
+    pub columns: &'static [Column],
+}
+
+const fn required(name: &'static str, kind: Kind) -> Column {
+    Column { name, kind, required: true }
+}
+
+const fn optional(name: &'static str, kind: Kind) -> Column {
+    Column { name, kind, required: false }
+}
+
+/// Places that advertise.
+pub const ESTABLISHMENTS: Noun = Noun {
+    name: "establishments",
+    columns: &[
+        required("establishment_id", Kind::Id),
+        optional("name", Kind::Text),
+        required("category", Kind::Text),
+        required("latitude", Kind::Number),
+        required("longitude", Kind::Number),
+    ],
+};
+
+/// Ads, each of one campaign and perhaps of one establishment.
+pub const ADS: Noun = Noun {
+    name: "ads",
+    columns: &[
+        required("ad_id", Kind::Id),
+        required("campaign_id", Kind::Id),
+        required("category", Kind::Text),
+        optional("establishment_id", Kind::Id),
+    ],
+};
+
+/// Views of and clicks on ads.
+pub const INTERACTIONS: Noun = Noun {
+    name: "interactions",
+    columns: &[
+        required("user_id", Kind::Id),
+        required("ad_id", Kind::Id),
+        required("action", Kind::Text),
+        required("timestamp", Kind::Instant),
+    ],
+};
+
+/// Location records.
+pub const PINGS: Noun = Noun {
+    name: "pings",
+    columns: &[
+        required("user_id", Kind::Id),
+        required("timestamp", Kind::Instant),
+        required("latitude", Kind::Number),
+        required("longitude", Kind::Number),
+        optional("accuracy_m", Kind::Number),
+    ],
+};
+
+/// Visits as they come back from a caller.
+pub const VISITS: Noun = Noun {
+    name: "visits",
+    columns: &[
+        required("user_id", Kind::Id),
+        required("timestamp", Kind::Instant),
+        required("establishment_id", Kind::Id),
+        optional("distance_m", Kind::Number),
+    ],
+};
+
+/// All nouns, small tables first.
+pub const NOUNS: [Noun; 4] = [ESTABLISHMENTS, ADS, INTERACTIONS, PINGS];
+
+/// The inner type of every instant.
+pub fn instant_type() -> DataType {
+    DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into()))
+}
+
+impl Kind {
+    /// The inner type.
+    pub fn data_type(self) -> DataType {
+        match self {
+            Kind::Id | Kind::Text => DataType::Utf8View,
+            Kind::Number => DataType::Float64,
+            Kind::Instant => instant_type(),
+        }
+    }
+}
+
+impl Noun {
+    /// The noun called `name`.
+    pub fn named(name: &str) -> Option<Noun> {
+        NOUNS.into_iter().find(|noun| noun.name == name)
+    }
+
+    /// The inner schema.
+    pub fn schema(&self) -> SchemaRef {
+        let fields = self.columns.iter().map(|c| Field::new(c.name, c.kind.data_type(), true));
+        Schema::new(fields.collect::<Vec<_>>()).into()
+    }
+}
+
+/// The unit of timestamps that are plain integers since 1970-01-01 UTC.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum EpochUnit {
+    /// Seconds.
+    Second,
+    /// Milliseconds.
+    Millisecond,
+    /// Microseconds.
+    Microsecond,
+    /// Nanoseconds.
+    Nanosecond,
+}
+
+impl EpochUnit {
+    /// Reads `"s"`, `"ms"`, `"us"` or `"ns"`.
+    pub fn parse(text: &str) -> Result<Self> {
+        match text {
+            "s" => Ok(Self::Second),
+            "ms" => Ok(Self::Millisecond),
+            "us" => Ok(Self::Microsecond),
+            "ns" => Ok(Self::Nanosecond),
+            _ => Err(Error::Definition {
+                name: "epoch_unit".into(),
+                value: text.into(),
+                reason: "expected one of \"s\", \"ms\", \"us\", \"ns\"".into(),
+            }),
+        }
+    }
+
+    fn time_unit(self) -> TimeUnit {
+        match self {
+            Self::Second => TimeUnit::Second,
+            Self::Millisecond => TimeUnit::Millisecond,
+            Self::Microsecond => TimeUnit::Microsecond,
+            Self::Nanosecond => TimeUnit::Nanosecond,
+        }
+    }
+}
+
+/// The expression that turns the user's column `theirs` of type `from` into `column`, null where it cannot.
+pub fn convert(table: &str, column: &Column, theirs: &str, from: &DataType, epoch: Option<EpochUnit>) -> Result<Expr> {
+    let source = || col(datafusion::common::Column::new_unqualified(theirs));
+    let value_type = match from {
+        DataType::Dictionary(_, value) => value.as_ref(),
+        other => other,
+    };
+    let refuse = |reason: &str| Error::Data {
+        table: table.into(),
+        column: theirs.into(),
+        row: None,
+        value: from.to_string(),
+        reason: reason.into(),
+    };
+    if *value_type == DataType::Null {
+        return Ok(cast(lit(datafusion::common::ScalarValue::Null), column.kind.data_type()));
+    }
+    match column.kind {
+        Kind::Id if is_text(value_type) || value_type.is_integer() => Ok(cast(source(), DataType::Utf8View)),
+        Kind::Id => Err(refuse("ids are text or integers; convert the column first")),
+        Kind::Text if value_type.is_nested() => Err(refuse("this column holds plain text")),
+        Kind::Text => Ok(cast(source(), DataType::Utf8View)),
+        Kind::Number if is_text(value_type) || value_type.is_numeric() => Ok(try_cast(source(), DataType::Float64)),
+        Kind::Number => Err(refuse("this column holds numbers")),
+        Kind::Instant => instant(source(), value_type, epoch)
+            .ok_or_else(|| refuse("timestamps are instants, ISO 8601 text, or integers with epoch_unit= \"s\", \"ms\", \"us\" or \"ns\"")),
+    }
+}
+
+fn is_text(data_type: &DataType) -> bool {
+    matches!(data_type, DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View)
+}
+
+/// Naive instants and ISO text without an offset are taken as UTC.
+fn instant(source: Expr, from: &DataType, epoch: Option<EpochUnit>) -> Option<Expr> {
+    let since_epoch = |unit: EpochUnit, integer: Expr| {
+        try_cast(try_cast(integer, DataType::Timestamp(unit.time_unit(), Some("UTC".into()))), instant_type())
+    };
+    match from {
+        DataType::Timestamp(_, _) | DataType::Date32 | DataType::Date64 => Some(try_cast(source, instant_type())),
+        integer if integer.is_integer() => epoch.map(|unit| since_epoch(unit, try_cast(source, DataType::Int64))),
+        text if is_text(text) => {
+            let iso = try_cast(source.clone(), instant_type());
+            Some(match epoch {
+                Some(unit) => coalesce(vec![since_epoch(unit, try_cast(source, DataType::Int64)), iso]),
+                None => only_if_dated(source, iso),
+            })
+        }
+        _ => None,
+    }
+}
+
+/// A bare number is not a date, even where a lenient parser would make one of it.
+fn only_if_dated(source: Expr, iso: Expr) -> Expr {
+    let number = try_cast(source, DataType::Float64);
+    when(number.is_null(), iso).end().expect("a CASE with one branch is well formed")
+}

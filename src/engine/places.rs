@@ -1,0 +1,73 @@
+//! The two small tables, held in memory: establishments with their grid, and ads by id.
+
+use std::collections::HashMap;
+
+use datafusion::arrow::array::{ArrayRef, AsArray, RecordBatch, StringViewArray, UInt32Array};
+use datafusion::arrow::datatypes::Float64Type;
+
+use crate::Result;
+use crate::geo::index::EstablishmentIndex;
+
+/// Establishments in order of id; an establishment's number is its row.
+#[derive(Debug)]
+pub struct Establishments {
+    /// The table: establishment_id, name, category, latitude, longitude.
+    pub batch: RecordBatch,
+    /// The grid, made for one radius.
+    pub index: EstablishmentIndex,
+}
+
+impl Establishments {
+    /// Builds the grid of the table `batch`, which is sorted by id.
+    pub fn new(batch: RecordBatch, radius_m: f64) -> Result<Self> {
+        let of = |name: &str| batch[name].as_primitive::<Float64Type>().values();
+        let index = EstablishmentIndex::new(of("latitude"), of("longitude"), radius_m)?;
+        Ok(Self { batch, index })
+    }
+
+    /// The column `establishment_id`.
+    pub fn ids(&self) -> &ArrayRef {
+        self.batch.column(0)
+    }
+}
+
+/// Ads in order of id; an ad's number is its row, so that a smaller number is a smaller id.
+#[derive(Debug)]
+pub struct Ads {
+    /// The table: ad_id, campaign_id, category, establishment_id.
+    pub batch: RecordBatch,
+    numbers: HashMap<String, u32>,
+    establishments: Vec<Option<u32>>,
+}
+
+impl Ads {
+    /// Numbers the ads of `batch`, which is sorted by id, and finds their establishments among `establishment_ids`.
+    pub fn new(batch: RecordBatch, establishment_ids: Option<&ArrayRef>) -> Self {
+        let places = establishment_ids.map(|ids| numbers_of(ids.as_string_view())).unwrap_or_default();
+        let numbers = numbers_of(batch.column(0).as_string_view());
+        let of = batch["establishment_id"].as_string_view();
+        let establishments = of.iter().map(|id| places.get(id?).copied()).collect();
+        Self { batch, numbers, establishments }
+    }
+
+    /// The column `ad_id`.
+    pub fn ids(&self) -> &ArrayRef {
+        self.batch.column(0)
+    }
+
+    /// The numbers of the ads called `ids`; null for unknown ones.
+    pub fn numbers(&self, ids: &StringViewArray) -> UInt32Array {
+        ids.iter().map(|id| self.numbers.get(id?).copied()).collect()
+    }
+
+    /// The numbers of the establishments of the ads called `ids`; null for an unknown ad or one without establishment.
+    pub fn establishments(&self, ids: &StringViewArray) -> UInt32Array {
+        ids.iter().map(|id| self.establishments[*self.numbers.get(id?)? as usize]).collect()
+    }
+}
+
+/// Each id's row.
+pub fn numbers_of(ids: &StringViewArray) -> HashMap<String, u32> {
+    let numbered = (0..).zip(ids.iter());
+    numbered.filter_map(|(number, id)| Some((id?.to_string(), number))).collect()
+}

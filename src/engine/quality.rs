@@ -1,0 +1,269 @@
+//! The door: which rows can be used, how many cannot and why, and the first of them.
+
+use std::sync::Arc;
+
+use datafusion::arrow::array::{Array, ArrayRef, AsArray, Float64Array, Int64Array, RecordBatch, StringArray};
+use datafusion::arrow::datatypes::{Field, Float64Type, Int64Type, Schema};
+use datafusion::catalog::view::ViewTable;
+use datafusion::logical_expr::{Expr, LogicalPlan, col, lit};
+use datafusion::prelude::SessionContext;
+
+use super::catalog::Source;
+use super::checks::{Check, Known, Severity, checks};
+use super::nouns::{Kind, Noun};
+use super::run::{Heartbeat, run, threads};
+use super::session::{Session, Table, new_context, outward};
+use super::error_of;
+use crate::{Error, Result};
+
+/// What looking for copies may hold before it spills to disk.
+const CHECK_MEMORY_BYTES: usize = 1 << 30;
+
+/// The condition that every row of `noun` must meet to be counted.
+pub fn usable(noun: &Noun) -> Expr {
+    let needed = noun.columns.iter().filter(|column| column.required);
+    let present = needed.map(|column| col(column.name).is_not_null());
+    let valid = noun.columns.iter().filter_map(|column| valid(column.name, column.kind));
+    present.chain(valid).reduce(Expr::and).unwrap_or_else(|| lit(true))
+}
+
+fn valid(name: &str, kind: Kind) -> Option<Expr> {
+    match (name, kind) {
+        ("latitude", _) => Some(col(name).between(lit(-90.0), lit(90.0))),
+        ("longitude", _) => Some(col(name).between(lit(-180.0), lit(180.0))),
+        ("action", _) => Some(col(name).in_list(vec![lit("view"), lit("click")], false)),
+        _ => None,
+    }
+}
+
+/// One line of the table of checks.
+struct Finding {
+    table: &'static str,
+    check: &'static str,
+    column: Option<&'static str>,
+    severity: Severity,
+    rows: i64,
+    of: i64,
+    example: Option<String>,
+}
+
+impl Session {
+    /// All checks of all tables, whether they found rows or not: table, check, column, rows, share (of the table's
+    /// rows), severity, example.
+    pub fn check(&self, heartbeat: Heartbeat) -> Result<Table> {
+        let whole = self.unrestricted()?;
+        let known = whole.known(heartbeat)?;
+        let mut findings = vec![];
+        for source in whole.sources.values() {
+            findings.extend(findings_of_rows(source, &known, heartbeat)?);
+            findings.extend(whole.copies(source, heartbeat)?);
+        }
+        findings.extend(whole.users_without_pings(heartbeat)?);
+        table_of(&findings)
+    }
+
+    /// An error that names the first row that no answer can use.
+    pub fn refuse_unusable(&self, heartbeat: Heartbeat) -> Result<()> {
+        let known = self.known(heartbeat)?;
+        for source in self.sources.values() {
+            refuse_unusable(source, &known, heartbeat)?;
+            for finding in self.copies(source, heartbeat)? {
+                if finding.severity == Severity::Unusable && finding.rows > 0 {
+                    return Err(Error::Data {
+                        table: finding.table.into(),
+                        column: finding.column.unwrap_or_default().into(),
+                        row: None,
+                        value: finding.example.unwrap_or_default(),
+                        reason: "rows of this id disagree".into(),
+                    });
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn known(&self, heartbeat: Heartbeat) -> Result<Known> {
+        let ads = self.ads.as_ref().map(|ads| Arc::clone(ads.ids()));
+        let establishments = self.establishments.as_ref().map(|places| Arc::clone(places.ids()));
+        Ok(Known { ads, establishments, middle: self.middle(heartbeat)? })
+    }
+
+    /// The median place of the establishments, or else of the pings.
+    fn middle(&self, heartbeat: Heartbeat) -> Result<Option<(f64, f64)>> {
+        let Some(table) = ["establishments", "pings"].into_iter().find(|name| self.sources.contains_key(name)) else {
+            return Ok(None);
+        };
+        let query = format!("SELECT approx_median(latitude), approx_median(longitude) FROM {table}");
+        let (_, batches) = self.sql(&query, heartbeat)?;
+        let degrees = |column: usize| {
+            let values = batches.first()?.column(column).as_primitive_opt::<Float64Type>()?;
+            values.is_valid(0).then(|| values.value(0))
+        };
+        Ok(degrees(0).zip(degrees(1)))
+    }
+
+    /// Rows that are there twice, and, where an id is a key, rows that disagree about it.
+    fn copies(&self, source: &Source, heartbeat: Heartbeat) -> Result<Vec<Finding>> {
+        let noun = source.noun();
+        let is_key = matches!(noun.name, "establishments" | "ads");
+        let context = context_with(&source.converted()?, CHECK_MEMORY_BYTES)?;
+        let columns: Vec<&str> = source.columns().iter().map(|column| column.name).collect();
+        let (all, id) = (columns.join(", "), columns[0]);
+        let (_, rows) = query(&context, "SELECT count(*), NULL FROM rows", heartbeat)?;
+        let finding = |check, column, severity, (example, rows): (Option<String>, i64), of| {
+            Finding { table: noun.name, check, column, severity, rows, of, example }
+        };
+        let twice = format!(
+            "SELECT coalesce(sum(copies - 1), 0), min({id}) FROM (
+                 SELECT {id}, count(*) AS copies FROM rows GROUP BY {all} HAVING count(*) > 1)"
+        );
+        let twice = query(&context, &twice, heartbeat)?;
+        let mut findings = vec![finding("duplicate", None, Severity::Suspicious, twice, rows)];
+        if is_key {
+            let versions = format!(
+                "SELECT coalesce(sum(versions - 1), 0), min({id}) FROM (
+                     SELECT {id}, count(*) AS versions FROM (SELECT DISTINCT {all} FROM rows)
+                     GROUP BY {id} HAVING count(*) > 1)"
+            );
+            let versions = query(&context, &versions, heartbeat)?;
+            findings.push(finding("conflicting duplicate", Some(id), Severity::Unusable, versions, rows));
+        }
+        Ok(findings)
+    }
+
+    fn users_without_pings(&self, heartbeat: Heartbeat) -> Result<Option<Finding>> {
+        if !["interactions", "pings"].iter().all(|name| self.sources.contains_key(name)) {
+            return Ok(None);
+        }
+        let lost = "SELECT count(*), min(user_id) FROM (SELECT DISTINCT user_id FROM interactions)
+                    WHERE user_id NOT IN (SELECT DISTINCT user_id FROM pings)";
+        let (example, rows) = query(&self.context, lost, heartbeat)?;
+        let (_, of) = query(&self.context, "SELECT count(DISTINCT user_id), NULL FROM interactions", heartbeat)?;
+        let (column, severity) = (Some("user_id"), Severity::Suspicious);
+        Ok(Some(Finding { table: "interactions", check: "user without pings", column, severity, rows, of, example }))
+    }
+}
+
+/// The usable rows of `plan` as the table `rows`, in a context of their own.
+fn context_with(plan: &LogicalPlan, memory: usize) -> Result<SessionContext> {
+    let context = new_context(None, Some(memory))?;
+    context.register_table("rows", Arc::new(ViewTable::new(plan.clone(), None))).map_err(error_of)?;
+    Ok(context)
+}
+
+/// The example (second column) and the count (first column) of a query with one row.
+fn query(context: &SessionContext, sql: &str, heartbeat: Heartbeat) -> Result<(Option<String>, i64)> {
+    let frame = threads().block_on(context.sql(sql)).map_err(error_of)?;
+    let (_, batches) = outward(run(frame, heartbeat)?)?;
+    let batch = batches.first().ok_or_else(|| Error::Internal(format!("no row from {sql}")))?;
+    let example = batch.column(1).as_string_opt::<i32>().filter(|column| column.is_valid(0));
+    Ok((example.map(|column| column.value(0).into()), batch.column(0).as_primitive::<Int64Type>().value(0)))
+}
+
+fn findings_of_rows(source: &Source, known: &Known, heartbeat: Heartbeat) -> Result<Vec<Finding>> {
+    let checks = checks(source.noun(), &source.columns(), known);
+    let context = context_with(&source.with_raw()?, CHECK_MEMORY_BYTES)?;
+    known.register(&context);
+    let measures: Vec<String> = checks.iter().map(measure).collect();
+    let sql = format!("SELECT count(*), {} FROM rows", measures.join(", "));
+    let frame = threads().block_on(context.sql(&sql)).map_err(error_of)?;
+    let (_, batches) = outward(run(frame, heartbeat)?)?;
+    let batch = batches.first().ok_or_else(|| Error::Internal("no row of checks".into()))?;
+    let count = |column: usize| batch.column(column).as_primitive::<Int64Type>().value(0);
+    let example = |column: usize| {
+        let values = batch.column(column).as_string_opt::<i32>()?;
+        values.is_valid(0).then(|| values.value(0).to_string())
+    };
+    let finding = |(number, check): (usize, &Check)| Finding {
+        table: source.noun().name,
+        check: check.name,
+        column: Some(check.column),
+        severity: check.severity,
+        rows: count(1 + 2 * number),
+        of: count(0),
+        example: example(2 + 2 * number),
+    };
+    Ok(checks.iter().enumerate().map(finding).collect())
+}
+
+/// How many rows a check finds, and the smallest value among them.
+fn measure(check: &Check) -> String {
+    let Check { condition, column, .. } = check;
+    format!(
+        "count(*) FILTER (WHERE {condition}) AS \"{column} {name} rows\",
+         min(raw_{column}) FILTER (WHERE {condition}) AS \"{column} {name} example\"",
+        name = check.name
+    )
+}
+
+/// An error that names the first row of `source` that cannot be used.
+pub fn refuse_unusable(source: &Source, known: &Known, heartbeat: Heartbeat) -> Result<()> {
+    let mut checks = checks(source.noun(), &source.columns(), known);
+    checks.retain(|check| check.severity == Severity::Unusable);
+    let sql = first_problem(&checks);
+    for part in &source.parts {
+        for file in part.in_order()? {
+            let context = new_context(Some(1), None)?;
+            known.register(&context);
+            let rows = ViewTable::new(source.part_with_raw(&file)?, None);
+            context.register_table("rows", Arc::new(rows)).map_err(error_of)?;
+            let frame = threads().block_on(context.sql(&sql)).map_err(error_of)?;
+            let (_, batches) = outward(run(frame, heartbeat)?)?;
+            if let Some(found) = batches.iter().find(|batch| batch.num_rows() > 0) {
+                return Err(problem(source.noun(), &file.label(), &checks, found));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The number of the first row that some check finds, the check's number, and the value.
+fn first_problem(checks: &[Check]) -> String {
+    let case = |of: &dyn Fn(usize, &Check) -> String| {
+        let whens = checks.iter().enumerate();
+        whens.map(|(number, check)| format!(" WHEN {} THEN {}", check.condition, of(number, check))).collect::<String>()
+    };
+    format!(
+        "SELECT row, problem, value FROM (
+             SELECT CAST(row_number() OVER () AS BIGINT) - 1 AS row,
+                    CASE{} END AS problem,
+                    CASE{} END AS value
+             FROM rows)
+         WHERE problem IS NOT NULL ORDER BY row LIMIT 1",
+        case(&|number, _| number.to_string()),
+        case(&|_, check| format!("raw_{}", check.column)),
+    )
+}
+
+fn problem(noun: &Noun, file: &str, checks: &[Check], found: &RecordBatch) -> Error {
+    let integer = |name: &str| found[name].as_primitive::<Int64Type>().value(0);
+    let check = &checks[integer("problem") as usize];
+    let value = found["value"].as_string::<i32>();
+    Error::Data {
+        table: noun.name.into(),
+        column: check.column.into(),
+        row: Some(integer("row") as u64),
+        value: if value.is_valid(0) { value.value(0).into() } else { "null".into() },
+        reason: format!("{} (in {file})", check.reason),
+    }
+}
+
+fn table_of(findings: &[Finding]) -> Result<Table> {
+    let text = |of: &dyn Fn(&Finding) -> Option<String>| -> ArrayRef {
+        Arc::new(findings.iter().map(of).collect::<StringArray>())
+    };
+    let share = |finding: &Finding| (finding.of > 0).then(|| finding.rows as f64 / finding.of as f64);
+    let columns: Vec<(&str, ArrayRef)> = vec![
+        ("table", text(&|finding| Some(finding.table.into()))),
+        ("check", text(&|finding| Some(finding.check.into()))),
+        ("column", text(&|finding| finding.column.map(String::from))),
+        ("rows", Arc::new(findings.iter().map(|finding| Some(finding.rows)).collect::<Int64Array>())),
+        ("share", Arc::new(findings.iter().map(share).collect::<Float64Array>())),
+        ("severity", text(&|finding| Some(finding.severity.name().into()))),
+        ("example", text(&|finding| finding.example.clone())),
+    ];
+    let fields = columns.iter().map(|(name, column)| Field::new(*name, column.data_type().clone(), true));
+    let schema = Arc::new(Schema::new(fields.collect::<Vec<_>>()));
+    let batch = RecordBatch::try_new(Arc::clone(&schema), columns.into_iter().map(|(_, column)| column).collect())?;
+    Ok((schema, vec![batch]))
+}

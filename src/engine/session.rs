@@ -1,0 +1,281 @@
+//! A data set, opened: its tables, what is asked of them, and the answers.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use datafusion::arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
+use datafusion::arrow::compute::{cast, concat_batches};
+use datafusion::arrow::datatypes::{DataType, Field, Int64Type, Schema, SchemaRef};
+use datafusion::catalog::MemTable;
+use datafusion::catalog::view::ViewTable;
+use datafusion::datasource::provider_as_source;
+use datafusion::execution::memory_pool::FairSpillPool;
+use datafusion::execution::runtime_env::RuntimeEnvBuilder;
+use datafusion::logical_expr::{LogicalPlan, LogicalPlanBuilder, col, lit};
+use datafusion::prelude::{DataFrame, SQLOptions, SessionConfig, SessionContext};
+use datafusion::scalar::ScalarValue;
+
+use super::catalog::{Given, Reading, Source, sources};
+use super::jobs::{Job, Request};
+use super::operators::{AttributedVisits, Known, Visits};
+use super::places::{Ads, Establishments};
+use super::run::{Heartbeat, run, silent, threads};
+use super::{error_of, functions, quality};
+use crate::calendar::Calendar;
+use crate::{Error, Result};
+
+/// The definitions that a caller may change, and the machine's limits.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// The zone of months, weekdays and hours.
+    pub tz: String,
+    /// A visit is nearer than this.
+    pub radius_m: f64,
+    /// An interaction earns visits for this long.
+    pub window_us: i64,
+    /// The normal quantile of the intervals.
+    pub z: f64,
+    /// Partitions worked on at once; the machine's cores if none.
+    pub threads: Option<usize>,
+    /// Bytes that sorts and groups may hold before they spill to disk.
+    pub memory_limit: Option<usize>,
+}
+
+/// The users and the time that an answer is limited to.
+#[derive(Debug, Clone, Copy)]
+pub struct Restriction {
+    /// The fraction of users.
+    pub users: f64,
+    /// The first instant, microseconds UTC.
+    pub start_us: Option<i64>,
+    /// The instant after the last.
+    pub end_us: Option<i64>,
+}
+
+const EVERYTHING: Restriction = Restriction { users: 1.0, start_us: None, end_us: None };
+
+/// Tables and results, as they come out.
+pub type Table = (SchemaRef, Vec<RecordBatch>);
+
+/// A data set that can be asked.
+#[derive(Clone)]
+pub struct Session {
+    pub(super) sources: Arc<BTreeMap<&'static str, Source>>,
+    pub(super) options: Arc<Options>,
+    calendar: Calendar,
+    pub(super) establishments: Option<Arc<Establishments>>,
+    pub(super) ads: Option<Arc<Ads>>,
+    restriction: Restriction,
+    pub(super) context: SessionContext,
+}
+
+/// The machine's cores, or what the caller wants.
+pub fn thread_count(wanted: Option<usize>) -> usize {
+    wanted.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, Into::into)).max(1)
+}
+
+impl Session {
+    /// Opens the tables under `root` and those `given`.
+    pub fn open(
+        root: Option<&Path>,
+        given: BTreeMap<String, Given>,
+        mut reading: Reading,
+        options: Options,
+    ) -> Result<Self> {
+        reading.threads = thread_count(options.threads);
+        let sources = sources(root, given, &reading)?;
+        let calendar = Calendar::new(&options.tz)?;
+        let context = new_context(options.threads, options.memory_limit)?;
+        let (mut establishments, mut ads) = (None, None);
+        if let Some(source) = sources.get("establishments") {
+            establishments = Some(Arc::new(Establishments::new(small_table(&context, source)?, options.radius_m)?));
+        }
+        if let Some(source) = sources.get("ads") {
+            let places = establishments.as_ref().map(|places| places.ids());
+            ads = Some(Arc::new(Ads::new(small_table(&context, source)?, places)));
+        }
+        let (sources, options) = (Arc::new(sources), Arc::new(options));
+        Self { sources, options, calendar, establishments, ads, restriction: EVERYTHING, context }.planned()
+    }
+
+    /// The same data set, limited further: fractions of users multiply, and times intersect.
+    pub fn restrict(&self, further: Restriction) -> Result<Self> {
+        let own = self.restriction;
+        let restriction = Restriction {
+            users: own.users * further.users,
+            start_us: own.start_us.max(further.start_us),
+            end_us: own.end_us.into_iter().chain(further.end_us).min(),
+        };
+        Self { restriction, ..self.clone() }.planned()
+    }
+
+    /// The whole data set again.
+    pub(super) fn unrestricted(&self) -> Result<Self> {
+        Self { restriction: EVERYTHING, ..self.clone() }.planned()
+    }
+
+    /// Registers the nouns and the derived nouns as this session sees them.
+    fn planned(mut self) -> Result<Self> {
+        self.context = new_context(self.options.threads, self.options.memory_limit)?;
+        functions::register(&self.context, &self.calendar, self.options.z);
+        if let Some(places) = &self.establishments {
+            self.register_batch("establishments", &places.batch)?;
+        }
+        if let Some(ads) = &self.ads {
+            self.register_batch("ads", &ads.batch)?;
+        }
+        for noun in ["interactions", "pings"] {
+            if self.sources.contains_key(noun) {
+                self.register(noun, ViewTable::new(self.rows_of(noun, self.restriction.start_us)?, None))?;
+            }
+        }
+        self.register_visits()?;
+        Ok(self)
+    }
+
+    fn register_visits(&self) -> Result<()> {
+        let Some(places) = &self.establishments else { return Ok(()) };
+        if !self.sources.contains_key("pings") {
+            return Ok(());
+        }
+        let pings = self.rows_of("pings", self.restriction.start_us)?;
+        self.register("visits", Visits::new(pings.clone(), Arc::clone(places)))?;
+        let (Some(ads), true) = (&self.ads, self.sources.contains_key("interactions")) else { return Ok(()) };
+        let known = Known {
+            establishment_ids: Arc::clone(places.ids()),
+            ads: Arc::clone(ads),
+            window_us: self.options.window_us,
+        };
+        let numbered = provider_as_source(Arc::new(Visits::numbered(pings, Arc::clone(places))));
+        let visits = LogicalPlanBuilder::scan("visits", numbered, None).and_then(LogicalPlanBuilder::build);
+        let earliest = self.restriction.start_us.map(|start| start.saturating_sub(self.options.window_us));
+        let evidence = self.rows_of("interactions", earliest)?;
+        self.register("attributed_visits", AttributedVisits::new(visits.map_err(error_of)?, evidence, known))
+    }
+
+    /// The usable rows of `noun` from `start_us` on, of this session's users and until its end.
+    fn rows_of(&self, noun: &str, start_us: Option<i64>) -> Result<LogicalPlan> {
+        let source = &self.sources[noun];
+        let mut wanted = vec![quality::usable(source.noun())];
+        if self.restriction.users < 1.0 {
+            wanted.push(functions::sampled(self.restriction.users).call(vec![col("user_id")]));
+        }
+        let instant = |us: i64| lit(ScalarValue::TimestampMicrosecond(Some(us), Some("UTC".into())));
+        wanted.extend(start_us.map(|us| col("timestamp").gt_eq(instant(us))));
+        wanted.extend(self.restriction.end_us.map(|us| col("timestamp").lt(instant(us))));
+        let rows = LogicalPlanBuilder::from(source.converted()?);
+        let rows = wanted.into_iter().try_fold(rows, LogicalPlanBuilder::filter).and_then(LogicalPlanBuilder::build);
+        rows.map_err(error_of)
+    }
+
+    fn register_batch(&self, name: &str, batch: &RecordBatch) -> Result<()> {
+        self.register(name, MemTable::try_new(batch.schema(), vec![vec![batch.clone()]]).map_err(error_of)?)
+    }
+
+    fn register(&self, name: &str, table: impl datafusion::catalog::TableProvider + 'static) -> Result<()> {
+        self.context.register_table(name, Arc::new(table)).map(|_| ()).map_err(error_of)
+    }
+
+    /// The nouns and their columns.
+    pub fn tables(&self) -> Vec<(&'static str, Vec<&'static str>)> {
+        let named = |source: &Source| source.columns().iter().map(|column| column.name).collect();
+        self.sources.iter().map(|(name, source)| (*name, named(source))).collect()
+    }
+
+    /// How many rows of each noun the answers use.
+    pub fn rows(&self, heartbeat: Heartbeat) -> Result<Vec<(&'static str, i64)>> {
+        let mut counts = vec![];
+        for name in self.sources.keys() {
+            let (_, batches) = self.sql(&format!("SELECT count(*) FROM {name}"), heartbeat)?;
+            let count = batches.first().map_or(0, |batch| batch.column(0).as_primitive::<Int64Type>().value(0));
+            counts.push((*name, count));
+        }
+        Ok(counts)
+    }
+
+    /// The job's statement, which [`Session::sql`] runs.
+    pub fn job_sql(&self, name: &str, request: &Request) -> Result<String> {
+        let job = Job::named(name)?;
+        let missing = job.tables.iter().find(|table| !self.sources.contains_key(*table));
+        match missing {
+            None => job.sql(request),
+            Some(table) => Err(Error::MissingTable {
+                table: (*table).into(),
+                needed_by: name.into(),
+                reason: format!("this data set has {}", self.sources.keys().copied().collect::<Vec<_>>().join(", ")),
+            }),
+        }
+    }
+
+    /// Answers a job.
+    pub fn run(&self, name: &str, request: &Request, heartbeat: Heartbeat) -> Result<Table> {
+        self.sql(&self.job_sql(name, request)?, heartbeat)
+    }
+
+    /// Answers a query over the nouns and derived nouns.
+    pub fn sql(&self, query: &str, heartbeat: Heartbeat) -> Result<Table> {
+        outward(run(self.frame(query)?, heartbeat)?)
+    }
+
+    pub(super) fn frame(&self, query: &str) -> Result<DataFrame> {
+        let reads_only = SQLOptions::new().with_allow_ddl(false).with_allow_dml(false).with_allow_statements(false);
+        threads().block_on(self.context.sql_with_options(query, reads_only)).map_err(error_of)
+    }
+}
+
+pub(super) fn new_context(threads: Option<usize>, memory_limit: Option<usize>) -> Result<SessionContext> {
+    let config = SessionConfig::new().with_target_partitions(thread_count(threads));
+    let mut runtime = RuntimeEnvBuilder::new();
+    if let Some(bytes) = memory_limit {
+        runtime = runtime.with_memory_pool(Arc::new(FairSpillPool::new(bytes)));
+    }
+    Ok(SessionContext::new_with_config_rt(config, runtime.build_arc().map_err(error_of)?))
+}
+
+/// The usable rows of a small noun in order of id, one for each id; of rows that disagree, the smallest.
+pub(super) fn small_table(context: &SessionContext, source: &Source) -> Result<RecordBatch> {
+    let noun = source.noun();
+    let names: Vec<&str> = noun.columns.iter().map(|column| column.name).collect();
+    let (id, rest) = (names[0], names[1..].join(", "));
+    let rows = LogicalPlanBuilder::from(source.converted()?).filter(quality::usable(noun));
+    let rows = ViewTable::new(rows.and_then(LogicalPlanBuilder::build).map_err(error_of)?, None);
+    context.register_table("rows", Arc::new(rows)).map_err(error_of)?;
+    let query = format!(
+        "SELECT {id}, {rest} FROM (SELECT *, row_number() OVER (PARTITION BY {id} ORDER BY {rest}) AS copy FROM rows)
+         WHERE copy = 1 ORDER BY {id}"
+    );
+    let frame = threads().block_on(context.sql(&query)).map_err(error_of)?;
+    let (schema, batches) = run(frame, &mut silent)?;
+    context.deregister_table("rows").map_err(error_of)?;
+    Ok(concat_batches(&schema, &batches)?)
+}
+
+/// What leaves: plain text columns and signed integers, one type for one thing everywhere.
+pub(super) fn outward((schema, batches): Table) -> Result<Table> {
+    let fields = schema.fields().iter().map(|f| Field::new(f.name(), outward_type(f.data_type()), true));
+    let schema: SchemaRef = Schema::new(fields.collect::<Vec<_>>()).into();
+    let plain = |batch: &RecordBatch| -> Result<RecordBatch> {
+        let columns = batch.columns().iter().zip(schema.fields());
+        let columns = columns.map(|(column, field)| outward_column(column, field.data_type()));
+        Ok(RecordBatch::try_new(Arc::clone(&schema), columns.collect::<Result<_>>()?)?)
+    };
+    let batches = batches.iter().map(plain).collect::<Result<_>>()?;
+    Ok((schema, batches))
+}
+
+fn outward_type(inner: &DataType) -> DataType {
+    match inner {
+        DataType::Utf8View | DataType::LargeUtf8 => DataType::Utf8,
+        DataType::Dictionary(_, value) => outward_type(value),
+        integer if integer.is_integer() => DataType::Int64,
+        other => other.clone(),
+    }
+}
+
+fn outward_column(column: &ArrayRef, to: &DataType) -> Result<ArrayRef> {
+    match column.data_type() == to {
+        true => Ok(Arc::clone(column)),
+        false => Ok(cast(column, to)?),
+    }
+}

@@ -1,0 +1,182 @@
+//! `Session`: an opened data set.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyList};
+use pyo3_arrow::input::AnyRecordBatch;
+
+use super::arrow::{batches_of, table};
+use super::errors::raise;
+use crate::engine::catalog::{Given, Reading};
+use crate::engine::jobs::{JOBS, Job, Request};
+use crate::engine::nouns::EpochUnit;
+use crate::engine::session::{Options, Restriction, Session, Table};
+use crate::{Error, Result};
+
+/// The tables of one data set, restricted or not, ready to answer.
+#[pyclass(name = "Session", module = "footfall._native", frozen)]
+pub struct PySession(Session);
+
+#[derive(FromPyObject)]
+enum Source {
+    Path(PathBuf),
+    Data(AnyRecordBatch),
+}
+
+#[derive(FromPyObject)]
+#[pyo3(from_item_all)]
+struct Definitions {
+    radius_m: f64,
+    window_us: i64,
+    z: f64,
+}
+
+impl Source {
+    fn given(self) -> PyResult<Given> {
+        match self {
+            Source::Path(path) => Ok(Given::Path(path.display().to_string())),
+            Source::Data(data) => batches_of(data).map(|(schema, batches)| Given::Batches(schema, batches)),
+        }
+    }
+}
+
+/// Runs `work` without the GIL; between heartbeats Python hears of progress and may stop it.
+pub fn attended<T: Send>(
+    py: Python<'_>,
+    progress: Option<&Py<PyAny>>,
+    work: impl FnOnce(&mut dyn FnMut(u64) -> Result<()>) -> Result<T> + Send,
+) -> PyResult<T> {
+    let mut interrupted = None;
+    let stop = &mut interrupted;
+    let result = py.detach(|| {
+        work(&mut |rows| {
+            Python::attach(|py| {
+                let heard = py.check_signals().and_then(|()| match progress {
+                    Some(listener) => listener.call1(py, (rows, py.None())).map(|_| ()),
+                    None => Ok(()),
+                });
+                heard.map_err(|error| {
+                    *stop = Some(error);
+                    Error::Cancelled
+                })
+            })
+        })
+    });
+    match interrupted {
+        Some(error) => Err(error),
+        None => result.map_err(raise),
+    }
+}
+
+#[pymethods]
+impl PySession {
+    #[new]
+    #[pyo3(signature = (root, tables, *, tz, columns, definitions, epoch_unit, strict, threads, memory_limit))]
+    #[expect(clippy::too_many_arguments, reason = "keyword arguments of one Python call")]
+    fn new(
+        py: Python<'_>,
+        root: Option<PathBuf>,
+        tables: BTreeMap<String, Source>,
+        tz: String,
+        columns: BTreeMap<String, String>,
+        definitions: Definitions,
+        epoch_unit: Option<String>,
+        strict: bool,
+        threads: Option<usize>,
+        memory_limit: Option<usize>,
+    ) -> PyResult<Self> {
+        let given = tables.into_iter().map(|(name, source)| Ok((name, source.given()?))).collect::<PyResult<_>>()?;
+        let epoch_unit = epoch_unit.as_deref().map(EpochUnit::parse).transpose().map_err(raise)?;
+        let reading = Reading { columns, epoch_unit, threads: 1 };
+        let Definitions { radius_m, window_us, z } = definitions;
+        let options = Options { tz, radius_m, window_us, z, threads, memory_limit };
+        let session = attended(py, None, |heartbeat| {
+            let session = Session::open(root.as_deref(), given, reading, options)?;
+            if strict {
+                session.refuse_unusable(heartbeat)?;
+            }
+            Ok(session)
+        })?;
+        Ok(Self(session))
+    }
+
+    fn tables<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        let tables = PyDict::new(py);
+        for (name, columns) in self.0.tables() {
+            tables.set_item(name, columns)?;
+        }
+        Ok(tables)
+    }
+
+    fn rows<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        let counts = PyDict::new(py);
+        for (name, rows) in attended(py, None, |heartbeat| self.0.rows(heartbeat))? {
+            counts.set_item(name, rows)?;
+        }
+        Ok(counts)
+    }
+
+    #[pyo3(signature = (*, users, start_us, end_us))]
+    fn restrict(&self, users: Option<f64>, start_us: Option<i64>, end_us: Option<i64>) -> PyResult<Self> {
+        let further = Restriction { users: users.unwrap_or(1.0), start_us, end_us };
+        self.0.restrict(further).map(Self).map_err(raise)
+    }
+
+    #[pyo3(signature = (job, *, by, users, rank_by, progress))]
+    fn run<'py>(
+        &self,
+        py: Python<'py>,
+        job: &str,
+        by: String,
+        users: Option<Vec<String>>,
+        rank_by: Option<String>,
+        progress: Option<Py<PyAny>>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let request = Request { by, users, rank_by };
+        let result: Table = attended(py, progress.as_ref(), |heartbeat| self.0.run(job, &request, heartbeat))?;
+        table(py, result)
+    }
+
+    #[pyo3(signature = (job, *, by, users, rank_by))]
+    fn job_sql(
+        &self,
+        job: &str,
+        by: String,
+        users: Option<Vec<String>>,
+        rank_by: Option<String>,
+    ) -> PyResult<String> {
+        self.0.job_sql(job, &Request { by, users, rank_by }).map_err(raise)
+    }
+
+    fn sql<'py>(&self, py: Python<'py>, query: &str, progress: Option<Py<PyAny>>) -> PyResult<Bound<'py, PyAny>> {
+        let result = attended(py, progress.as_ref(), |heartbeat| self.0.sql(query, heartbeat))?;
+        table(py, result)
+    }
+
+    fn check<'py>(&self, py: Python<'py>, progress: Option<Py<PyAny>>) -> PyResult<Bound<'py, PyAny>> {
+        let result = attended(py, progress.as_ref(), |heartbeat| self.0.check(heartbeat))?;
+        table(py, result)
+    }
+}
+
+/// The registry of the jobs.
+#[pyfunction]
+pub fn jobs(py: Python<'_>) -> PyResult<Bound<'_, PyList>> {
+    let entries = JOBS.iter().map(|job| entry(py, job)).collect::<PyResult<Vec<_>>>()?;
+    PyList::new(py, entries)
+}
+
+fn entry<'py>(py: Python<'py>, job: &Job) -> PyResult<Bound<'py, PyDict>> {
+    let entry = PyDict::new(py);
+    entry.set_item("number", job.number)?;
+    entry.set_item("name", job.name)?;
+    entry.set_item("title", job.title)?;
+    entry.set_item("question", job.question)?;
+    entry.set_item("tables", job.tables)?;
+    entry.set_item("by", job.by)?;
+    entry.set_item("users", job.users)?;
+    entry.set_item("rank_by", job.rank_by)?;
+    Ok(entry)
+}

@@ -1,0 +1,256 @@
+//! Where things are: a plane around Recife, its neighbourhoods, the coast, and the roads between them.
+//!
+//! The neighbourhoods' positions are rough and from memory: the city is Recife-like, no map of it.
+
+use rand::distr::Distribution;
+use rand::distr::weighted::WeightedIndex;
+
+use super::random::{Stream, normal, weighted};
+use crate::units::EARTH_RADIUS_M;
+
+const LATITUDE: f64 = -8.05;
+const LONGITUDE: f64 = -34.90;
+
+/// A point of the plane: metres east and north of the middle of the city.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Point {
+    /// Metres east.
+    pub x: f64,
+    /// Metres north.
+    pub y: f64,
+}
+
+impl Point {
+    /// Metres to `other`.
+    pub fn distance_m(self, other: Point) -> f64 {
+        (self.x - other.x).hypot(self.y - other.y)
+    }
+
+    /// The point a share of the way to `other`.
+    pub fn towards(self, other: Point, share: f64) -> Point {
+        Point { x: self.x + (other.x - self.x) * share, y: self.y + (other.y - self.y) * share }
+    }
+
+    /// A point nearby, `spread_m` away in each direction.
+    pub fn near(self, random: &mut Stream, spread_m: f64) -> Point {
+        Point { x: self.x + spread_m * normal(random), y: self.y + spread_m * normal(random) }
+    }
+
+    /// Latitude in degrees, to the sixth decimal place (11 cm).
+    pub fn latitude(self) -> f64 {
+        round(LATITUDE + self.y / metres_per_degree())
+    }
+
+    /// Longitude in degrees, to the sixth decimal place.
+    pub fn longitude(self) -> f64 {
+        round(LONGITUDE + self.x / (metres_per_degree() * SHRINK))
+    }
+
+    fn at(latitude: f64, longitude: f64) -> Point {
+        let x = (longitude - LONGITUDE) * metres_per_degree() * SHRINK;
+        Point { x, y: (latitude - LATITUDE) * metres_per_degree() }
+    }
+}
+
+/// The cosine of [`LATITUDE`]: how much shorter a degree of longitude is.
+const SHRINK: f64 = 0.990_146_4;
+
+const fn metres_per_degree() -> f64 {
+    EARTH_RADIUS_M * std::f64::consts::PI / 180.0
+}
+
+fn round(degrees: f64) -> f64 {
+    (degrees * 1e6).round() / 1e6
+}
+
+/// A neighbourhood or a town: latitude, longitude, spread in metres, homes, shops (both relative to the others).
+type Hub = (f64, f64, f64, f64, f64);
+
+const HUBS: [Hub; 44] = [
+    (-8.1190, -34.9030, 900.0, 9.0, 10.0), // Boa Viagem
+    (-8.0930, -34.8880, 600.0, 3.5, 3.0),  // Pina
+    (-8.0630, -34.8730, 350.0, 0.5, 6.0),  // Recife Antigo
+    (-8.0600, -34.8860, 500.0, 3.0, 9.0),  // Boa Vista
+    (-8.0660, -34.8800, 400.0, 1.0, 7.0),  // Santo Antônio
+    (-8.0470, -34.8810, 500.0, 2.5, 3.5),  // Santo Amaro
+    (-8.0420, -34.8930, 450.0, 2.5, 3.5),  // Espinheiro
+    (-8.0460, -34.9000, 400.0, 2.5, 3.0),  // Graças
+    (-8.0340, -34.9180, 500.0, 2.5, 3.0),  // Casa Forte
+    (-8.0250, -34.9170, 600.0, 4.0, 3.0),  // Casa Amarela
+    (-8.0470, -34.9110, 450.0, 2.5, 1.5),  // Torre
+    (-8.0560, -34.9090, 450.0, 2.5, 2.0),  // Madalena
+    (-8.0655, -34.8960, 350.0, 1.0, 3.0),  // Ilha do Leite
+    (-8.0770, -34.9080, 600.0, 3.5, 3.5),  // Afogados
+    (-8.1090, -34.9150, 700.0, 4.5, 3.0),  // Imbiribeira
+    (-8.1060, -34.9260, 500.0, 3.0, 1.2),  // Ipsep
+    (-8.0490, -34.9280, 600.0, 4.0, 2.0),  // Cordeiro
+    (-8.0370, -34.9380, 600.0, 4.0, 1.5),  // Iputinga
+    (-8.0480, -34.9560, 700.0, 4.0, 1.8),  // Várzea
+    (-8.0530, -34.9490, 400.0, 0.8, 2.0),  // Cidade Universitária
+    (-8.0150, -34.9440, 600.0, 1.5, 0.5),  // Dois Irmãos
+    (-8.0350, -34.8900, 400.0, 2.5, 2.0),  // Encruzilhada
+    (-8.0270, -34.8860, 500.0, 3.0, 1.2),  // Arruda
+    (-8.0190, -34.8960, 600.0, 4.0, 1.2),  // Água Fria
+    (-8.0070, -34.8990, 600.0, 4.0, 1.2),  // Beberibe
+    (-8.0080, -34.8790, 600.0, 3.5, 1.5),  // Peixinhos
+    (-7.9930, -34.8730, 700.0, 4.0, 2.5),  // Olinda
+    (-7.9600, -34.8790, 900.0, 4.0, 1.5),  // Paulista
+    (-7.9480, -34.9050, 900.0, 2.5, 0.6),  // Paratibe
+    (-7.9820, -34.9150, 900.0, 2.0, 0.4),  // Guabiraba
+    (-8.1210, -34.9460, 800.0, 4.5, 1.0),  // Ibura
+    (-8.1380, -34.9380, 700.0, 3.5, 0.9),  // Jordão
+    (-8.0940, -34.9500, 600.0, 3.0, 1.0),  // Barro
+    (-8.0880, -34.9610, 600.0, 2.5, 0.8),  // Tejipió
+    (-8.0920, -34.9310, 500.0, 3.0, 1.2),  // Areias
+    (-8.0680, -34.9280, 600.0, 3.5, 1.2),  // San Martin
+    (-8.0240, -34.9780, 800.0, 3.0, 1.2),  // Camaragibe
+    (-8.1400, -34.9080, 600.0, 3.0, 2.0),  // Setúbal
+    // Towns outside: a few dozen of a thousand establishments, and few of the homes.
+    (-8.2830, -35.0350, 1200.0, 0.9, 0.8), // Cabo
+    (-7.8340, -34.9060, 1000.0, 0.9, 0.7), // Igarassu
+    (-8.1130, -35.2900, 1200.0, 0.6, 0.7), // Vitória
+    (-7.8500, -35.2500, 900.0, 0.5, 0.4),  // Carpina
+    (-8.5050, -35.0050, 600.0, 0.3, 0.6),  // Porto de Galinhas
+    (-8.2840, -35.9720, 1800.0, 0.8, 1.0), // Caruaru
+];
+
+/// The neighbourhoods above the towns.
+const IN_THE_CITY: usize = 38;
+
+/// The coast: latitude, and the longitude east of which there is water.
+const COAST: [(f64, f64); 8] = [
+    (-8.155, -34.906),
+    (-8.120, -34.894),
+    (-8.095, -34.879),
+    (-8.063, -34.868),
+    (-8.040, -34.866),
+    (-8.010, -34.862),
+    (-7.980, -34.860),
+    (-7.930, -34.860),
+];
+
+/// The neighbourhoods, and the roads between them.
+#[derive(Debug)]
+pub struct Places {
+    hubs: Vec<Point>,
+    homes: WeightedIndex<f64>,
+    shops: WeightedIndex<f64>,
+    /// The neighbourhood to go through next, from row to column.
+    next: Vec<Vec<usize>>,
+}
+
+impl Default for Places {
+    fn default() -> Self {
+        let hubs: Vec<_> = HUBS.iter().map(|hub| Point::at(hub.0, hub.1)).collect();
+        let next = shortest_roads(&hubs);
+        Self { homes: weighted(HUBS.map(|hub| hub.3)), shops: weighted(HUBS.map(|hub| hub.4)), hubs, next }
+    }
+}
+
+impl Places {
+    /// Somewhere to live.
+    pub fn home(&self, random: &mut Stream) -> Point {
+        self.around(self.homes.sample(random), 1.3, random)
+    }
+
+    /// Somewhere to sell, or to work.
+    pub fn shop(&self, random: &mut Stream) -> Point {
+        self.around(self.shops.sample(random), 1.0, random)
+    }
+
+    /// Puts the corners of a ride between `from` and `to` on `path`: from one neighbourhood to the next, on its road.
+    pub fn ride(&self, from: Point, to: Point, path: &mut Vec<Point>) {
+        let (mut hub, last) = (self.nearest(from), self.nearest(to));
+        path.push(from);
+        while hub != last {
+            path.push(self.hubs[hub]);
+            hub = self.next[hub][last];
+        }
+        // The last neighbourhood's middle only if it is on the way.
+        let middle = self.hubs[last];
+        let before = path[path.len() - 1];
+        if before.distance_m(middle) < before.distance_m(to) {
+            path.push(middle);
+        }
+        path.push(to);
+    }
+
+    fn nearest(&self, point: Point) -> usize {
+        let distances_m = self.hubs.iter().map(|hub| hub.distance_m(point));
+        distances_m.enumerate().min_by(|a, b| a.1.total_cmp(&b.1)).map_or(0, |(hub, _)| hub)
+    }
+
+    /// A point of a neighbourhood, on dry land and, for those of the city, inside its box.
+    fn around(&self, hub: usize, breadth: f64, random: &mut Stream) -> Point {
+        for _ in 0..64 {
+            let point = self.hubs[hub].near(random, HUBS[hub].2 * breadth);
+            if hub >= IN_THE_CITY || is_land(point) {
+                return point;
+            }
+        }
+        self.hubs[hub]
+    }
+}
+
+fn is_land(point: Point) -> bool {
+    let (latitude, longitude) = (point.latitude(), point.longitude());
+    let stretch = COAST.windows(2).find(|ends| (ends[0].0..=ends[1].0).contains(&latitude));
+    stretch.is_some_and(|ends| {
+        let share = (latitude - ends[0].0) / (ends[1].0 - ends[0].0);
+        longitude > -34.99 && longitude < ends[0].1 + share * (ends[1].1 - ends[0].1)
+    })
+}
+
+/// Floyd 1962, "Algorithm 97: Shortest path", over roads from each neighbourhood to those around it.
+fn shortest_roads(hubs: &[Point]) -> Vec<Vec<usize>> {
+    let count = hubs.len();
+    // The power makes two short roads cheaper than a long one past the neighbourhood between them.
+    let cost = |a: Point, b: Point| a.distance_m(b).powf(1.6);
+    let mut costs: Vec<Vec<f64>> = hubs.iter().map(|&a| hubs.iter().map(|&b| cost(a, b)).collect()).collect();
+    let mut next: Vec<Vec<usize>> = vec![(0..count).collect(); count];
+    for middle in 0..count {
+        for from in 0..count {
+            for to in 0..count {
+                let through = costs[from][middle] + costs[middle][to];
+                if through < costs[from][to] {
+                    costs[from][to] = through;
+                    next[from][to] = next[from][middle];
+                }
+            }
+        }
+    }
+    next
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::random::{Purpose, stream};
+    use super::*;
+
+    #[test]
+    fn every_pair_of_neighbourhoods_is_connected() {
+        let places = Places::default();
+        for &from in &places.hubs {
+            for &to in &places.hubs {
+                let mut path = Vec::new();
+                places.ride(from, to, &mut path);
+                assert_eq!((path[0], path[path.len() - 1]), (from, to));
+                assert!(path.len() <= places.hubs.len() + 2);
+            }
+        }
+    }
+
+    #[test]
+    fn homes_of_the_city_stand_on_land_inside_its_box() {
+        let (places, mut random) = (Places::default(), stream(1, Purpose::Person, 0));
+        let homes: Vec<_> = (0..1000).map(|_| places.home(&mut random)).collect();
+        let inside = homes.iter().filter(|&&home| is_land(home)).count();
+        assert!((900..1000).contains(&inside), "{inside}");
+    }
+
+    #[test]
+    fn a_point_goes_to_degrees_and_back() {
+        let point = Point::at(-8.1, -34.95);
+        assert_eq!((point.latitude(), point.longitude()), (-8.1, -34.95));
+    }
+}

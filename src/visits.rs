@@ -1,0 +1,64 @@
+//! Pings past the index of establishments: visits.
+
+use crate::geo::EstablishmentIndex;
+
+/// Pairs of a ping and an establishment less than the radius apart, as parallel columns.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Matches {
+    /// Row of the ping in the slices that were matched.
+    pub ping: Vec<u32>,
+    /// Row of the establishment in the slices from which the index was made.
+    pub establishment: Vec<u32>,
+    /// Great-circle distance between the two, in metres.
+    pub distance_m: Vec<f64>,
+}
+
+impl Matches {
+    /// Adds one pair.
+    pub fn push(&mut self, ping: u32, establishment: u32, distance_m: f64) {
+        self.ping.push(ping);
+        self.establishment.push(establishment);
+        self.distance_m.push(distance_m);
+    }
+}
+
+/// Pings looked at together: their buckets fit into the first-level cache.
+const BATCH: usize = 1_024;
+
+/// Appends to `into` every pair of a ping and an establishment less than the index's radius apart, ordered by ping,
+/// then by establishment.
+///
+/// `latitudes` and `longitudes` are in degrees and of one length, at most 2³². A ping that is NaN or out of range
+/// matches nothing.
+pub fn match_pings(index: &EstablishmentIndex, latitudes: &[f64], longitudes: &[f64], into: &mut Matches) {
+    let mut batch = Batch { buckets: [0; BATCH], kept: [0; BATCH] };
+    for (number, (latitudes, longitudes)) in latitudes.chunks(BATCH).zip(longitudes.chunks(BATCH)).enumerate() {
+        let first = (number * BATCH) as u32;
+        let kept = batch.keep(index, latitudes, longitudes);
+        for &row in &batch.kept[..kept] {
+            let at = row as usize;
+            for (establishment, distance_m) in index.nearby_in(batch.buckets[at], latitudes[at], longitudes[at]) {
+                into.push(first + row, establishment, distance_m);
+            }
+        }
+    }
+}
+
+struct Batch {
+    buckets: [u32; BATCH],
+    kept: [u32; BATCH],
+}
+
+impl Batch {
+    /// Keeps the rows whose bucket has any establishment, and returns how many. Both loops are without branches:
+    /// most pings end here.
+    fn keep(&mut self, index: &EstablishmentIndex, latitudes: &[f64], longitudes: &[f64]) -> usize {
+        index.buckets_of(latitudes, longitudes, &mut self.buckets);
+        let mut count = 0;
+        for (row, &bucket) in self.buckets[..latitudes.len()].iter().enumerate() {
+            self.kept[count] = row as u32;
+            count += usize::from(index.is_taken(bucket));
+        }
+        count
+    }
+}

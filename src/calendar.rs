@@ -144,7 +144,7 @@ fn days_since_the_first(day: i32) -> i32 {
 const FIRST_S: i64 = -4_417_977_600;
 /// 2110-01-01: chrono-tz writes recurring rules out to 2100.
 const LAST_S: i64 = 4_417_977_600;
-/// No zone changes its offset twice within so short a time (the tests look).
+/// No zone of the database changes its offset twice within so short a time.
 const STEP_S: i64 = 86_400;
 
 fn offsets_of(tz: Tz) -> Vec<OffsetSince> {
@@ -220,7 +220,7 @@ mod tests {
 
     #[test]
     fn a_winter_night_in_recife() {
-        let calendar = Calendar::new("America/Recife").unwrap();
+        let calendar = Calendar::new("America/Recife").expect("a zone");
         let mut clock = calendar.clock();
         // 2024-03-01 02:59:59.999999 UTC is 2024-02-29 23:59:59.999999 in Recife, a Thursday.
         let timestamp_us = 1_709_261_999_999_999;
@@ -242,7 +242,7 @@ mod tests {
 
     #[test]
     fn an_unknown_zone_comes_with_a_suggestion() {
-        let message = |tz| Calendar::new(tz).unwrap_err().to_string();
+        let message = |tz| Calendar::new(tz).expect_err("no such zone").to_string();
         assert!(message("America/Recive").ends_with("did you mean America/Recife?"));
         assert!(message("america/sao paulo").ends_with("did you mean America/Sao_Paulo?"));
         assert!(message("recife").ends_with("did you mean America/Recife?"));
@@ -254,7 +254,7 @@ mod tests {
     #[test]
     fn the_ends_of_time_do_not_overflow() {
         for tz in ["UTC", "Asia/Kathmandu", "America/New_York"] {
-            let calendar = Calendar::new(tz).unwrap();
+            let calendar = Calendar::new(tz).expect("a zone");
             let mut clock = calendar.clock();
             for timestamp_us in [i64::MIN, i64::MIN + 1, i64::MAX - 1, i64::MAX] {
                 clock.month(timestamp_us);

@@ -1,6 +1,6 @@
 //! Pings past the index of establishments: visits.
 
-use crate::geo::EstablishmentIndex;
+use crate::geo::{EstablishmentIndex, Pairs, Ping};
 
 /// Pairs of a ping and an establishment less than the radius apart, as parallel columns.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -14,11 +14,10 @@ pub struct Matches {
 }
 
 impl Matches {
-    /// Adds one pair.
-    pub fn push(&mut self, ping: u32, establishment: u32, distance_m: f64) {
-        self.ping.push(ping);
-        self.establishment.push(establishment);
-        self.distance_m.push(distance_m);
+    fn extend(&mut self, (ping, establishment, distance_m): (&[u32], &[u32], &[f64])) {
+        self.ping.extend_from_slice(ping);
+        self.establishment.extend_from_slice(establishment);
+        self.distance_m.extend_from_slice(distance_m);
     }
 }
 
@@ -32,16 +31,19 @@ const BATCH: usize = 1_024;
 /// matches nothing.
 pub fn match_pings(index: &EstablishmentIndex, latitudes: &[f64], longitudes: &[f64], into: &mut Matches) {
     let mut batch = Batch { buckets: [0; BATCH], kept: [0; BATCH] };
+    let mut pairs = Pairs::new();
+    let mut drain = |pairs: &mut Pairs| into.extend(pairs.drain_nearer(index.radius_m()));
     for (number, (latitudes, longitudes)) in latitudes.chunks(BATCH).zip(longitudes.chunks(BATCH)).enumerate() {
         let first = (number * BATCH) as u32;
         let kept = batch.keep(index, latitudes, longitudes);
         for &row in &batch.kept[..kept] {
             let at = row as usize;
-            for (establishment, distance_m) in index.nearby_in(batch.buckets[at], latitudes[at], longitudes[at]) {
-                into.push(first + row, establishment, distance_m);
-            }
+            let (latitude, longitude) = (latitudes[at], longitudes[at]);
+            let ping = Ping { row: first + row, bucket: batch.buckets[at], latitude, longitude };
+            index.gather(ping, &mut pairs, &mut drain);
         }
     }
+    drain(&mut pairs);
 }
 
 struct Batch {

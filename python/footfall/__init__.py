@@ -12,6 +12,7 @@ Examples
 from __future__ import annotations
 
 from footfall import synth
+from footfall._native import __version__
 from footfall.dataset import Dataset, open
 from footfall.definitions import Definitions
 from footfall.errors import DataError, DefinitionError, FootfallError, InternalError, MissingTableError
@@ -27,18 +28,10 @@ __all__ = [
     "InternalError",
     "MissingTableError",
     "Result",
+    "__version__",
     "attribute_visits",
     "haversine_m",
     "open",
     "synth",
     "visit_join",
 ]
-
-
-def __getattr__(name: str) -> str:
-    # Looked up when asked for: reading the installed metadata would slow down the import.
-    if name != "__version__":
-        raise AttributeError(f"module 'footfall' has no attribute {name!r}")
-    from importlib.metadata import version
-
-    return version("footfall")

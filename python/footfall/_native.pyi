@@ -1,11 +1,14 @@
 """What the Rust core gives to Python. The package's own modules call it; callers use those."""
 
-from typing import Any, Callable, Optional, Union
+from typing import Any, Callable, Optional, Union, final
 
 import numpy as np
 import numpy.typing as npt
 
-from footfall.arrow import ArrowStream, ArrowTable
+from footfall.arrow import ArrowStream
+
+__all__ = ["Session", "__version__", "attribute_visits", "haversine_m", "jobs", "synth", "visit_join"]
+__version__: str
 
 _Degrees = npt.NDArray[np.float64]
 _Tick = Callable[[int, Optional[int]], object]
@@ -13,8 +16,10 @@ _Tick = Callable[[int, Optional[int]], object]
 def haversine_m(
     latitude_a: _Degrees, longitude_a: _Degrees, latitude_b: _Degrees, longitude_b: _Degrees
 ) -> npt.NDArray[np.float64]: ...
-def visit_join(pings: ArrowTable, establishments: ArrowTable, radius_m: float) -> ArrowStream: ...
-def attribute_visits(visits: ArrowTable, interactions: ArrowTable, ads: ArrowTable, window_us: int) -> ArrowStream: ...
+def visit_join(pings: ArrowStream, establishments: ArrowStream, radius_m: float) -> ArrowStream: ...
+def attribute_visits(
+    visits: ArrowStream, interactions: ArrowStream, ads: ArrowStream, window_us: int
+) -> ArrowStream: ...
 def jobs() -> list[dict[str, Any]]: ...
 def synth(
     root: str,
@@ -30,11 +35,12 @@ def synth(
     progress: Optional[_Tick],
 ) -> dict[str, int]: ...
 
+@final
 class Session:
     def __new__(
         cls,
         root: Optional[str],
-        tables: dict[str, Union[str, ArrowTable]],
+        tables: dict[str, Union[str, ArrowStream]],
         *,
         tz: str,
         columns: dict[str, str],

@@ -9,7 +9,7 @@ https://arrow.apache.org/docs/format/CDataInterface/PyCapsuleInterface.html
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol, Union
+from typing import TYPE_CHECKING, Any, Protocol
 
 from footfall.errors import DataError
 
@@ -25,34 +25,26 @@ class ArrowStream(Protocol):
         ...
 
 
-class ArrowBatch(Protocol):
-    """One batch of rows."""
-
-    def __arrow_c_array__(self, requested_schema: object = None) -> tuple[object, object]:
-        """Return PyCapsules that hold an ``ArrowSchema`` and an ``ArrowArray``."""
-        ...
-
-
-ArrowTable = Union[ArrowStream, ArrowBatch]
-
-
-def checked(name: str, table: object) -> ArrowTable:
-    """Return `table` itself when it speaks the protocol.
+def read(name: str, table: Any) -> pyarrow.Table:
+    """Return what the caller gave as table `name`, without a copy; a stream is read to its end.
 
     Raises
     ------
     DataError
-        If it does not; the message names the table and its type.
+        If it does not speak the protocol, or its rows cannot be read; the message names the table.
     """
-    if hasattr(table, "__arrow_c_stream__") or hasattr(table, "__arrow_c_array__"):
-        return table  # type: ignore[return-value]
-    kind = f"{type(table).__module__}.{type(table).__qualname__}"
-    hint = "; collect it first" if hasattr(table, "collect") else ""
-    reason = f"needs an Arrow table (pyarrow, polars, pandas >= 2.2, DuckDB), but is a {kind}{hint}"
-    raise DataError(f"table {name} {reason}", table=name, value=kind, reason=reason)
+    if not hasattr(table, "__arrow_c_stream__") and not hasattr(table, "__arrow_c_array__"):
+        kind = f"{type(table).__module__}.{type(table).__qualname__}"
+        hint = "; collect it first" if hasattr(table, "collect") else ""
+        reason = f"needs an Arrow table (pyarrow, polars, pandas >= 2.2, DuckDB), but is a {kind}{hint}"
+        raise DataError(f"table {name} {reason}", table=name, value=kind, reason=reason)
+    try:
+        return to_pyarrow(table)
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise DataError(f"table {name} cannot be read: {error}", table=name, reason=str(error)) from error
 
 
-def to_pyarrow(table: ArrowTable) -> pyarrow.Table:
+def to_pyarrow(table: ArrowStream) -> pyarrow.Table:
     """Return `table` as a ``pyarrow.Table``, without a copy."""
     import pyarrow as pa
 

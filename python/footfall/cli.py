@@ -58,8 +58,9 @@ app = typer.Typer(
 _command = functools.partial(app.command, cls=_Command)
 
 
-def _whole(text: str) -> int:
-    """Read 1000000, 1_000_000 and 1e6."""
+def _whole(given: object) -> int:
+    """Read 1000000, 1_000_000 and 1e6, and a default, which is a number."""
+    text = str(given)
     try:
         return int(text) if text.lstrip("+-").replace("_", "").isdecimal() else _exact(float(text))
     except (ValueError, OverflowError):
@@ -173,7 +174,7 @@ def _print(*lines: Union[Text, Table]) -> None:
 @_command()
 def synth(
     root: Annotated[Path, typer.Argument(help="Folder to write; empty, or not there yet.", show_default=False)],
-    pings: Annotated[int, typer.Option(parser=_whole, metavar="N", help="Location records.")] = "1e6",  # type: ignore[assignment]
+    pings: Annotated[int, typer.Option(parser=_whole, metavar="N", help="Location records.")] = 1_000_000,
     seed: Annotated[int, typer.Option(help="The same seed writes the same bytes.")] = 1,
     users: Annotated[Optional[int], typer.Option(parser=_whole, metavar="N", help="By default in proportion.")] = None,
     establishments: Annotated[

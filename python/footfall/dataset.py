@@ -38,7 +38,7 @@ def open(
     memory_limit: int | str | None = None,
     progress: bool = True,
 ) -> Dataset:
-    """Open a data set; nothing but schemas is read yet.
+    """Open a data set; unless `strict`, nothing but schemas is read yet.
 
     Parameters
     ----------
@@ -55,8 +55,8 @@ def open(
     definitions : Definitions, optional
         What a visit and an attributed visit are, and how wide the intervals.
     strict : bool
-        Raise `DataError` at the first row that cannot be used; by default such rows are left out, and `check` counts
-        them.
+        Read everything now and raise `DataError` if a row cannot be used; by default such rows are left out, and
+        `Dataset.check` counts them.
     epoch_unit : {"s", "ms", "us", "ns"}, optional
         The unit of timestamps that are integers.
     threads : int, optional
@@ -74,7 +74,7 @@ def open(
     Raises
     ------
     DataError
-        If a file cannot be read, or a column is missing or of an unusable type.
+        If a file cannot be read, or a column is missing or of an unusable type; if `strict`, also for a row.
     DefinitionError
         If an option makes no sense.
 
@@ -113,7 +113,7 @@ def _path(name: str, path: Any) -> str:
 
 
 def _table(name: str, table: Any) -> Any:
-    return _path(name, table) if isinstance(table, (str, os.PathLike)) else arrow.checked(name, table)
+    return _path(name, table) if isinstance(table, (str, os.PathLike)) else arrow.read(name, table)
 
 
 @dataclass(frozen=True)
@@ -229,7 +229,7 @@ class Dataset(Jobs):
 
         Raises
         ------
-        DataError
+        DefinitionError
             If the query does not run; the message says why.
 
         Examples
@@ -338,7 +338,7 @@ class Dataset(Jobs):
         session = self._whole.restrict(users=selection.users, start_us=selection.start_us, end_us=selection.end_us)
         return replace(self, _session=session, selection=selection)
 
-    def _timed(self, title: str, work: Callable[[Tick | None], arrow.ArrowTable], **made: Any) -> Result:
+    def _timed(self, title: str, work: Callable[[Tick | None], arrow.ArrowStream], **made: Any) -> Result:
         started = time.perf_counter()
         with bar(title, shown=self.progress) as tick:
             table = work(tick)

@@ -12,8 +12,8 @@ class Jobs(ABC):
     """One method per job.
 
     The methods share their parameters, and their errors: `MissingTableError` if a table that the job needs is not there
-    (the message names it), `DefinitionError` if an option makes no sense, `DataError` if a file cannot be read or,
-    with ``strict=True``, a row cannot be used, and `KeyboardInterrupt` on Ctrl-C.
+    (the message names it), `DefinitionError` if an option makes no sense, `DataError` if a file cannot be read,
+    and `KeyboardInterrupt` on Ctrl-C, which leaves the data set usable.
     """
 
     @abstractmethod

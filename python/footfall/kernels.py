@@ -55,9 +55,9 @@ def haversine_m(
 
     >>> import footfall
     >>> footfall.haversine_m(-8.0631, -34.8711, [-8.0476, -8.0631], [-34.8770, -34.8711]).round(1)
-    array([1841.8,    0. ])
+    array([1841.9,    0. ])
     >>> round(footfall.haversine_m(0, 0, 0, 180))
-    20015115
+    20015114
     """
     import numpy as np
 
@@ -153,7 +153,7 @@ def visit_join(pings: Any, establishments: Any, *, radius_m: float = 50.0) -> py
     (['cafe'], 33.4)
     """
     metres = options.radius("radius_m", radius_m)
-    tables = arrow.checked("pings", pings), arrow.checked("establishments", establishments)
+    tables = arrow.read("pings", pings), arrow.read("establishments", establishments)
     return arrow.to_pyarrow(_native.visit_join(*tables, metres))
 
 
@@ -195,11 +195,12 @@ def attribute_visits(
     ...                    "timestamp": [datetime(2024, 3, 1, 12), datetime(2024, 3, 2, 12)]})
     >>> interactions = pa.table({"user_id": ["ana"], "ad_id": ["lunch"], "action": ["view"],
     ...                          "timestamp": [datetime(2024, 3, 1, 11)]})
-    >>> ads = pa.table({"ad_id": ["lunch"], "establishment_id": ["cafe"]})
+    >>> ads = pa.table({"ad_id": ["lunch"], "campaign_id": ["food"], "category": ["food"],
+    ...                 "establishment_id": ["cafe"]})
     >>> earned = footfall.attribute_visits(visits, interactions, ads)
     >>> earned.sort_by("timestamp").column("attributed").to_pylist()
     [True, False]
     """
     window_us = options.microseconds(options.window("window", window))
-    tables = arrow.checked("visits", visits), arrow.checked("interactions", interactions), arrow.checked("ads", ads)
+    tables = arrow.read("visits", visits), arrow.read("interactions", interactions), arrow.read("ads", ads)
     return arrow.to_pyarrow(_native.attribute_visits(*tables, window_us))

@@ -12,6 +12,7 @@ from footfall.errors import DefinitionError
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 _MICROSECOND = timedelta(microseconds=1)
+_CENTURY = timedelta(days=36_525)
 _BYTES = {
     "b": 1,
     **{f"{letter}b": 1000**power for power, letter in enumerate("kmgt", 1)},
@@ -32,9 +33,9 @@ def number(name: str, value: object, what: str = "a number") -> float:
 def whole(name: str, value: object, *, at_least: int) -> int:
     """Return `value` as an int of at least `at_least`."""
     count = number(name, value, "a whole number")
-    if not count.is_integer() or count < at_least:
+    if not count.is_integer() or not at_least <= count < 2**63:
         raise DefinitionError(f"{name} = {value!r}: must be a whole number of at least {at_least}")
-    return int(value)  # type: ignore[call-overload, no-any-return]
+    return int(value)  # type: ignore[call-overload]
 
 
 def radius(name: str, value: object) -> float:
@@ -46,11 +47,13 @@ def radius(name: str, value: object) -> float:
 
 
 def window(name: str, value: object) -> timedelta:
-    """Return `value`, a timedelta of 0 or more."""
+    """Return `value`, a timedelta of 0 or more, up to a century."""
     if not isinstance(value, timedelta) or value != value:
         raise DefinitionError(f"{name} = {value!r}: must be a datetime.timedelta, for example timedelta(hours=6)")
     if value < timedelta(0):
         raise DefinitionError(f"{name} = {value}: must not be negative, since a visit follows what it is attributed to")
+    if value > _CENTURY:
+        raise DefinitionError(f"{name} = {value}: must be at most a hundred years")
     return value
 
 

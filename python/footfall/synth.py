@@ -6,7 +6,7 @@ import os
 from datetime import date
 from pathlib import Path
 
-from footfall import _native
+from footfall import _native, options
 from footfall.errors import DefinitionError
 from footfall.progress import bar
 
@@ -67,17 +67,16 @@ def city(
     folder = Path(root).expanduser()
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise DefinitionError(f"root = {str(folder)!r}: is not an empty folder; choose another, or remove it first")
+    optional = {"users": users, "establishments": establishments, "threads": threads}
     with bar(f"City of {pings:,} pings", shown=progress) as tick:
         _native.synth(
             str(folder),
-            seed=seed,
-            pings=pings,
-            users=users,
-            establishments=establishments,
+            seed=options.whole("seed", seed, at_least=0),
+            pings=options.whole("pings", pings, at_least=0),
             start=str(start),
-            days=days,
+            days=options.whole("days", days, at_least=1),
             tz=tz,
-            threads=threads,
+            **{name: None if n is None else options.whole(name, n, at_least=1) for name, n in optional.items()},
             progress=tick,
         )
     return folder

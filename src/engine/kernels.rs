@@ -10,10 +10,11 @@ use datafusion::arrow::compute::{cast, concat_batches};
 use datafusion::arrow::datatypes::{DataType, Field, Float64Type, Schema, SchemaRef};
 use datafusion::datasource::provider_as_source;
 use datafusion::logical_expr::{LogicalPlan, LogicalPlanBuilder, col};
+use datafusion::prelude::DataFrame;
 
 use super::catalog::Source;
 use super::functions::function;
-use super::nouns::{ADS, INTERACTIONS, VISITS};
+use super::nouns::{ADS_OF_ESTABLISHMENTS, Column, INTERACTIONS, PINGS, VISITS, convert};
 use super::checks;
 use super::operators::{AttributedVisits, Known, visits_of};
 use super::places::{Ads, numbers_of};
@@ -26,7 +27,7 @@ use crate::{Error, Result};
 /// Pings that one thread takes at a time.
 const PINGS_PER_TASK: usize = 131_072;
 
-/// All visits of `pings`, in their order: user_id and timestamp as given, establishment_id, distance_m.
+/// All visits of `pings`, in their order: user_id, timestamp, establishment_id, distance_m.
 pub fn visit_join(pings: &Table, establishments: &Table, radius_m: f64, heartbeat: Heartbeat) -> Result<Table> {
     let places = concat_batches(&establishments.0, &establishments.1)?;
     let places = located("establishments", &places, &["establishment_id"], 0)?;
@@ -39,14 +40,23 @@ pub fn visit_join(pings: &Table, establishments: &Table, radius_m: f64, heartbea
         visits_of(&pings, &index, &places["establishment_id"], &schema).map_err(error_of)
     };
     let visits = on_all_cores(&tasks, &work, heartbeat)?;
-    Ok((schema, visits))
+    as_visits((schema, visits), heartbeat)
+}
+
+/// Ids as text and instants in microseconds UTC; only what came out of the join is converted.
+fn as_visits(visits: Table, heartbeat: Heartbeat) -> Result<Table> {
+    let source = Source::of_memory(VISITS, &visits, 1)?;
+    outward(run(DataFrame::new(new_context(Some(1), None)?.state(), source.converted()?), heartbeat)?)
 }
 
 fn visits_schema(pings: &SchemaRef, places: &RecordBatch) -> Result<SchemaRef> {
-    let own = |name: &str| pings.field_with_name(name).map_err(|_| no_column("pings", pings, name)).cloned();
+    let own = |column: &Column| {
+        let field = pings.field_with_name(column.name).map_err(|_| no_column("pings", pings, column.name))?;
+        convert("pings", column, column.name, field.data_type(), None).map(|_| field.clone())
+    };
     let id = Field::new("establishment_id", places["establishment_id"].data_type().clone(), true);
     let distance = Field::new("distance_m", DataType::Float64, false);
-    Ok(Schema::new(vec![own("user_id")?, own("timestamp")?, id, distance]).into())
+    Ok(Schema::new(vec![own(&PINGS.columns[0])?, own(&PINGS.columns[1])?, id, distance]).into())
 }
 
 /// Slices of the batches, each with the number of its first row.
@@ -68,12 +78,26 @@ fn located(table: &str, batch: &RecordBatch, names: &[&str], first_row: usize) -
         batch.column_by_name(name).cloned().ok_or_else(|| no_column(table, batch.schema_ref(), name))
     };
     let mut columns = names.iter().map(|name| Ok((*name, get(name)?))).collect::<Result<Vec<_>>>()?;
+    columns.iter().try_for_each(|(name, column)| check_present(table, name, column, first_row))?;
     for (name, limit) in [("latitude", 90.0), ("longitude", 180.0)] {
         let degrees = cast(&get(name)?, &DataType::Float64)?;
         check_degrees(table, name, limit, degrees.as_primitive(), first_row)?;
         columns.push((name, degrees));
     }
     Ok(RecordBatch::try_from_iter(columns)?)
+}
+
+fn check_present(table: &str, name: &str, column: &ArrayRef, first_row: usize) -> Result<()> {
+    let null = column.nulls().and_then(|nulls| nulls.iter().position(|valid| !valid));
+    null.map_or(Ok(()), |row| {
+        Err(Error::Data {
+            table: table.into(),
+            column: name.into(),
+            row: Some((first_row + row) as u64),
+            value: "null".into(),
+            reason: "a value is needed".into(),
+        })
+    })
 }
 
 fn check_degrees(table: &str, name: &str, limit: f64, degrees: &Float64Array, first_row: usize) -> Result<()> {
@@ -139,7 +163,7 @@ pub fn attribute_visits(
     let context = new_context(None, None)?;
     let source = |noun, table| Source::of_memory(noun, table, thread_count(None));
     let (visits, interactions, ads) =
-        (source(VISITS, visits)?, source(INTERACTIONS, interactions)?, source(ADS, ads)?);
+        (source(VISITS, visits)?, source(INTERACTIONS, interactions)?, source(ADS_OF_ESTABLISHMENTS, ads)?);
     for source in [&visits, &interactions, &ads] {
         quality::refuse_unusable(source, &checks::Known::default(), heartbeat)?;
     }
@@ -151,7 +175,7 @@ pub fn attribute_visits(
     let plan = LogicalPlanBuilder::scan("attributed_visits", provider_as_source(attributed), None);
     let plan = plan.and_then(|plan| plan.sort([col("user_id").sort(true, false), col("timestamp").sort(true, false), col("establishment_id").sort(true, false)]));
     let plan = plan.and_then(LogicalPlanBuilder::build).map_err(error_of)?;
-    outward(run(datafusion::prelude::DataFrame::new(context.state(), plan), heartbeat)?)
+    outward(run(DataFrame::new(context.state(), plan), heartbeat)?)
 }
 
 /// The ids that there are, each once, in text order.

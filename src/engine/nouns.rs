@@ -104,6 +104,10 @@ pub const VISITS: Noun = Noun {
     ],
 };
 
+/// Ads as far as attribution needs them.
+pub const ADS_OF_ESTABLISHMENTS: Noun =
+    Noun { name: "ads", columns: &[required("ad_id", Kind::Id), optional("establishment_id", Kind::Id)] };
+
 /// All nouns, small tables first.
 pub const NOUNS: [Noun; 4] = [ESTABLISHMENTS, ADS, INTERACTIONS, PINGS];
 

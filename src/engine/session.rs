@@ -117,14 +117,7 @@ impl Session {
 
     /// Registers the nouns and the derived nouns as this session sees them.
     fn planned(mut self) -> Result<Self> {
-        self.context = new_context(self.options.threads, self.options.memory_limit)?;
-        functions::register(&self.context, &self.calendar, self.options.z);
-        if let Some(places) = &self.establishments {
-            self.register_batch("establishments", &places.batch)?;
-        }
-        if let Some(ads) = &self.ads {
-            self.register_batch("ads", &ads.batch)?;
-        }
+        self.context = self.small_context()?;
         for noun in ["interactions", "pings"] {
             if self.sources.contains_key(noun) {
                 self.register(noun, ViewTable::new(self.rows_of(noun, self.restriction.start_us)?, None))?;
@@ -132,6 +125,19 @@ impl Session {
         }
         self.register_visits()?;
         Ok(self)
+    }
+
+    /// A context with the functions and the small tables.
+    fn small_context(&self) -> Result<SessionContext> {
+        let context = new_context(self.options.threads, self.options.memory_limit)?;
+        functions::register(&context, &self.calendar, self.options.z);
+        let places = self.establishments.as_ref().map(|places| ("establishments", &places.batch));
+        let ads = self.ads.as_ref().map(|ads| ("ads", &ads.batch));
+        for (name, batch) in places.into_iter().chain(ads) {
+            let table = MemTable::try_new(batch.schema(), vec![vec![batch.clone()]]).map_err(error_of)?;
+            context.register_table(name, Arc::new(table)).map_err(error_of)?;
+        }
+        Ok(context)
     }
 
     fn register_visits(&self) -> Result<()> {
@@ -169,10 +175,6 @@ impl Session {
         rows.map_err(error_of)
     }
 
-    fn register_batch(&self, name: &str, batch: &RecordBatch) -> Result<()> {
-        self.register(name, MemTable::try_new(batch.schema(), vec![vec![batch.clone()]]).map_err(error_of)?)
-    }
-
     fn register(&self, name: &str, table: impl datafusion::catalog::TableProvider + 'static) -> Result<()> {
         self.context.register_table(name, Arc::new(table)).map(|_| ()).map_err(error_of)
     }
@@ -196,10 +198,14 @@ impl Session {
 
     /// The job's statement, which [`Session::sql`] runs.
     pub fn job_sql(&self, name: &str, request: &Request) -> Result<String> {
+        self.job(name)?.sql(request)
+    }
+
+    /// The job called `name`, if its tables are there.
+    fn job(&self, name: &str) -> Result<&'static Job> {
         let job = Job::named(name)?;
-        let missing = job.tables.iter().find(|table| !self.sources.contains_key(*table));
-        match missing {
-            None => job.sql(request),
+        match job.tables.iter().find(|table| !self.sources.contains_key(*table)) {
+            None => Ok(job),
             Some(table) => Err(Error::MissingTable {
                 table: (*table).into(),
                 needed_by: name.into(),
@@ -208,9 +214,24 @@ impl Session {
         }
     }
 
-    /// Answers a job.
+    /// Answers a job. Counts by bucket are few and used twice, so they are kept; counts by user stream.
     pub fn run(&self, name: &str, request: &Request, heartbeat: Heartbeat) -> Result<Table> {
-        self.sql(&self.job_sql(name, request)?, heartbeat)
+        let job = self.job(name)?;
+        if !job.by {
+            return self.sql(&job.sql(request)?, heartbeat);
+        }
+        let counts = run(self.frame(&job.counts(request)?)?, heartbeat)?;
+        self.finish(job, request, counts, heartbeat)
+    }
+
+    /// Makes the answer of summed counts.
+    fn finish(&self, job: &Job, request: &Request, counts: Table, heartbeat: Heartbeat) -> Result<Table> {
+        let context = self.small_context()?;
+        let (schema, batches) = counts;
+        let counts = MemTable::try_new(schema, vec![batches]).map_err(error_of)?;
+        context.register_table("counts", Arc::new(counts)).map_err(error_of)?;
+        let frame = threads().block_on(context.sql(&job.finish(request)?)).map_err(error_of)?;
+        outward(run(frame, heartbeat)?)
     }
 
     /// Answers a query over the nouns and derived nouns.

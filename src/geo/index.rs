@@ -2,6 +2,7 @@
 
 use super::grid::Grid;
 use super::haversine::{arc_m, half_chord_squared};
+use super::pairs::{Pairs, Place, place};
 use crate::error::{Error, Result};
 
 /// Half the Earth's circumference, rounded down: beyond, everything is near everything.
@@ -15,8 +16,6 @@ const LARGEST_RADIUS_M: f64 = 20_000_000.0;
 #[derive(Debug)]
 pub struct EstablishmentIndex {
     radius_m: f64,
-    /// No pair within the radius has a larger haversine: a look without an arcsine.
-    largest_haversine: f64,
     grid: Grid,
     places: Vec<Place>,
     /// One bit per bucket: whether it lists anything.
@@ -26,13 +25,6 @@ pub struct EstablishmentIndex {
     /// Where the list of each taken bucket begins, and where the last one ends.
     starts: Vec<u32>,
     listed: Vec<u32>,
-}
-
-#[derive(Debug)]
-struct Place {
-    latitude: f64,
-    longitude: f64,
-    cosine: f64,
 }
 
 impl EstablishmentIndex {
@@ -49,15 +41,17 @@ impl EstablishmentIndex {
         check_range("longitude", longitudes, 180.0)?;
         let mut index = Self {
             radius_m,
-            largest_haversine: largest_haversine(radius_m),
             grid: Grid::new(latitudes, longitudes, radius_m),
-            places: latitudes.iter().zip(longitudes).map(|(&latitude, &longitude)| place(latitude, longitude)).collect(),
+            places: latitudes
+                .iter()
+                .zip(longitudes)
+                .map(|(&latitude, &longitude)| place(latitude, longitude))
+                .collect(),
             taken: Vec::new(),
             taken_before: Vec::new(),
             starts: Vec::new(),
             listed: Vec::new(),
         };
-        index.mark_buckets();
         index.list_places()?;
         Ok(index)
     }
@@ -80,16 +74,20 @@ impl EstablishmentIndex {
     /// Calls `found(row, distance_m)` for each establishment less than the radius from a place, rows ascending.
     /// A place that is NaN or out of range has none.
     pub fn for_each_nearby(&self, latitude: f64, longitude: f64, mut found: impl FnMut(u32, f64)) {
-        let bucket = self.grid.bucket_of(latitude, longitude);
-        if self.is_taken(bucket) {
-            self.nearby_in(bucket, latitude, longitude).for_each(|(row, distance_m)| found(row, distance_m));
+        let ping = self.ping(latitude, longitude);
+        if self.is_taken(ping.bucket) {
+            self.nearby(ping).for_each(|(row, distance_m)| found(row, distance_m));
         }
     }
 
     /// Whether any establishment is less than the radius from a place.
     pub fn is_near_any(&self, latitude: f64, longitude: f64) -> bool {
-        let bucket = self.grid.bucket_of(latitude, longitude);
-        self.is_taken(bucket) && self.nearby_in(bucket, latitude, longitude).next().is_some()
+        let ping = self.ping(latitude, longitude);
+        self.is_taken(ping.bucket) && self.nearby(ping).next().is_some()
+    }
+
+    fn ping(&self, latitude: f64, longitude: f64) -> Ping {
+        Ping { row: 0, bucket: self.grid.bucket_of(latitude, longitude), latitude, longitude }
     }
 
     /// The bucket of each place.
@@ -100,42 +98,45 @@ impl EstablishmentIndex {
         }
     }
 
-    /// Whether a bucket has any establishment.
+    /// Whether a bucket lists any establishment.
     #[inline]
     pub(crate) fn is_taken(&self, bucket: u32) -> bool {
         self.taken[(bucket / 64) as usize] >> (bucket % 64) & 1 == 1
     }
 
-    /// Row and distance of each establishment less than the radius from a place, which lies in `bucket`, a taken one.
+    /// Adds the pairs of a ping with what its bucket, a taken one, lists. Full `pairs` go through `drain` first.
     #[inline]
-    pub(crate) fn nearby_in(
-        &self,
-        bucket: u32,
-        latitude: f64,
-        longitude: f64,
-    ) -> impl Iterator<Item = (u32, f64)> + use<'_> {
-        let valid = latitude.abs() <= 90.0 && longitude.abs() <= 180.0;
-        let rank = self.rank(bucket);
-        let rows = self.starts[rank] as usize..self.starts[rank + 1] as usize;
-        let rows = if valid { &self.listed[rows] } else { &[] };
-        let cosine = latitude.to_radians().cos();
-        let mut last = None;
-        rows.iter().filter_map(move |&row| {
-            let distance_m = self.distance_if_near(&self.places[row as usize], latitude, longitude, cosine)?;
-            // A place is listed twice, side by side, where the fold lays two of its cells onto one bucket.
-            (last.replace(row) != Some(row)).then_some((row, distance_m))
+    pub(crate) fn gather(&self, ping: Ping, pairs: &mut Pairs, mut drain: impl FnMut(&mut Pairs)) {
+        let mut rows = self.listed_for(&ping);
+        let at = place(ping.latitude, ping.longitude);
+        while rows.len() > pairs.room() {
+            let (now, later) = rows.split_at(pairs.room());
+            pairs.gather(ping.row, &at, now, &self.places);
+            drain(pairs);
+            rows = later;
+        }
+        pairs.gather(ping.row, &at, rows, &self.places);
+    }
+
+    /// Row and distance of each establishment less than the radius from a ping in a taken bucket.
+    fn nearby(&self, ping: Ping) -> impl Iterator<Item = (u32, f64)> + use<'_> {
+        let at = place(ping.latitude, ping.longitude);
+        self.listed_for(&ping).iter().filter_map(move |&row| {
+            let place = &self.places[row as usize];
+            let (north, east) = (place.latitude - at.latitude, place.longitude - at.longitude);
+            let distance_m = arc_m(half_chord_squared(north, east, place.cosine * at.cosine));
+            (distance_m < self.radius_m).then_some((row, distance_m))
         })
     }
 
+    /// The establishments that a ping's bucket, a taken one, lists: none if the ping is not on Earth.
     #[inline]
-    fn distance_if_near(&self, place: &Place, latitude: f64, longitude: f64, cosine: f64) -> Option<f64> {
-        let (north, east) = (place.latitude - latitude, place.longitude - longitude);
-        let haversine = half_chord_squared(north, east, cosine * place.cosine);
-        if haversine > self.largest_haversine {
-            return None;
+    fn listed_for(&self, ping: &Ping) -> &[u32] {
+        if !(is_within(90.0, ping.latitude) && is_within(180.0, ping.longitude)) {
+            return &[];
         }
-        let distance_m = arc_m(haversine);
-        (distance_m < self.radius_m).then_some(distance_m)
+        let rank = self.rank(ping.bucket);
+        &self.listed[self.starts[rank] as usize..self.starts[rank + 1] as usize]
     }
 
     /// The number of taken buckets before a bucket.
@@ -146,52 +147,79 @@ impl EstablishmentIndex {
         (self.taken_before[word] + lower_bits.count_ones()) as usize
     }
 
-    fn mark_buckets(&mut self) {
-        let mut taken = vec![0_u64; self.grid.buckets() / 64];
-        for place in &self.places {
-            self.grid.for_each_bucket(place.latitude, place.longitude, |bucket| {
-                taken[(bucket / 64) as usize] |= 1 << (bucket % 64);
-            });
+    /// Lists every place in the buckets of its disc: a counting sort, whose cursors become the starts.
+    fn list_places(&mut self) -> Result<()> {
+        let Listings { mut buckets, ends } = Listings::new(&self.grid, &self.places)?;
+        self.take_buckets(&buckets);
+        let mut starts = vec![0_u32; self.taken_buckets() + 2];
+        for bucket in &mut buckets {
+            let rank = self.rank(*bucket);
+            starts[rank + 2] += 1;
+            *bucket = rank as u32;
+        }
+        for rank in 1..starts.len() {
+            starts[rank] += starts[rank - 1];
+        }
+        self.listed = vec![0; buckets.len()];
+        let mut first = 0;
+        for (row, end) in ends.into_iter().enumerate() {
+            for rank in &buckets[first..end as usize] {
+                let cursor = &mut starts[*rank as usize + 1];
+                self.listed[*cursor as usize] = row as u32;
+                *cursor += 1;
+            }
+            first = end as usize;
+        }
+        self.starts = starts;
+        Ok(())
+    }
+
+    fn take_buckets(&mut self, buckets: &[u32]) {
+        self.taken = vec![0; self.grid.buckets() / 64];
+        for bucket in buckets {
+            self.taken[(bucket / 64) as usize] |= 1 << (bucket % 64);
         }
         let mut before = 0;
-        for word in &taken {
+        for word in &self.taken {
             self.taken_before.push(before);
             before += word.count_ones();
         }
-        self.starts = vec![0; before as usize + 2];
-        self.taken = taken;
     }
 
-    /// Counts what each bucket lists, then lists it: a counting sort, whose cursors become the starts.
-    fn list_places(&mut self) -> Result<()> {
-        let mut starts = std::mem::take(&mut self.starts);
-        for place in &self.places {
-            self.grid.for_each_bucket(place.latitude, place.longitude, |bucket| starts[self.rank(bucket) + 2] += 1);
-        }
-        let mut total = 0_u32;
-        for start in &mut starts {
-            total = total.checked_add(*start).ok_or_else(too_many)?;
-            *start = total;
-        }
-        let mut listed = vec![0; total as usize];
-        for (row, place) in self.places.iter().enumerate() {
-            self.grid.for_each_bucket(place.latitude, place.longitude, |bucket| {
-                let cursor = &mut starts[self.rank(bucket) + 1];
-                listed[*cursor as usize] = row as u32;
-                *cursor += 1;
-            });
-        }
-        (self.starts, self.listed) = (starts, listed);
-        Ok(())
+    fn taken_buckets(&self) -> usize {
+        self.taken.iter().map(|word| word.count_ones() as usize).sum()
     }
 }
 
-fn place(latitude: f64, longitude: f64) -> Place {
-    Place { latitude, longitude, cosine: latitude.to_radians().cos() }
+/// A ping and the bucket into which it falls.
+#[derive(Clone, Copy)]
+pub(crate) struct Ping {
+    pub(crate) row: u32,
+    pub(crate) bucket: u32,
+    pub(crate) latitude: f64,
+    pub(crate) longitude: f64,
 }
 
-fn largest_haversine(radius_m: f64) -> f64 {
-    (radius_m * (1.0 + 1e-9) / (2.0 * crate::units::EARTH_RADIUS_M)).sin().powi(2)
+/// The buckets of each place's disc, place after place, none twice.
+struct Listings {
+    buckets: Vec<u32>,
+    ends: Vec<u32>,
+}
+
+impl Listings {
+    fn new(grid: &Grid, places: &[Place]) -> Result<Self> {
+        let mut listings = Self { buckets: Vec::new(), ends: Vec::with_capacity(places.len()) };
+        let mut of_place = Vec::new();
+        for place in places {
+            of_place.clear();
+            grid.for_each_bucket(place.latitude, place.longitude, |bucket| of_place.push(bucket));
+            of_place.sort_unstable();
+            of_place.dedup();
+            listings.buckets.extend_from_slice(&of_place);
+            listings.ends.push(u32::try_from(listings.buckets.len()).map_err(|_| too_many())?);
+        }
+        Ok(listings)
+    }
 }
 
 fn check_radius(radius_m: f64) -> Result<()> {
@@ -223,8 +251,7 @@ fn too_many() -> Error {
 }
 
 fn check_range(column: &str, degrees: &[f64], most: f64) -> Result<()> {
-    // Written so that NaN fails.
-    match degrees.iter().position(|degree| !(degree.abs() <= most)) {
+    match degrees.iter().position(|degree| !is_within(most, *degree)) {
         None => Ok(()),
         Some(row) => Err(Error::Data {
             table: "establishments".into(),
@@ -234,4 +261,10 @@ fn check_range(column: &str, degrees: &[f64], most: f64) -> Result<()> {
             reason: format!("expected -{most} to {most} degrees"),
         }),
     }
+}
+
+/// False for NaN.
+#[inline]
+fn is_within(most: f64, degrees: f64) -> bool {
+    degrees.abs() <= most
 }

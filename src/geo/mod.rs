@@ -3,6 +3,9 @@
 mod grid;
 pub mod haversine;
 pub mod index;
+mod pairs;
 
 pub use haversine::{haversine_each, haversine_m};
 pub use index::EstablishmentIndex;
+pub(crate) use index::Ping;
+pub(crate) use pairs::Pairs;

@@ -4,6 +4,7 @@ mod arrow;
 mod errors;
 mod kernels;
 mod session;
+mod synth;
 
 
 use pyo3::prelude::*;
@@ -17,5 +18,6 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(kernels::haversine_m, module)?)?;
     module.add_function(wrap_pyfunction!(kernels::visit_join, module)?)?;
     module.add_function(wrap_pyfunction!(kernels::attribute_visits, module)?)?;
+    module.add_function(wrap_pyfunction!(synth::synth, module)?)?;
     Ok(())
 }

@@ -1,6 +1,7 @@
 //! `Session`: an opened data set.
 
 use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 
 use pyo3::prelude::*;
@@ -49,21 +50,20 @@ pub fn attended<T: Send>(
     work: impl FnOnce(&mut dyn FnMut(u64) -> Result<()>) -> Result<T> + Send,
 ) -> PyResult<T> {
     let mut interrupted = None;
-    let stop = &mut interrupted;
-    let result = py.detach(|| {
-        work(&mut |rows| {
-            Python::attach(|py| {
-                let heard = py.check_signals().and_then(|()| match progress {
-                    Some(listener) => listener.call1(py, (rows, py.None())).map(|_| ()),
-                    None => Ok(()),
-                });
-                heard.map_err(|error| {
-                    *stop = Some(error);
-                    Error::Cancelled
-                })
+    let mut heartbeat = |rows| {
+        Python::attach(|py| {
+            let heard = py.check_signals().and_then(|()| match progress {
+                Some(listener) => listener.call1(py, (rows, py.None())).map(|_| ()),
+                None => Ok(()),
+            });
+            heard.map_err(|error| {
+                interrupted = Some(error);
+                Error::Cancelled
             })
         })
-    });
+    };
+    let result = py.detach(|| catch_unwind(AssertUnwindSafe(|| work(&mut heartbeat))));
+    let result = result.unwrap_or_else(|_| Err(Error::Internal("it panicked; the message is on standard error".into())));
     match interrupted {
         Some(error) => Err(error),
         None => result.map_err(raise),

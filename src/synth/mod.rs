@@ -1,1 +1,247 @@
-//! x
+//! A synthetic city with planted answers: Recife-like, seeded, of any size, streamed to Parquet.
+//!
+//! [`write_city`] writes `establishments.parquet`, `ads.parquet`, `pings/part-*.parquet`,
+//! `interactions/part-*.parquet` and `truth.json`. The same [`City`] gives the same bytes, whatever the number of
+//! threads: each user comes from streams of random numbers of their own, seeded by (seed, user), and a part holds a
+//! fixed range of users, sorted by user and time. A city has exactly as many pings as it is asked for.
+//!
+//! The map, in the order in which data flows:
+//!
+//! | module | what it does |
+//! |---|---|
+//! | `random` | a stream of random numbers per (seed, purpose, number) |
+//! | `days` | the local days, in UTC |
+//! | `plan` | from the number of pings to all other sizes |
+//! | `categories` | ten kinds of establishments: opening hours, and the hours at which people want them |
+//! | `places` | neighbourhoods, the coast, the roads |
+//! | `market` | establishments, campaigns, ads |
+//! | `tastes` | favourites by part of the day and by weekday |
+//! | `person` | home, work and habits of a user |
+//! | `trips` | a way through the city at walking or driving speed |
+//! | `day` | the plan of one day: views, clicks, trips that they cause, other errands |
+//! | `life` | the seen days of a user |
+//! | `pen` | a user's pings, from the plan |
+//! | `tables` | rows into Arrow and Parquet |
+//! | `truth` | what was planted and counted |
+//! | `parts` | threads, progress, cancellation |
+//!
+//! # `truth.json`
+//!
+//! Counts are exact; what is said to be planted is a probability that the counts come near.
+//!
+//! - `complete`: false while the city is being written, and after it was stopped; then nothing else is there.
+//! - `seed`, `tz`, `start`, `days`: as asked for. `users`: how many, each with at least one ping.
+//! - `rows`: the counts of `pings`, `interactions`, `establishments`, `ads`. `views`, `clicks`: those of the interactions.
+//! - `campaigns`: for each its `campaign_id`, planted `ctr`, and counts of `views` and `clicks`.
+//! - `categories`: for each its `category`, its planted `share` of all views and `hour_shares` (24, adding up to 1;
+//!   over all users, since favourites are planted in the same shares), its counts of `interactions`, and of these
+//!   `views_by_hour` and `clicks_by_hour` (24 each, hours local to `tz`), and its `outings`.
+//! - `ad_taste`: how often a view is of the user's favourite category of the day part; else it is any (also that one).
+//! - `weekday_taste`: how often a user who goes out without an ad chooses the favourite category of the weekday.
+//! - `caused_visit`: how often a view leads to a trip to the ad's establishment. It can only if there is one, within
+//!   25 km of home, that is open for half an hour in the rest of the day from 5 minutes to 5.5 hours after the view:
+//!   `eligible_views` counts these. `caused_trips` counts the trips: fewer than planted, as some find no free time.
+//! - `outings`: all trips to establishments, caused or not. Their pings are visits, most of them; so are those of
+//!   passers-by.
+//! - `tastes`: of the first 200 users, each with `user_id`, `ad_category_by_day_part` and
+//!   `establishment_category_by_weekday` (keys "1" = Monday to "7").
+
+mod categories;
+mod day;
+mod days;
+mod life;
+mod market;
+mod parts;
+mod pen;
+mod person;
+mod places;
+mod plan;
+mod random;
+mod tables;
+mod tastes;
+mod trips;
+mod truth;
+
+use std::fs;
+use std::path::Path;
+use std::sync::atomic::AtomicBool;
+use std::thread;
+
+use chrono::NaiveDate;
+use rand::distr::Distribution;
+use rand_distr::Poisson;
+use serde_json::{Value, json};
+
+use crate::geo::EstablishmentIndex;
+use crate::{Error, Result};
+use days::{Days, wrong};
+use market::Market;
+use parts::{Output, write_parts};
+use places::{Places, Point};
+use plan::Sizes;
+use random::Stream;
+use tables::{Part, io};
+use tastes::Likings;
+
+/// Nobody lives or works this close to an establishment: being at home is no visit.
+const QUIET_M: f64 = 100.0;
+
+/// A city to be made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct City {
+    /// Another seed is another city.
+    pub seed: u64,
+    /// Exactly how many location records.
+    pub pings: u64,
+    /// How many users; by default one for 500 pings, or for 200 pings a day if there are few days.
+    pub users: Option<u64>,
+    /// How many establishments; by default one for 1,000 pings, from 40 to 1,000.
+    pub establishments: Option<u64>,
+    /// The first local day.
+    pub start: NaiveDate,
+    /// How many days.
+    pub days: u32,
+    /// The time zone in which people live.
+    pub tz: String,
+    /// How many threads; by default one per processor.
+    pub threads: Option<usize>,
+}
+
+impl Default for City {
+    /// A million pings in Recife, from March to May 2024.
+    fn default() -> Self {
+        let start = NaiveDate::from_ymd_opt(2024, 3, 1).expect("the first of March exists");
+        let (users, establishments, threads) = (None, None, None);
+        Self { seed: 1, pings: 1_000_000, users, establishments, start, days: 92, tz: "America/Recife".into(), threads }
+    }
+}
+
+/// What was written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Summary {
+    /// Rows of `pings`.
+    pub pings: u64,
+    /// Rows of `interactions`.
+    pub interactions: u64,
+    /// Rows of `establishments`.
+    pub establishments: u64,
+    /// Rows of `ads`.
+    pub ads: u64,
+    /// Users in `pings`.
+    pub users: u64,
+    /// Campaigns in `ads`.
+    pub campaigns: u64,
+}
+
+/// Writes a city to the folder `root`, which is made if need be; a city that is already there is replaced.
+///
+/// `progress` is told, from any thread, how many pings are written so far. `cancel` stops the work when it becomes
+/// true.
+///
+/// # Errors
+///
+/// [`Error::Definition`] for a city that cannot be, [`Error::Io`] if `root` holds tables of something else or cannot be
+/// written, [`Error::Cancelled`].
+pub fn write_city(root: &Path, city: &City, progress: &(dyn Fn(u64) + Sync), cancel: &AtomicBool) -> Result<Summary> {
+    let threads = threads(city)?;
+    let world = World::new(city)?;
+    clear(root)?;
+    write_truth(root, &json!({ "complete": false }))?;
+    write_table(root, "establishments.parquet", &tables::establishments(&world.market, &world.sizes)?)?;
+    write_table(root, "ads.parquet", &tables::ads(&world.market, &world.sizes)?)?;
+    let counts = write_parts(&world, &Output { root, progress, cancel }, threads)?;
+    write_truth(root, &truth::truth(city, &world, &counts))?;
+    Ok(Summary {
+        pings: counts.pings,
+        interactions: counts.interactions().iter().sum(),
+        establishments: world.sizes.establishments as u64,
+        ads: world.sizes.ads as u64,
+        users: world.sizes.users,
+        campaigns: world.sizes.campaigns as u64,
+    })
+}
+
+fn threads(city: &City) -> Result<usize> {
+    match city.threads {
+        Some(0) => Err(wrong("threads", 0, "expected at least 1")),
+        Some(threads) => Ok(threads),
+        None => Ok(thread::available_parallelism().map_or(1, usize::from)),
+    }
+}
+
+/// Makes the folders, and empties them if they hold a city.
+fn clear(root: &Path) -> Result<()> {
+    let tables = ["establishments.parquet", "ads.parquet", "pings", "interactions"];
+    let occupied = tables.iter().any(|table| root.join(table).exists());
+    if occupied && !root.join("truth.json").exists() {
+        let reason = "it holds tables and no truth.json, so they are not a synthetic city's; choose another folder";
+        return Err(Error::Io { path: root.display().to_string(), reason: reason.into() });
+    }
+    for folder in ["pings", "interactions"].map(|table| root.join(table)) {
+        fs::create_dir_all(&folder).map_err(|error| io(&folder, &error))?;
+        for entry in fs::read_dir(&folder).map_err(|error| io(&folder, &error))? {
+            let entry = entry.map_err(|error| io(&folder, &error))?;
+            if parts::is_part(&entry.file_name().to_string_lossy()) {
+                fs::remove_file(entry.path()).map_err(|error| io(&entry.path(), &error))?;
+            }
+        }
+    }
+    Ok(())
+}
+
+fn write_truth(root: &Path, truth: &Value) -> Result<()> {
+    let path = root.join("truth.json");
+    fs::write(&path, format!("{truth:#}\n")).map_err(|error| io(&path, &error))
+}
+
+fn write_table(root: &Path, name: &str, rows: &arrow::array::RecordBatch) -> Result<()> {
+    let mut part = Part::create(root.join(name), rows.schema())?;
+    part.write(rows)?;
+    part.finish()
+}
+
+/// What all users share.
+#[derive(Debug)]
+struct World {
+    seed: u64,
+    sizes: Sizes,
+    days: Days,
+    places: Places,
+    market: Market,
+    likings: Likings,
+    shops: EstablishmentIndex,
+}
+
+impl World {
+    fn new(city: &City) -> Result<Self> {
+        let (days, sizes, places) = (Days::new(city)?, Sizes::new(city)?, Places::default());
+        let market = Market::new(city.seed, &sizes, &places);
+        let degrees = |of: fn(Point) -> f64| -> Vec<_> {
+            market.establishments.iter().map(|establishment| of(establishment.place)).collect()
+        };
+        let shops = EstablishmentIndex::new(&degrees(Point::latitude), &degrees(Point::longitude), QUIET_M)?;
+        Ok(Self { seed: city.seed, sizes, days, places, market, likings: Likings::default(), shops })
+    }
+
+    /// A place that is not next to an establishment, if one is soon found.
+    fn quiet(&self, random: &mut Stream, draw: impl Fn(&mut Stream) -> Point) -> Point {
+        let mut place = draw(random);
+        for _ in 0..12 {
+            if !self.shops.is_near_any(place.latitude(), place.longitude()) {
+                break;
+            }
+            place = draw(random);
+        }
+        place
+    }
+
+    /// An instant of a day, to the millisecond.
+    fn instant_us(&self, day: usize, at_s: f64) -> i64 {
+        self.days.begin_us(day) + (at_s * 1000.0) as i64 * 1000
+    }
+}
+
+/// How often something happens that happens `mean` times on average, `mean` being above zero.
+fn times(mean: f64, random: &mut Stream) -> usize {
+    Poisson::new(mean).map_or(0.0, |poisson| poisson.sample(random)) as usize
+}

@@ -122,7 +122,7 @@ class _Maker:
         return self.but_sometimes(self.one_of(self.moments) + offset, [None], 0.02)
 
     def user(self):
-        return self.but_sometimes(f"{self.rng.integers(1, 12)}", [None], 0.02)
+        return self.but_sometimes(self.one_of(["1", "2", "3", "10", "11"]), [None], 0.02)
 
     def category(self):
         return self.but_sometimes(self.one_of(["food", "money", "água"]), [None], 0.03)

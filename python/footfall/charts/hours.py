@@ -69,8 +69,8 @@ def _heatmap(
     )
     colour = alt.Color(
         "share:Q",
-        scale=alt.Scale(scheme="blues", domain=[0, largest]),
-        legend=alt.Legend(title="Share of the category's interactions", format="~%", orient="bottom", gradientLength=220),
+        scale=style.shades(largest),
+        legend=style.gradient("Share of the category's interactions"),
     )
     tips = style.tooltips(
         ("category:N", "Category", None),
@@ -82,7 +82,9 @@ def _heatmap(
     )
     base = alt.Chart(alt.InlineData(values)).encode(y=y, x=hours, x2="end:Q")
     cells = base.mark_rect(stroke="white", strokeWidth=0.5).encode(color=colour, tooltip=tips)
-    peaks = base.transform_filter("datum.peak").mark_rect(filled=False, stroke=style.INK, strokeWidth=2, clip=False)
+    peaks = base.transform_filter("datum.peak").mark_rect(
+        filled=False, stroke=style.MARKED, strokeWidth=2.5, clip=False
+    )
     layers = [cells, peaks.encode(tooltip=tips), *_bands(size)]
     if totals:
         layers.append(_totals(values, names, size[0]))

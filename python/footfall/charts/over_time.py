@@ -60,7 +60,7 @@ def _panel(name: str, shown: Sequence[Row], lines: Lines, size: tuple[int, int],
     time = alt.X(
         f"{lines.by}:T",
         scale=alt.Scale(domain=[_local(span[0]), _local(last)]),
-        axis=alt.Axis(title=None, tickCount=4, labelOverlap=True, labelFlush=True, grid=False, format="%-d %b"),
+        axis=alt.Axis(title=None, tickCount=4, labelOverlap=True, grid=False, format=_format(span)),
     )
     y = alt.Y(
         f"{lines.value}:Q",
@@ -69,17 +69,24 @@ def _panel(name: str, shown: Sequence[Row], lines: Lines, size: tuple[int, int],
     )
     base = alt.Chart(alt.InlineData(values)).encode(x=time)
     interval = bool(values) and "low" in values[0]
-    fields = [(f"{lines.by}:T", lines.by.capitalize(), "%-d %B %Y"), (f"{lines.value}:Q", lines.axis, lines.tip)]
+    fields: list[tuple[str, str, str | None]] = [
+        (f"{lines.by}:T", lines.by.capitalize(), "%-d %B %Y"),
+        (f"{lines.value}:Q", lines.axis, lines.tip),
+    ]
     if interval:
         fields += [("low:Q", "Interval from", lines.tip), ("high:Q", "to", lines.tip), ("counts:N", "Counts", None)]
     tips = style.tooltips(*fields)
     dots = 24 if len(values) <= _DOTS else 6
-    line = base.mark_line(strokeWidth=1.5, color=style.ACCENT, clip=True).encode(y=y)
-    points = base.mark_point(size=dots, filled=True, opacity=1, color=style.ACCENT, clip=True).encode(y=y, tooltip=tips)
+    line = base.mark_line(strokeWidth=1.5, color=style.ACCENT).encode(y=y)
+    points = base.mark_point(size=dots, filled=True, opacity=1, color=style.ACCENT).encode(y=y, tooltip=tips)
     bands = [base.mark_area(opacity=0.25, color=style.ACCENT, clip=True).encode(y=alt.Y("low:Q"), y2="high:Q")]
     return alt.layer(*(bands if interval else []), line, points).properties(
         width=size[0], height=size[1], title=style.panel_title(name)
     )
+
+
+def _format(span: tuple[Any, Any]) -> str:
+    return "%b %Y" if span[1] - span[0] > timedelta(days=300) else "%-d %b"
 
 
 def _local(day: Any) -> str:

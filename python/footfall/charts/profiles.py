@@ -24,7 +24,11 @@ class Kind:
     count: str
     of: str
     unit: str
+    units: str
+    then: str
     verb: str
+    what: str
+    prefers: str
     liked: str
 
 
@@ -36,8 +40,12 @@ _ADS = Kind(
     count="interactions",
     of="interactions",
     unit="part of the day",
+    units="parts of the day",
+    then="in that part of the day",
     verb="interacts with the ads of each category",
-    liked="ads people interact with most",
+    what="ads",
+    prefers="interacts with most",
+    liked="ad categories users interact with most",
 )
 _PLACES = Kind(
     time="weekday",
@@ -45,35 +53,45 @@ _PLACES = Kind(
     count="visits",
     of="visits",
     unit="weekday",
+    units="weekdays",
+    then="on that weekday",
     verb="visits the establishments of each category",
-    liked="establishments people visit most",
+    what="establishments",
+    prefers="visits most",
+    liked="categories of establishments users visit most",
 )
 _FEW = 6
+_COLUMN = {"day_part": 62, "weekday": 38}
 
 
 def profile(result: Any, table: pa.Table, options: Options) -> Any:
     """Draw how often a few users interact with, or visit, each category, and which they prefer."""
-    kind = _kind(table)
+    kind = kind_of(table)
     users = _users(table, kind, options, _FEW)
     if not users:
         return _nobody(kind, options)
     shown = _marked(rows.where(table, "user_id", users).to_pylist(), kind)
-    return _people(result, shown, users, table, kind, options)
+    count = "one user" if len(users) == 1 else f"each of {len(users)} users"
+    title = f"How often {count} {kind.verb}, by {kind.unit}"
+    return _people(result, shown, users, table, kind, options, title)
 
 
 def preferred(result: Any, table: pa.Table, options: Options) -> Any:
     """Draw what a few users prefer, or how many users prefer each category."""
-    kind = _kind(table)
+    kind = kind_of(table)
     if options.users is None and rows.distinct(table, "user_id") > _FEW:
         return _counted(result, table, kind, options)
     users = _users(table, kind, options, len(options.users or []) or _FEW)
     if not users:
         return _nobody(kind, options)
     shown = [{**row, "preferred": True} for row in rows.where(table, "user_id", users).to_pylist()]
-    return _people(result, shown, users, table, kind, options)
+    count = "one user" if len(users) == 1 else f"each of {len(users)} users"
+    title = f"Which category of {kind.what} {count} {kind.prefers}, by {kind.unit}"
+    return _people(result, shown, users, table, kind, options, title)
 
 
-def _kind(table: pa.Table) -> Kind:
+def kind_of(table: pa.Table) -> Kind:
+    """Return which of the two profiles a table is."""
     return _ADS if _ADS.time in table.column_names else _PLACES
 
 
@@ -105,37 +123,34 @@ def _marked_group(group: Sequence[Row], kind: Kind) -> list[Row]:
 
 
 def _people(
-    result: Any, shown: Sequence[Row], users: Sequence[str], table: pa.Table, kind: Kind, options: Options
+    result: Any, shown: Sequence[Row], users: Sequence[str], table: pa.Table, kind: Kind, options: Options, title: str
 ) -> Any:
     """A heatmap for each user."""
-    names, others = _categories(shown, kind, options.top or 12)
     values = [_value(row, kind) for row in shown]
+    names, others = _categories([(value["category"], value["count"]) for value in values], options.top or 12)
     values = [value for value in values if value["category"] in names]
-    size = options.width or 40 * len(kind.times), options.height or 20 * len(names)
+    size = options.width or _COLUMN[kind.time] * len(kind.times), options.height or 20 * len(names)
     per_row = min(len(users), 3)
-    largest = max(value["count"] for value in values)
     panels = [
-        _heatmap([value for value in values if value["user"] == user], kind, names, size, largest, i % per_row == 0).properties(
+        _heatmap([value for value in values if value["user"] == user], kind, names, size, i % per_row == 0).properties(
             title=style.panel_title(f"user {cell(user)}")
         )
         for i, user in enumerate(users)
     ]
     everyone = rows.distinct(table, "user_id")
-    who = f"The {len(users)} of {everyone:,} users with the most {kind.of}. " if options.users is None and everyone > len(users) else ""
+    picked = options.users is None and everyone > len(users)
+    who = f"The {len(users)} of {everyone:,} users with the most {kind.of}. " if picked else ""
     notes = [
-        f"{who}Number and colour: {kind.of}; {kind.unit}s are local to {result.tz}.",
-        f"Outlined: the user's preferred category at that {kind.unit}. Dashed: a tie, given to the first by name.",
+        f"{who}Number: {kind.of}; colour: their share of the user's {kind.of} {kind.then}. "
+        f"{kind.units.capitalize()} are local to {result.tz}.",
+        f"Outlined: the user's preferred category {kind.then}. Dashed: a tie, given to the first by name.",
         rows.left_out(others, "categories"),
     ]
     drawing = style.side_by_side(panels, per_row).resolve_scale(color="shared")
-    count = "one user" if len(users) == 1 else f"each of {len(users)} users"
-    title = f"How often {count} {kind.verb}, by {kind.unit}"
-    return style.finished(drawing, title, notes, max(560, per_row * (size[0] + 60)))
+    return style.finished(drawing, title, notes, max(640, per_row * (size[0] + 60)))
 
 
-def _heatmap(
-    values: Sequence[Row], kind: Kind, names: Sequence[str], size: tuple[int, int], largest: int, labelled: bool
-) -> Any:
+def _heatmap(values: Sequence[Row], kind: Kind, names: Sequence[str], size: tuple[int, int], labelled: bool) -> Any:
     tips = style.tooltips(
         ("user:N", "User", None),
         ("time:N", kind.unit.capitalize(), None),
@@ -144,7 +159,7 @@ def _heatmap(
         ("share:Q", f"Share of the user's {kind.of} then", style.PERCENT),
     )
     base = _grid(values, kind, names, labelled)
-    colour = alt.Color("count:Q", scale=alt.Scale(scheme="blues", domain=[0, largest]), legend=None)
+    colour = alt.Color("share:Q", scale=style.shades(1), legend=None)
     outline = base.mark_rect(filled=False, stroke=style.MARKED, strokeWidth=2.5)
     layers = [
         base.mark_rect().encode(color=colour, tooltip=tips),
@@ -152,7 +167,7 @@ def _heatmap(
         base.mark_rect(filled=False, stroke=style.MARKED, strokeWidth=2.5, strokeDash=[3, 2])
         .transform_filter("datum.mark == 'tied'")
         .encode(tooltip=tips),
-        _numbers(base, largest),
+        _numbers(base, 1.0),
     ]
     return alt.layer(*layers).properties(width=size[0], height=size[1], view=alt.ViewBackground(fill="#F5F7FA"))
 
@@ -178,9 +193,9 @@ def _grid(values: Sequence[Row], kind: Kind, names: Sequence[str], labelled: boo
     )
 
 
-def _numbers(base: Any, largest: float) -> Any:
+def _numbers(base: Any, darkest: float) -> Any:
     """The count in each cell, dark on light and light on dark."""
-    ink = alt.condition(alt.datum["count"] > 0.55 * largest, alt.value("white"), alt.value(style.INK))
+    ink = alt.condition(alt.datum["share"] > 0.55 * darkest, alt.value("white"), alt.value(style.INK))
     return base.mark_text(fontSize=11).encode(text="label:N", color=ink)
 
 
@@ -191,18 +206,17 @@ def _value(row: Row, kind: Kind) -> Row:
         "time": kind.times[row[kind.time]],
         "category": rows.category(row["category"]),
         "count": row[kind.count],
-        "label": f"{row[kind.count]:,}",
+        "label": style.compact(row[kind.count]),
         "share": row["share"],
         "mark": mark,
     }
 
 
-def _categories(shown: Sequence[Row], kind: Kind, top: int) -> tuple[list[str], int]:
+def _categories(counts: Sequence[tuple[str, int]], top: int) -> tuple[list[str], int]:
     """Return the `top` categories by count, and how many are left out."""
     sums: dict[str, int] = {}
-    for row in shown:
-        name = rows.category(row["category"])
-        sums[name] = sums.get(name, 0) + row[kind.count]
+    for name, count in counts:
+        sums[name] = sums.get(name, 0) + count
     order = sorted(sums, key=lambda name: (-sums[name], name))
     return order[:top], max(0, len(order) - top)
 
@@ -212,7 +226,7 @@ def _counted(result: Any, table: pa.Table, kind: Kind, options: Options) -> Any:
     groups = table.group_by([kind.time, "category"]).aggregate([("user_id", "count"), ("tied", "sum")]).to_pylist()
     users = {time: sum(g["user_id_count"] for g in groups if g[kind.time] == time) for time in kind.times}
     values = [_count(group, kind, users[group[kind.time]]) for group in groups]
-    names, others = _categories([{"category": v["category"], kind.count: v["count"]} for v in values], kind, options.top or 12)
+    names, others = _categories([(value["category"], value["count"]) for value in values], options.top or 12)
     values = [value for value in values if value["category"] in names]
     size = options.width or 86 * len(kind.times), options.height or 26 * len(names)
     largest = max(value["share"] for value in values)
@@ -226,18 +240,17 @@ def _counted(result: Any, table: pa.Table, kind: Kind, options: Options) -> Any:
     base = _grid(values, kind, names, labelled=True)
     colour = alt.Color(
         "share:Q",
-        scale=alt.Scale(scheme="blues", domain=[0, largest]),
-        legend=alt.Legend(title=f"Share of users with {kind.of} then", format="~%", orient="bottom", gradientLength=200),
+        scale=style.shades(largest),
+        legend=style.gradient(f"Share of the users with {kind.of} {kind.then}"),
     )
-    ink = alt.condition(alt.datum["share"] > 0.55 * largest, alt.value("white"), alt.value(style.INK))
     drawing = alt.layer(
         base.mark_rect().encode(color=colour, tooltip=tips),
-        base.mark_text(fontSize=11).encode(text="label:N", color=ink),
+        _numbers(base, largest),
     ).properties(width=size[0], height=size[1], view=alt.ViewBackground(fill="#F5F7FA"))
     ties = pc.sum(table["tied"]).as_py() or 0
     notes = [
-        f"Number: users whose largest count of {kind.of} is in the category, of {rows.distinct(table, 'user_id'):,} users; "
-        f"colour: their share. {kind.unit.capitalize()}s are local to {result.tz}.",
+        f"Number: users with most of their {kind.of} in the category, of {rows.distinct(table, 'user_id'):,} users; "
+        f"colour: their share. {kind.units.capitalize()} are local to {result.tz}.",
         f"{ties:,} of {table.num_rows:,} preferences are ties, given to the first category by name.",
         rows.left_out(others, "categories"),
     ]

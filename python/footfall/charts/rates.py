@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import timedelta
 from typing import Any
 
 import altair as alt
@@ -28,10 +28,10 @@ class Rate:
     hit_words: str
     trial_words: str
     axis: str
-    things: str
+    thing: str
     sentence: str
     none: str
-    label: Callable[[pa.Table, Sequence[Row]], dict[str, str]]
+    label: Callable[[pa.Table, Sequence[Row], int], dict[str, str]]
 
     @property
     def low(self) -> str:
@@ -52,10 +52,10 @@ CTR = Rate(
     hit_words="clicks",
     trial_words="views",
     axis="Click-through rate",
-    things="campaigns",
-    sentence="The {best} of {all} campaigns by click-through rate",
+    thing="campaign",
+    sentence="The {best} of {all} by click-through rate",
     none="No campaign has a view: there is no click-through rate to draw.",
-    label=lambda table, shown: {row["campaign_id"]: cell(row["campaign_id"]) for row in shown},
+    label=lambda table, shown, letters: {row["campaign_id"]: cell(row["campaign_id"]) for row in shown},
 )
 ATTRIBUTION = Rate(
     key="establishment_id",
@@ -64,9 +64,9 @@ ATTRIBUTION = Rate(
     trials="visits",
     hit_words="attributed",
     trial_words="visits",
-    axis="Share of visits that are attributed",
-    things="establishments",
-    sentence="The {best} of {all} establishments whose visits most often follow an interaction with their ads",
+    axis="Attributed visits",
+    thing="establishment",
+    sentence="The {best} of {all} by the share of visits that follow an ad",
     none="No establishment has a visit: there is no ratio to draw.",
     label=rows.labels,
 )
@@ -81,8 +81,8 @@ def visit_attribution(result: Any, table: pa.Table, options: Options) -> Any:
     """Draw the establishments with the strongest correlation of interactions and visits."""
     hours = result.definitions.attribution_window / timedelta(hours=1)
     meaning = (
-        f"Attributed visits / visits. Attributed: at most {hours:g} h after the same user viewed or clicked an ad of the "
-        f"establishment; a visit is a ping less than {result.definitions.visit_radius_m:g} m away"
+        f"Attributed visits / visits. Attributed: at most {hours:g}\u00a0h after the same user viewed or clicked "
+        f"an ad of the establishment; a visit is a ping less than {result.definitions.visit_radius_m:g}\u00a0m away"
     )
     return _drawn(result, table, options, ATTRIBUTION, meaning)
 
@@ -90,27 +90,37 @@ def visit_attribution(result: Any, table: pa.Table, options: Options) -> Any:
 def _drawn(result: Any, table: pa.Table, options: Options, rate: Rate, meaning: str) -> Any:
     if not pc.sum(pc.is_valid(table[rate.ratio])).as_py():
         return style.nothing(rate.axis, rate.none, options.width or 520)
-    meaning = f"{meaning}, with {100 * result.definitions.confidence:g} % Wilson interval"
+    if not rows.total(table, rate.hits):
+        trials = f"{rows.total(table, rate.trials):,} {rate.trial_words}"
+        return style.nothing(rate.axis, f"0 {rate.hit_words} of {trials}: nothing to compare.", options.width or 520)
+    interval = f"{100 * result.definitions.confidence:g}\u00a0% Wilson interval"
     by = rows.unit(table)
     if by is None:
-        return _period(table, options, rate, meaning)
+        return _period(table, options, rate, f"{meaning}. Line: {interval}.")
     if by == "month":
-        return _panels(table, options, rate, f"{meaning}; months are local to {result.tz}.")
-    return _over_time(table, by, options, rate, f"{meaning}; local to {result.tz}.", result.definitions.z)
+        return _panels(table, options, rate, f"{meaning}. Line: {interval}. Months are local to {result.tz}.")
+    return _over_time(
+        table,
+        by,
+        options,
+        rate,
+        f"{meaning}. Band: {interval}. {by.capitalize()}s are local to {result.tz}.",
+        result.definitions.z,
+    )
 
 
 def _period(table: pa.Table, options: Options, rate: Rate, meaning: str) -> Any:
     best = rows.best(table, options.top or 15, rate.ratio)
-    width, height = options.width or 460, options.height or 24 * len(best) + 10
-    drawing = _points(table, best, rate, rate.label(table, best), (width, height), _end(best, rate), counts=True)
-    ranked = _ranking(best, rate)
+    size = options.width or 460, options.height or 24 * len(best) + 10
+    label = rate.label(table, best, style.LABEL_LETTERS)
+    drawing = _points(table, best, rate, label, size, _end(best, rate))
     without = pc.sum(pc.is_null(table[rate.ratio])).as_py()
     notes = [
-        f"{meaning}.",
-        f"{ranked} Dashed: all {rate.things} together, {_mean(table, rate):.3g} %.",
-        f"Without {rate.trial_words}, so without a ratio: {without:,} {rate.things}." if without else "",
+        meaning,
+        f"{_ranking(best, rate)} Dashed: all {rate.thing}s together, {_mean(table, rate):.3g}\u00a0%.",
+        f"Left out: {style.plural(without, rate.thing)} without {rate.trial_words}." if without else "",
     ]
-    return style.finished(drawing, _sentence(rate, len(best), table), notes, width + 300)
+    return style.finished(drawing, _sentence(rate, len(best), table), notes, size[0] + 300)
 
 
 def _panels(table: pa.Table, options: Options, rate: Rate, meaning: str) -> Any:
@@ -121,36 +131,43 @@ def _panels(table: pa.Table, options: Options, rate: Rate, meaning: str) -> Any:
     everyone = [row for shown in best.values() for row in shown]
     if not everyone:
         return style.nothing(rate.axis, rate.none, options.width or 520)
-    label, end = rate.label(table, everyone), _end(everyone, rate)
-    size = options.width or 210, options.height or 20 * max(map(len, best.values())) + 10
+    label, end = rate.label(table, everyone, style.PANEL_LABEL_LETTERS), _end(everyone, rate)
+    columns = style.columns(len(best))
+    size = options.width or style.panel_width(columns, 160), options.height or 20 * max(map(len, best.values())) + 10
     panels = [
-        _points(tables[start], shown, rate, label, size, end, counts=False).properties(
+        _points(tables[start], shown, rate, label, size, end, short=True).properties(
             title=style.panel_title(rows.unit_label("month", start))
         )
         for start, shown in best.items()
     ]
-    columns = style.columns(len(panels))
     notes = [
         meaning,
-        f"{_ranking(everyone[: len(next(iter(best.values())))], rate)} Dashed: all {rate.things} together in that month.",
+        f"{_ranking(next(iter(best.values())), rate)} Dashed: all {rate.thing}s together in the month. "
+        f"At the right: {rate.hit_words} of {rate.trial_words}.",
         f"The latest {len(starts)} of {units} months." if units > len(starts) else "",
     ]
     title = _sentence(rate, max(map(len, best.values())), table) + ", month by month"
-    return style.finished(style.side_by_side(panels, columns), title, notes, columns * (size[0] + 120))
+    return style.finished(style.side_by_side(panels, columns), title, notes, columns * (size[0] + 200))
 
 
 def _points(
-    table: pa.Table, shown: Sequence[Row], rate: Rate, label: dict[str, str], size: tuple[int, int], end: float, counts: bool
+    table: pa.Table,
+    shown: Sequence[Row],
+    rate: Rate,
+    label: dict[str, str],
+    size: tuple[int, int],
+    end: float,
+    short: bool = False,
 ) -> Any:
     """Points with intervals, best first."""
     values = [_value(row, rate, label) for row in shown]
     order = [value["label"] for value in values]
     scale = alt.Scale(domain=[0, end], nice=True)
-    base = alt.Chart(alt.InlineData(values)).encode(y=alt.Y("label:N", sort=order, title=None))
-    axis = alt.Axis(format="~%", tickCount=5, title=rate.axis)
+    base = alt.Chart(alt.InlineData(values)).encode(y=alt.Y("label:N", sort=order, title=None, axis=style.names(short)))
+    axis = alt.Axis(format="~%", tickCount=3 if short else 6, title=rate.axis)
     x = alt.X("ratio:Q", scale=scale, axis=axis)
     tips = style.tooltips(
-        ("label:N", rate.things[:-1].capitalize(), None),
+        ("label:N", rate.thing.capitalize(), None),
         ("ratio:Q", rate.axis, style.PERCENT),
         ("low:Q", "Interval from", style.PERCENT),
         ("high:Q", "to", style.PERCENT),
@@ -163,12 +180,8 @@ def _points(
         base.mark_point(size=70, filled=True, opacity=1, color=style.ACCENT).encode(x=x, tooltip=tips),
         _mean_rule(_mean(table, rate) / 100, scale),
     ]
-    if counts:
-        layers.append(
-            base.mark_text(align="left", dx=8, fontSize=11, color=style.MUTED).encode(
-                x=alt.value(size[0]), text="counts:N", tooltip=tips
-            )
-        )
+    text = base.mark_text(align="left", dx=8, fontSize=11, color=style.MUTED, tooltip=None)
+    layers.append(text.encode(x=alt.value(size[0]), text="short:N" if short else "counts:N"))
     return alt.layer(*layers).properties(width=size[0], height=size[1])
 
 
@@ -186,6 +199,7 @@ def _value(row: Row, rate: Rate, label: dict[str, str]) -> Row:
         "hits": row[rate.hits],
         "trials": row[rate.trials],
         "rank": row["rank"],
+        "short": f"{row[rate.hits]:,} of {style.compact(row[rate.trials])}",
         "counts": f"{row[rate.hits]:,} {rate.hit_words} of {row[rate.trials]:,} {rate.trial_words}",
     }
 
@@ -205,35 +219,36 @@ def _mean(table: pa.Table, rate: Rate) -> float:
 
 def _ranking(shown: Sequence[Row], rate: Rate) -> str:
     measure = rows.ranked_by(shown, (rate.low, rate.ratio))
-    what = "the interval's lower end, so that chance on few counts does not win" if measure == rate.low else "the plain ratio"
-    return f"Ranked by {what}."
+    if measure == rate.ratio:
+        return "Ranked by the plain ratio."
+    return "Ranked by the interval's lower end, so that chance on few counts does not win."
 
 
 def _sentence(rate: Rate, shown: int, table: pa.Table) -> str:
-    return rate.sentence.format(best=f"{shown} best", all=f"{rows.distinct(table, rate.key):,}").replace("The 1 best", "The best")
+    best = "best" if shown == 1 else f"{shown} best"
+    return rate.sentence.format(best=best, all=style.plural(rows.distinct(table, rate.key), rate.thing))
 
 
 def _over_time(table: pa.Table, by: str, options: Options, rate: Rate, meaning: str, z: float) -> Any:
     """A line with its interval for each of the best in all the time together."""
     pooled = rows.summed(table, rate.key, (rate.trials, rate.hits))
-    pooled = [row for row in pooled if row[rate.trials] > 0]
+    pooled = [row for row in pooled if row[rate.trials] and row[rate.hits] <= row[rate.trials]]
     pooled.sort(key=lambda row: -_wilson_low(row[rate.hits], row[rate.trials], z))
     chosen = [row[rate.key] for row in pooled[: options.top or 6]]
-    shown = over_time.recent(rows.where(table, rate.key, chosen), by)
-    label = rate.label(table, shown)
-    lines = over_time.Lines(
-        by=by, value="ratio", axis=rate.axis, format="~%", tip=style.PERCENT, end=_end([r for r in shown if r[rate.ratio] is not None], rate)
-    )
-    panels = [
-        (label[key], [{**_value(row, rate, label), by: row[by]} for row in shown if row[rate.key] == key]) for key in chosen if key in label
-    ]
+    shown = over_time.recent(rows.where(table.filter(pc.is_valid(table[rate.ratio])), rate.key, chosen), by)
+    label = rate.label(table, shown, style.LABEL_LETTERS)
+    lines = over_time.Lines(by=by, value="ratio", axis=rate.axis, format="~%", tip=style.PERCENT, end=_end(shown, rate))
+    values = {
+        key: [{**_value(row, rate, label), by: row[by]} for row in shown if row[rate.key] == key] for key in chosen
+    }
+    panels = [(label[key], part) for key, part in values.items() if part]
     notes = [meaning, f"Best: by all {by}s together, by the interval's lower end.", over_time.cut(table, by)]
     return over_time.drawn(panels, lines, options, _sentence(rate, len(panels), table) + f", {by} by {by}", notes)
 
 
 def _wilson_low(hits: int, trials: int, z: float) -> float:
-    """Return the lower end of the Wilson interval (Wilson 1927); more hits than trials count as all."""
-    share, square = min(hits / trials, 1.0), z * z
+    """Return the lower end of the Wilson interval (Wilson 1927)."""
+    share, square = hits / trials, z * z
     middle = share + square / (2 * trials)
     spread = z * math.sqrt(share * (1 - share) / trials + square / (4 * trials * trials))
     return (middle - spread) / (1 + square / trials)

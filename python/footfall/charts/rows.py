@@ -80,7 +80,7 @@ def distinct(table: pa.Table, column: str) -> int:
     return pc.count_distinct(table[column], mode="all").as_py()
 
 
-def labels(table: pa.Table, rows: Sequence[Row]) -> dict[str, str]:
+def labels(table: pa.Table, rows: Sequence[Row], letters: int = 27) -> dict[str, str]:
     """Return a label per establishment_id of `rows`: its name; with the id when another has that name; else the id.
 
     Examples
@@ -94,15 +94,30 @@ def labels(table: pa.Table, rows: Sequence[Row]) -> dict[str, str]:
     shown = where(table, "name", sorted({name for name in names.values() if name}))
     holders = shown.group_by("name").aggregate([("establishment_id", "count_distinct")]).to_pylist()
     shared = {row["name"] for row in holders if row["establishment_id_count_distinct"] > 1}
-    found = {id_: _label(id_, name, name in shared) for id_, name in names.items()}
+    found = {id_: _label(cell(id_), name, letters if name in shared else 0) for id_, name in names.items()}
     repeated = {label for label, times in Counter(found.values()).items() if times > 1}
     return {id_: f"{label} ({cell(id_)})" if label in repeated else label for id_, label in found.items()}
 
 
-def _label(id_: str, name: str | None, shared: bool) -> str:
+def _label(id_: str, name: str | None, letters: int) -> str:
+    """The name; with the id, both cut so that the axis need not, when `letters` are given."""
     if not name or not name.strip():
-        return cell(id_)
-    return f"{cell(name)} ({cell(id_)})" if shared else cell(name)
+        return id_
+    if not letters:
+        return cell(name)
+    end = id_ if len(id_) <= letters // 2 else "…" + id_[-(letters // 3) :]
+    return f"{shorten(cell(name), letters - len(end) - 3)} ({end})"
+
+
+def shorten(text: str, limit: int) -> str:
+    """Return `text` in at most `limit` letters.
+
+    Examples
+    --------
+    >>> shorten("Mercado de São José", 8)
+    'Mercado…'
+    """
+    return text if len(text) <= limit else text[: limit - 1].rstrip() + "…"
 
 
 def category(value: str | None) -> str:

@@ -17,22 +17,31 @@ ACCENT = PALETTE[0]
 MARKED = PALETTE[3]
 FONT = "Helvetica Neue, Helvetica, Arial, DejaVu Sans, sans-serif"
 
+# Blues, from nearly white for none to a dark on which MARKED still shows.
+SHADES = ["#F4F8FC", "#C6DBEF", "#6BAED6", "#2171B5", "#08519C"]
+
 PERCENT = ".3~p"
 COUNT = ",d"
 LABEL_LIMIT = 210
+PANEL_LABEL_LIMIT = 150
+# Letters that fit them.
+LABEL_LETTERS = 27
+PANEL_LABEL_LETTERS = 19
+# The axis label of a count: 0, 200k, 1M.
+SHORT_COUNT = "format(datum.value, '~s')"
 # Pixels that a letter of a subtitle takes, on average.
 _LETTER = 6.0
 
 
 def heading(text: str, notes: Sequence[str], width: float) -> alt.TitleParams:
     """Return a title with its notes below it, wrapped to `width` pixels."""
-    letters = max(40, int(width / _LETTER))
+    letters = max(80, int(width / _LETTER))
     lines = [line for note in notes if note for line in textwrap.wrap(note, letters)]
     return alt.TitleParams(
         text=textwrap.wrap(text, max(30, int(letters * 0.8))),
         subtitle=lines,
         anchor="start",
-        frame="group",
+        frame="bounds",
         offset=14,
     )
 
@@ -52,12 +61,20 @@ def finished(drawing: Any, text: str, notes: Sequence[str], width: float) -> Any
             titleColor=MUTED,
             labelColor=INK,
             labelLimit=LABEL_LIMIT,
+            labelFlush=False,
+            labelPadding=5,
             gridColor="#E4E7EB",
             domainColor="#CBD2D9",
             tickColor="#CBD2D9",
         )
         .configure_legend(
-            labelFontSize=12, titleFontSize=12, titleFontWeight="normal", titleColor=MUTED, labelColor=INK, labelLimit=200
+            labelFontSize=12,
+            titleFontSize=12,
+            titleFontWeight="normal",
+            titleColor=MUTED,
+            labelColor=INK,
+            labelLimit=200,
+            titleLimit=400,
         )
         .configure_view(stroke=None)
         .configure_concat(spacing=26)
@@ -97,6 +114,53 @@ def columns(panels: int) -> int:
     return 2 if panels == 4 else min(panels, 3)
 
 
+def panel_width(columns: int, three: int) -> int:
+    """Return the pixels of a panel: `three` for three in a row, more for fewer."""
+    return {1: 2 * three, 2: 3 * three // 2}.get(columns, three)
+
+
 def tooltips(*fields: tuple[str, str, str | None]) -> list[alt.Tooltip]:
     """Return tooltips from (field, title, number format) triples."""
-    return [alt.Tooltip(field, title=title, **({"format": form} if form else {})) for field, title, form in fields]
+    return [
+        alt.Tooltip(name, title=title, format=form) if form else alt.Tooltip(name, title=title)
+        for name, title, form in fields
+    ]
+
+
+def plural(count: int, thing: str) -> str:
+    """Return a count with its noun.
+
+    Examples
+    --------
+    >>> plural(1, "campaign"), plural(1200, "visit")
+    ('1 campaign', '1,200 visits')
+    """
+    return f"{count:,} {thing}{'' if count == 1 else 's'}"
+
+
+def compact(count: int) -> str:
+    """Return a count that fits a small cell.
+
+    Examples
+    --------
+    >>> compact(9_999), compact(12_345), compact(1_234_567)
+    ('9,999', '12k', '1.2M')
+    """
+    if count < 10_000:
+        return f"{count:,}"
+    return f"{count / 1e3:.0f}k" if count < 999_500 else f"{count / 1e6:.1f}M"
+
+
+def names(short: bool) -> alt.Axis:
+    """Return the axis for names of things; `short` for one of several panels."""
+    return alt.Axis(title=None, labelLimit=PANEL_LABEL_LIMIT if short else LABEL_LIMIT)
+
+
+def gradient(title: str) -> alt.Legend:
+    """Return the legend of a colour that stands for a share."""
+    return alt.Legend(title=title, format="~%", orient="bottom", gradientLength=220)
+
+
+def shades(largest: float) -> alt.Scale:
+    """Return the colours of shares from 0 to `largest`."""
+    return alt.Scale(range=SHADES, domain=[0, largest], interpolate="rgb")

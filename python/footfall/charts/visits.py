@@ -19,7 +19,7 @@ def establishment_visits(result: Any, table: pa.Table, options: Options) -> Any:
     """Draw the establishments with the most visits."""
     if not rows.total(table, "visits"):
         return style.nothing("Visits", "No establishment has a visit.", options.width or 520)
-    meaning = f"A visit is a ping less than {result.definitions.visit_radius_m:g} m from the establishment."
+    meaning = f"A visit is a ping less than {result.definitions.visit_radius_m:g}\u00a0m from the establishment."
     by = rows.unit(table)
     if by is None:
         return _period(table, options, meaning)
@@ -40,29 +40,29 @@ def _panels(table: pa.Table, options: Options, meaning: str) -> Any:
     best = {start: _visited(rows.where(table, "month", [start]), options.top or 10) for start in starts}
     best = {start: shown for start, shown in best.items() if shown}
     everyone = [row for shown in best.values() for row in shown]
-    label, colour = rows.labels(table, everyone), _colours(everyone)
-    size = options.width or 190, options.height or 20 * max(map(len, best.values())) + 10
+    label, colour = rows.labels(table, everyone, style.PANEL_LABEL_LETTERS), _colours(everyone)
+    columns = style.columns(len(best))
+    size = options.width or style.panel_width(columns, 150), options.height or 20 * max(map(len, best.values())) + 10
     panels = [
         _bars(shown, label, colour, size, _longest(everyone), people=False).properties(
             title=style.panel_title(rows.unit_label("month", start))
         )
         for start, shown in best.items()
     ]
-    columns = style.columns(len(panels))
     notes = [
         meaning,
         _ranking(next(iter(best.values()))),
         f"The latest {len(starts)} of {units} months." if units > len(starts) else "",
     ]
     title = _sentence(max(map(len, best.values())), table) + ", month by month"
-    return style.finished(style.side_by_side(panels, columns), title, notes, columns * (size[0] + 120))
+    return style.finished(style.side_by_side(panels, columns), title, notes, columns * (size[0] + 200))
 
 
 def _over_time(table: pa.Table, by: str, options: Options, meaning: str) -> Any:
     chosen = [row["establishment_id"] for row in rows.summed(table, "establishment_id", ["visits"])[: options.top or 6]]
     shown = over_time.recent(rows.where(table, "establishment_id", chosen), by)
     label = rows.labels(table, shown)
-    lines = over_time.Lines(by, "visits", f"Visits per {by}", style.COUNT, style.COUNT, max(row["visits"] for row in shown))
+    lines = over_time.Lines(by, "visits", f"Visits per {by}", style.COUNT, style.COUNT, _longest(shown))
     panels = [
         (label[id_], [{by: row[by], "visits": row["visits"]} for row in shown if row["establishment_id"] == id_])
         for id_ in chosen
@@ -76,7 +76,12 @@ def _visited(table: pa.Table, top: int) -> list[Row]:
 
 
 def _bars(
-    shown: Sequence[Row], label: dict[str, str], colour: dict[str, str], size: tuple[int, int], longest: int, people: bool = True
+    shown: Sequence[Row],
+    label: dict[str, str],
+    colour: dict[str, str],
+    size: tuple[int, int],
+    longest: int,
+    people: bool = True,
 ) -> Any:
     values = [_value(row, label, colour, people) for row in shown]
     order = [value["label"] for value in values]
@@ -88,22 +93,20 @@ def _bars(
         ("rank:Q", "Rank", style.COUNT),
     )
     base = alt.Chart(alt.InlineData(values)).encode(
-        y=alt.Y("label:N", sort=order, title=None),
+        y=alt.Y("label:N", sort=order, title=None, axis=style.names(not people)),
         x=alt.X(
             "visits:Q",
             scale=alt.Scale(domain=[0, longest], nice=True),
-            axis=alt.Axis(title="Visits", format="~s", tickCount=4),
+            axis=alt.Axis(title="Visits", labelExpr=style.SHORT_COUNT, tickCount=5 if people else 3),
         ),
         tooltip=tips,
     )
     bars = base.mark_bar(height=alt.RelativeBandSize(0.7), cornerRadiusEnd=2)
-    if colour:
-        domain = list(dict.fromkeys(colour.values()))
-        range_ = [style.OTHER if name == _OTHERS else style.PALETTE[i] for i, name in enumerate(domain)]
-        scale = alt.Scale(domain=domain, range=range_)
-        bars = bars.encode(color=alt.Color("group:N", scale=scale, title="Category", legend=alt.Legend(orient="bottom", columns=4)))
-    else:
-        bars = bars.encode(color=alt.value(style.ACCENT))
+    domain = list(dict.fromkeys(colour.values()))
+    range_ = [style.OTHER if name == _OTHERS else style.PALETTE[i] for i, name in enumerate(domain)]
+    scale = alt.Scale(domain=domain, range=range_)
+    legend = alt.Legend(title="Category", orient="bottom", columns=4)
+    bars = bars.encode(color=alt.Color("group:N", scale=scale, legend=legend))
     text = base.mark_text(align="left", dx=5, fontSize=11, color=style.INK).encode(text="counts:N")
     return alt.layer(bars, text).properties(width=size[0], height=size[1])
 

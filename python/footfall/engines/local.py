@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from footfall import _native
-from footfall.arrow import ArrowTable
+from footfall.arrow import ArrowStream
 from footfall.engines.protocol import Session
 
 
 def open_session(
     root: str | None,
-    tables: dict[str, str | ArrowTable],
+    tables: dict[str, str | ArrowStream],
     *,
     tz: str,
     columns: dict[str, str],

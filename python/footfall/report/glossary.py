@@ -1,0 +1,61 @@
+"""The definitions that a report's numbers rest on, with their sources."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from footfall.report import html
+from footfall.report.html import tag
+
+
+def glossary_section(dataset: Any) -> str:
+    """Return the section of definitions, with the values that this data set was counted with."""
+    rows = [
+        [tag("b", html.text(term)), html.text(meaning), html.text(source)] for term, meaning, source in _terms(dataset)
+    ]
+    table = html.table(["term", "what it means here", "source"], rows, [False, False, False])
+    return tag("section", tag("h2", "Definitions") + table, id="definitions", class_="wide")
+
+
+def _terms(dataset: Any) -> list[tuple[str, str, str]]:
+    chosen = dataset.definitions
+    hours = chosen.attribution_window / timedelta(hours=1)
+    return [
+        (
+            "Visit",
+            f"One ping strictly less than {chosen.visit_radius_m:g} m from an establishment: great-circle distance on a "
+            "sphere of radius 6 371 008.8 m. A ping near several establishments visits each of them.",
+            "Moritz (2000), Geodetic Reference System 1980, Journal of Geodesy 74: the mean radius. Sinnott (1984), "
+            "Virtues of the haversine, Sky and Telescope 68.",
+        ),
+        (
+            "Attributed visit",
+            f"The same user viewed or clicked an ad of the establishment at most {hours:g} h before the visit, both ends "
+            "included. A visit counts once; the latest interaction gets the credit. The visit's own month counts.",
+            "Footfall's convention; the window can be changed.",
+        ),
+        ("CTR", "Clicks / views, as sums over the period; without views there is none.", "Usual in advertising."),
+        (
+            "Interval",
+            f"Wilson interval of {100 * chosen.confidence:g} %. Ranks order by its lower end, so that one click in one "
+            "view is not the best campaign.",
+            "Wilson (1927), Probable inference, the law of succession, and statistical inference, JASA 22.",
+        ),
+        (
+            "Calendar",
+            f"Months, weekdays, hours and parts of the day are local to {dataset.tz}. Weeks start on Monday.",
+            "IANA time zone database; ISO 8601.",
+        ),
+        (
+            "Part of the day",
+            "Night from 0 to 6, morning from 6 to 12, afternoon from 12 to 18, evening from 18 to 24 h; the end belongs to "
+            "the next.",
+            "Footfall's convention.",
+        ),
+        (
+            "Preferred category",
+            "The one with the largest count; a tie goes to the first by name, and is flagged.",
+            "Footfall's convention.",
+        ),
+    ]

@@ -1,0 +1,96 @@
+"""One HTML page that needs no network: the style, the scripts and the charts are inside."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from importlib import resources
+from typing import Any
+
+import altair as alt
+import vl_convert
+
+from footfall.report.html import tag, text
+
+_PAGE = """<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>{title}</title>
+<style>
+{style}</style>
+</head>
+<body>
+{body}
+<script type="module">
+{bundle}
+{draw}</script>
+</body>
+</html>
+"""
+
+# A chart is a picture until its live drawing has succeeded, and stays one where scripts do not run.
+_DRAW = """
+for (const holder of document.querySelectorAll(".chart[data-spec]")) {
+  const spec = JSON.parse(document.getElementById(holder.dataset.spec).textContent);
+  const live = document.createElement("div");
+  const actions = { export: true, source: false, compiled: false, editor: false };
+  window.vegaEmbed(live, spec, { renderer: "svg", actions }).then(
+    () => holder.replaceChildren(live),
+    (error) => console.warn("a chart stays a picture:", error),
+  );
+}
+"""
+
+
+@dataclass
+class Charts:
+    """Puts charts on the page and numbers them."""
+
+    count: int = field(default=0)
+
+    def figure(self, chart: Any) -> str:
+        """Return a chart as HTML: its picture, and what a browser needs to draw it live."""
+        self.count += 1
+        name = f"chart-{self.count}"
+        spec = chart.to_dict()
+        picture = base64.b64encode(svg(spec).encode()).decode()
+        image = tag("img", "", src=f"data:image/svg+xml;base64,{picture}", alt=_title(spec)).replace("</img>", "")
+        # Inside a script, only this sequence could end it.
+        data = json.dumps(spec, separators=(",", ":")).replace("</", "<\\/")
+        return tag(
+            "figure",
+            tag("div", image, class_="chart", **{"data-spec": name})
+            + f'<script type="application/json" id="{name}">{data}</script>',
+        )
+
+
+def svg(spec: dict[str, Any]) -> str:
+    """Return a Vega-Lite specification drawn as SVG."""
+    return str(vl_convert.vegalite_to_svg(spec, vl_version=_vega_lite()))
+
+
+def page(title: str, body: Sequence[str], charts: Charts) -> str:
+    """Return the page; it holds the scripts only if there is a chart."""
+    bundle = vl_convert.javascript_bundle(vl_version=_vega_lite()) if charts.count else ""
+    style = resources.files("footfall.report").joinpath("page.css").read_text(encoding="utf-8")
+    return _PAGE.format(
+        title=text(title),
+        style=style,
+        body="\n".join(body),
+        bundle=bundle.replace("</script", "<\\/script"),
+        draw=_DRAW if charts.count else "",
+    )
+
+
+def _vega_lite() -> str:
+    """Return the version of Vega-Lite that Altair writes, as vl-convert calls it."""
+    return ".".join(alt.SCHEMA_VERSION.lstrip("v").split(".")[:2])
+
+
+def _title(spec: dict[str, Any]) -> str:
+    words = spec["title"]["text"]
+    return words if isinstance(words, str) else " ".join(words)

@@ -1,0 +1,102 @@
+"""What the data is, and how good it is."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from footfall.errors import FootfallError
+from footfall.options import zone
+from footfall.report import html
+from footfall.report.html import tag
+
+_SEVERITIES = {"unusable": "left out", "suspicious": "kept, flagged"}
+_TIMED = ("pings", "interactions")
+
+
+def data_section(dataset: Any) -> str:
+    """Return the section about the tables: rows, users, time span, columns."""
+    rows = dataset.rows()
+    spans = {name: _span(dataset, name) for name in _TIMED if name in dataset.tables}
+    table = html.table(
+        ["table", "rows", "users", "from", "to", "columns"],
+        [_table_row(name, columns, rows, spans) for name, columns in dataset.tables.items()],
+        [False, True, True, False, False, False],
+    )
+    note = "Rows that can be used and that are in the chosen period and sample. Instants are local to the time zone."
+    return tag(
+        "section",
+        tag("h2", "The data") + html.facts(_facts(dataset, spans)) + table + html.paragraph(note, "note"),
+        id="data",
+        class_="short",
+    )
+
+
+def _table_row(name: str, columns: Sequence[str], rows: dict[str, int], spans: dict[str, dict[str, Any]]) -> list[str]:
+    span = spans.get(name, {})
+    users = f"{span['users']:,}" if span.get("users") is not None else ""
+    ends = [_instant(span.get(end)) for end in ("first", "last")]
+    count = f"{rows[name]:,}" if name in rows else ""
+    return [html.text(cell) for cell in (name, count, users, *ends, ", ".join(columns))]
+
+
+def _span(dataset: Any, table: str) -> dict[str, Any]:
+    """Return first and last instant, in the data set's time zone, and users; nothing if they cannot be read."""
+    query = f"SELECT min(timestamp) AS first, max(timestamp) AS last, count(DISTINCT user_id) AS users FROM {table}"
+    try:
+        row = dataset.sql(query).to_arrow().to_pylist()[0]
+    except FootfallError:
+        return {}
+    local = {end: row[end].astimezone(zone(dataset.tz)) for end in ("first", "last") if row[end] is not None}
+    return {**local, "users": row["users"]}
+
+
+def _instant(moment: datetime | None) -> str:
+    return f"{moment:%Y-%m-%d %H:%M}" if moment else ""
+
+
+def _facts(dataset: Any, spans: dict[str, dict[str, Any]]) -> list[tuple[str, str]]:
+    facts = [("source", str(dataset.source)), ("time zone", dataset.tz)]
+    firsts = [span["first"] for span in spans.values() if "first" in span]
+    lasts = [span["last"] for span in spans.values() if "last" in span]
+    if firsts:
+        days = (max(lasts).date() - min(firsts).date()).days + 1
+        facts.append(("time span", f"{min(firsts):%Y-%m-%d} to {max(lasts):%Y-%m-%d}"))
+        facts.append(("calendar days", f"{days:,}"))
+    if any(dataset.period):
+        facts.append(("counted period", " to ".join(end or "open" for end in dataset.period)))
+    if dataset.selection.users is not None:
+        facts.append(("sample", f"{100 * dataset.selection.users:g} % of the users"))
+    return facts
+
+
+def quality_section(dataset: Any) -> str:
+    """Return the section about what is wrong with the tables."""
+    checks = dataset.check()
+    found = [row for row in checks.to_arrow().to_pylist() if row["rows"]]
+    found.sort(key=lambda row: (row["severity"] != "unusable", -row["rows"], row["table"], row["check"]))
+    heading = tag("h2", "Its quality")
+    content = _findings(found) if found else html.paragraph("No check found anything.", "answer")
+    note = (
+        "Left out: the row cannot be used; no job counts it. Kept, flagged: the row is counted, but deserves a look. "
+        "A row can be in several findings."
+    )
+    return tag("section", heading + content + html.paragraph(note, "note"), id="quality", class_="short")
+
+
+def _findings(found: Sequence[dict[str, Any]]) -> str:
+    return html.table(
+        ["table", "finding", "column", "rows", "share", "what happens", "example"],
+        [_finding(row) for row in found],
+        [False, False, False, True, True, False, False],
+    )
+
+
+def _finding(row: dict[str, Any]) -> list[str]:
+    severity = tag(
+        "span", html.text(_SEVERITIES.get(row["severity"], row["severity"])), class_=f"tag {row['severity']}"
+    )
+    share = "" if row["share"] is None else html.percent(row["share"])
+    before = [html.text(cell) for cell in (row["table"], row["check"].replace("_", " "), row["column"] or "")]
+    return [*before, f"{row['rows']:,}", share, severity, html.text(row["example"] or "")]

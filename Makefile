@@ -15,7 +15,7 @@ ENVIRONMENT := .venv/.ready
 EXTENSION := python/footfall/_native.abi3.so
 RUST := Cargo.toml Cargo.lock .cargo/config.toml tools/pyo3.txt $(shell find src -type f)
 DEMO := build/demo
-CITY := $(DEMO)/city/truth.json
+CITY := $(DEMO)/city/.complete
 STEP := @tools/step
 
 # Lint and documentation read the same settings as the build, so that build scripts and macros are compiled once.
@@ -97,3 +97,4 @@ $(EXTENSION): $(RUST) $(ENVIRONMENT)
 $(CITY): $(shell find src/synth -type f) | $(EXTENSION)
 	@rm -rf $(DEMO)/city
 	$(STEP) "sample city of a million pings" "5 s" $(BIN)/footfall synth $(DEMO)/city --pings 1000000
+	@touch $@

@@ -242,7 +242,8 @@ impl Source {
         Ok(expression.alias(column.name))
     }
 
-    /// The expression of the caller's own value as text, to show it and to tell a null from an unreadable value.
+    /// The caller's own value, to show it and to tell a null from an unreadable one. Parts may differ in type, and
+    /// text is what all have in common.
     fn raw(&self, part: &Part, column: &Column) -> Expr {
         let theirs = self.reading.theirs(&self.noun, column);
         let value = match (part.literal(&theirs), part.type_of(&theirs)) {
@@ -250,7 +251,8 @@ impl Source {
             (None, Some(_)) => col(datafusion::common::Column::new_unqualified(theirs)),
             (None, None) => lit(ScalarValue::Null),
         };
-        cast(value, DataType::Utf8View).alias(raw_name(column))
+        let value = if self.parts.len() > 1 { cast(value, DataType::Utf8View) } else { value };
+        value.alias(raw_name(column))
     }
 
     /// All rows in our columns and types; null where a value cannot be read.
@@ -258,7 +260,7 @@ impl Source {
         self.union(self.parts.iter().map(|part| self.project(part, false)))
     }
 
-    /// The same with each column's own text beside it, as `raw_…`.
+    /// The same with each column's own value beside it, as `raw_…`.
     pub fn with_raw(&self) -> Result<LogicalPlan> {
         self.union(self.parts.iter().map(|part| self.project(part, true)))
     }

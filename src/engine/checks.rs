@@ -1,4 +1,4 @@
-//! What is looked for in the caller's tables, as SQL conditions on a row and its `raw_…` text.
+//! What is looked for in the caller's tables, as SQL conditions on a row and its `raw_…` values.
 
 use std::collections::HashSet;
 use std::sync::Arc;

@@ -131,14 +131,20 @@ pub const JOBS: [Job; 8] = [
 ];
 
 /// What a job can be asked for.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct Request {
-    /// `day`, `week`, `month` or `period`; empty means `period`.
+    /// `day`, `week`, `month` or `period`.
     pub by: String,
     /// These users only.
     pub users: Option<Vec<String>>,
     /// The measure to rank by; the job's first if none.
     pub rank_by: Option<String>,
+}
+
+impl Default for Request {
+    fn default() -> Self {
+        Self { by: "period".into(), users: None, rank_by: None }
+    }
 }
 
 const BUCKETS: [(&str, &str); 4] = [
@@ -179,7 +185,7 @@ impl Job {
     }
 
     fn bucket(&self, request: &Request) -> Result<(&'static str, &'static str)> {
-        let by = if request.by.is_empty() { "period" } else { &request.by };
+        let by = request.by.as_str();
         if by != "period" && !self.by {
             return Err(refuse("by", by, format!("{} covers the whole period", self.name)));
         }

@@ -16,12 +16,11 @@ use super::catalog::Source;
 use super::functions::function;
 use super::nouns::{ADS_OF_ESTABLISHMENTS, Column, INTERACTIONS, PINGS, VISITS, convert};
 use super::checks;
-use super::operators::{AttributedVisits, Known, visits_of};
-use super::places::{Ads, numbers_of};
+use super::operators::{AttributedVisits, Known, VisitsOf};
+use super::places::{Ads, Establishments, numbers_of};
 use super::run::{Heartbeat, run};
 use super::session::{Table, new_context, outward, small_table, thread_count};
 use super::{error_of, quality};
-use crate::geo::index::EstablishmentIndex;
 use crate::{Error, Result};
 
 /// Pings that one thread takes at a time.
@@ -31,15 +30,16 @@ const PINGS_PER_TASK: usize = 131_072;
 pub fn visit_join(pings: &Table, establishments: &Table, radius_m: f64, heartbeat: Heartbeat) -> Result<Table> {
     let places = concat_batches(&establishments.0, &establishments.1)?;
     let places = located("establishments", &places, &["establishment_id"], 0)?;
-    let of = |name: &str| places[name].as_primitive::<Float64Type>().values();
-    let index = EstablishmentIndex::new(of("latitude"), of("longitude"), radius_m)?;
     let schema = visits_schema(&pings.0, &places)?;
+    let establishments = Arc::new(Establishments::new(places, radius_m)?);
     let tasks = tasks(&pings.1);
-    let work = |(first_row, task): &(usize, RecordBatch)| {
+    let work = |(first_row, task): &(usize, RecordBatch), stop: &AtomicBool| {
         let pings = located("pings", task, &["user_id", "timestamp"], *first_row)?;
-        visits_of(&pings, &index, &places["establishment_id"], &schema).map_err(error_of)
+        let visits = VisitsOf::new(pings, Arc::clone(&establishments), Arc::clone(&schema));
+        let visits = visits.take_while(|_| !stop.load(Ordering::Relaxed));
+        visits.map(|batch| batch.map_err(error_of)).collect::<Result<Vec<_>>>()
     };
-    let visits = on_all_cores(&tasks, &work, heartbeat)?;
+    let visits = on_all_cores(&tasks, &work, heartbeat)?.into_iter().flatten().collect();
     as_visits((schema, visits), heartbeat)
 }
 
@@ -122,7 +122,7 @@ fn no_column(table: &str, schema: &Schema, column: &str) -> Error {
 /// Does all `tasks` and returns what they give, in their order.
 fn on_all_cores<T: Sync, R: Send>(
     tasks: &[T],
-    work: &(impl Fn(&T) -> Result<R> + Sync),
+    work: &(impl Fn(&T, &AtomicBool) -> Result<R> + Sync),
     heartbeat: Heartbeat,
 ) -> Result<Vec<R>> {
     let (next, stop) = (AtomicUsize::new(0), AtomicBool::new(false));
@@ -131,7 +131,7 @@ fn on_all_cores<T: Sync, R: Send>(
         while !stop.load(Ordering::Relaxed) {
             let number = next.fetch_add(1, Ordering::Relaxed);
             let Some(task) = tasks.get(number) else { break };
-            let result = work(task);
+            let result = work(task, &stop);
             done.lock().unwrap_or_else(PoisonError::into_inner).push((number, result));
         }
     };

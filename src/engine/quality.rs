@@ -10,14 +10,11 @@ use datafusion::prelude::SessionContext;
 
 use super::catalog::Source;
 use super::checks::{Check, Known, Severity, checks};
-use super::nouns::{Kind, Noun};
+use super::nouns::{Column, Kind, Noun};
 use super::run::{Heartbeat, run, threads};
 use super::session::{Session, Table, new_context, outward};
-use super::error_of;
+use super::{copies, error_of};
 use crate::{Error, Result};
-
-/// What looking for copies may hold before it spills to disk.
-const CHECK_MEMORY_BYTES: usize = 1 << 30;
 
 /// The condition that every row of `noun` must meet to be counted.
 pub fn usable(noun: &Noun) -> Expr {
@@ -106,20 +103,16 @@ impl Session {
     fn copies(&self, source: &Source, heartbeat: Heartbeat) -> Result<Vec<Finding>> {
         let noun = source.noun();
         let is_key = matches!(noun.name, "establishments" | "ads");
-        let context = context_with(&source.converted()?, CHECK_MEMORY_BYTES)?;
-        let columns: Vec<&str> = source.columns().iter().map(|column| column.name).collect();
-        let (all, id) = (columns.join(", "), columns[0]);
+        let context = context_with(&source.converted()?)?;
+        let columns: Vec<&'static Column> = source.columns();
         let (_, rows) = query(&context, "SELECT count(*), NULL FROM rows", heartbeat)?;
         let finding = |check, column, severity, (example, rows): (Option<String>, i64), of| {
             Finding { table: noun.name, check, column, severity, rows, of, example }
         };
-        let twice = format!(
-            "SELECT coalesce(sum(copies - 1), 0), min({id}) FROM (
-                 SELECT {id}, count(*) AS copies FROM rows GROUP BY {all} HAVING count(*) > 1)"
-        );
-        let twice = query(&context, &twice, heartbeat)?;
+        let twice = copies::count(&context, &columns, rows, heartbeat)?;
         let mut findings = vec![finding("duplicate", None, Severity::Suspicious, twice, rows)];
         if is_key {
+            let (id, all) = (columns[0].name, copies::names(&columns));
             let versions = format!(
                 "SELECT coalesce(sum(versions - 1), 0), min({id}) FROM (
                      SELECT {id}, count(*) AS versions FROM (SELECT DISTINCT {all} FROM rows)
@@ -144,15 +137,15 @@ impl Session {
     }
 }
 
-/// The usable rows of `plan` as the table `rows`, in a context of their own.
-fn context_with(plan: &LogicalPlan, memory: usize) -> Result<SessionContext> {
-    let context = new_context(None, Some(memory))?;
+/// The rows of `plan` as the table `rows`, in a context of their own.
+fn context_with(plan: &LogicalPlan) -> Result<SessionContext> {
+    let context = new_context(None, None)?;
     context.register_table("rows", Arc::new(ViewTable::new(plan.clone(), None))).map_err(error_of)?;
     Ok(context)
 }
 
 /// The example (second column) and the count (first column) of a query with one row.
-fn query(context: &SessionContext, sql: &str, heartbeat: Heartbeat) -> Result<(Option<String>, i64)> {
+pub(super) fn query(context: &SessionContext, sql: &str, heartbeat: Heartbeat) -> Result<(Option<String>, i64)> {
     let frame = threads().block_on(context.sql(sql)).map_err(error_of)?;
     let (_, batches) = outward(run(frame, heartbeat)?)?;
     let batch = batches.first().ok_or_else(|| Error::Internal(format!("no row from {sql}")))?;
@@ -162,38 +155,35 @@ fn query(context: &SessionContext, sql: &str, heartbeat: Heartbeat) -> Result<(O
 
 fn findings_of_rows(source: &Source, known: &Known, heartbeat: Heartbeat) -> Result<Vec<Finding>> {
     let checks = checks(source.noun(), &source.columns(), known);
-    let context = context_with(&source.with_raw()?, CHECK_MEMORY_BYTES)?;
+    let context = context_with(&source.with_raw()?)?;
     known.register(&context);
-    let measures: Vec<String> = checks.iter().map(measure).collect();
-    let sql = format!("SELECT count(*), {} FROM rows", measures.join(", "));
+    let counts = checks.iter().enumerate();
+    let counts = counts.map(|(number, check)| format!("count(*) FILTER (WHERE {}) AS n{number}", check.condition));
+    let sql = format!("SELECT count(*), {} FROM rows", counts.collect::<Vec<_>>().join(", "));
     let frame = threads().block_on(context.sql(&sql)).map_err(error_of)?;
-    let (_, batches) = outward(run(frame, heartbeat)?)?;
+    let (_, batches) = run(frame, heartbeat)?;
     let batch = batches.first().ok_or_else(|| Error::Internal("no row of checks".into()))?;
     let count = |column: usize| batch.column(column).as_primitive::<Int64Type>().value(0);
-    let example = |column: usize| {
-        let values = batch.column(column).as_string_opt::<i32>()?;
-        values.is_valid(0).then(|| values.value(0).to_string())
+    let finding = |(number, check): (usize, &Check)| {
+        let rows = count(1 + number);
+        Ok(Finding {
+            table: source.noun().name,
+            check: check.name,
+            column: Some(check.column),
+            severity: check.severity,
+            rows,
+            of: count(0),
+            example: if rows > 0 { example(&context, check, heartbeat)? } else { None },
+        })
     };
-    let finding = |(number, check): (usize, &Check)| Finding {
-        table: source.noun().name,
-        check: check.name,
-        column: Some(check.column),
-        severity: check.severity,
-        rows: count(1 + 2 * number),
-        of: count(0),
-        example: example(2 + 2 * number),
-    };
-    Ok(checks.iter().enumerate().map(finding).collect())
+    checks.iter().enumerate().map(finding).collect()
 }
 
-/// How many rows a check finds, and the smallest value among them.
-fn measure(check: &Check) -> String {
+/// The smallest value, as text, among the rows that `check` finds.
+fn example(context: &SessionContext, check: &Check, heartbeat: Heartbeat) -> Result<Option<String>> {
     let Check { condition, column, .. } = check;
-    format!(
-        "count(*) FILTER (WHERE {condition}) AS \"{column} {name} rows\",
-         min(raw_{column}) FILTER (WHERE {condition}) AS \"{column} {name} example\"",
-        name = check.name
-    )
+    let sql = format!("SELECT count(*), min(CAST(raw_{column} AS VARCHAR)) FROM rows WHERE {condition}");
+    Ok(query(context, &sql, heartbeat)?.0)
 }
 
 /// An error that names the first row of `source` that cannot be used.
@@ -231,7 +221,7 @@ fn first_problem(checks: &[Check]) -> String {
              FROM rows)
          WHERE problem IS NOT NULL ORDER BY row LIMIT 1",
         case(&|number, _| number.to_string()),
-        case(&|_, check| format!("raw_{}", check.column)),
+        case(&|_, check| format!("CAST(raw_{} AS VARCHAR)", check.column)),
     )
 }
 

@@ -1,11 +1,12 @@
 //! Runs a plan on the shared threads: its rows, its progress, and an end when the caller wants one.
 
+use std::sync::mpsc::{self, RecvTimeoutError};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use datafusion::arrow::array::RecordBatch;
 use datafusion::arrow::datatypes::SchemaRef;
-use datafusion::physical_plan::{ExecutionPlan, ExecutionPlanVisitor, accept, collect};
+use datafusion::physical_plan::{ExecutionPlan, collect};
 use datafusion::prelude::DataFrame;
 use tokio::runtime::{Builder, Runtime};
 
@@ -33,48 +34,39 @@ pub fn threads() -> &'static Runtime {
 
 /// All rows of `frame`.
 pub fn run(frame: DataFrame, heartbeat: Heartbeat) -> Result<(SchemaRef, Vec<RecordBatch>)> {
-    threads().block_on(async move {
-        let context = Arc::new(frame.task_ctx());
-        let planning = tokio::spawn(async move { frame.create_physical_plan().await });
-        let plan = watched(planning, None, heartbeat).await?;
-        let schema = plan.schema();
-        let work = tokio::spawn(collect(Arc::clone(&plan), context));
-        Ok((schema, watched(work, Some(&plan), heartbeat).await?))
-    })
+    let context = Arc::new(frame.task_ctx());
+    let plan = watched(async move { frame.create_physical_plan().await }, &|| 0, heartbeat)?;
+    let work = collect(Arc::clone(&plan), context);
+    let batches = watched(work, &|| rows_read(&plan), heartbeat)?;
+    Ok((plan.schema(), batches))
 }
-
-type Work<T> = tokio::task::JoinHandle<datafusion::common::Result<T>>;
 
 /// Waits for `work`; when the heartbeat fails, the work is dropped at its next batch.
-async fn watched<T>(mut work: Work<T>, plan: Option<&Arc<dyn ExecutionPlan>>, heartbeat: Heartbeat<'_>) -> Result<T> {
+///
+/// The caller's own thread keeps the time: the clock of the shared threads stands still while they compute.
+fn watched<T: Send + 'static>(
+    work: impl Future<Output = datafusion::common::Result<T>> + Send + 'static,
+    rows: &dyn Fn() -> u64,
+    heartbeat: Heartbeat,
+) -> Result<T> {
+    let (sender, done) = mpsc::channel();
+    let task = threads().spawn(async move {
+        // Nobody listens any more once the caller has stopped the work.
+        let _ = sender.send(work.await);
+    });
     loop {
-        tokio::select! {
-            done = &mut work => return match done {
-                Ok(result) => result.map_err(error_of),
-                Err(panic) => Err(Error::Internal(panic.to_string())),
-            },
-            () = tokio::time::sleep(HEARTBEAT) => {
-                if let Err(stop) = heartbeat(plan.map_or(0, rows_read)) {
-                    work.abort();
-                    return Err(stop);
-                }
-            }
+        match done.recv_timeout(HEARTBEAT) {
+            Ok(result) => return result.map_err(error_of),
+            Err(RecvTimeoutError::Disconnected) => return Err(Error::Internal("the work panicked".into())),
+            Err(RecvTimeoutError::Timeout) => heartbeat(rows()).inspect_err(|_| task.abort())?,
         }
     }
 }
 
-/// The rows that the leaves of `plan` have given so far.
+/// The rows that `plan` has read so far: of its leaves, or, where these do not count, of what stands above them.
 fn rows_read(plan: &Arc<dyn ExecutionPlan>) -> u64 {
-    struct Leaves(usize);
-    impl ExecutionPlanVisitor for Leaves {
-        type Error = std::convert::Infallible;
-        fn pre_visit(&mut self, plan: &dyn ExecutionPlan) -> std::result::Result<bool, Self::Error> {
-            if plan.children().is_empty() {
-                self.0 += plan.metrics().and_then(|metrics| metrics.output_rows()).unwrap_or(0);
-            }
-            Ok(true)
-        }
+    match plan.children().into_iter().map(rows_read).sum() {
+        0 => plan.metrics().and_then(|metrics| metrics.output_rows()).unwrap_or(0) as u64,
+        below => below,
     }
-    let mut leaves = Leaves(0);
-    accept(plan.as_ref(), &mut leaves).map_or_else(|never| match never {}, |()| leaves.0 as u64)
 }

@@ -13,8 +13,8 @@ use super::trips::Trip;
 pub const CAUSED_VISIT: f64 = 0.06;
 /// Whoever follows an ad arrives this long after it, so that the visit is well within six hours: seconds.
 const AFTER_VIEW_S: (f64, f64) = (300.0, 19_800.0);
-/// How often a user goes out for a second time on a workday (for a first time: three in five) and on a weekend.
-const OUTINGS: [[f64; 2]; 2] = [[0.6, 0.1], [0.9, 0.5]];
+/// How often a user goes out without an ad for a first and for a second time, on a workday and on a weekend.
+const OUTINGS: [[f64; 2]; 2] = [[0.7, 0.2], [0.95, 0.6]];
 /// How often a user goes to the usual place of a category.
 const USUAL: f64 = 0.6;
 /// Somebody who finds no free time for an outing after so many looks at the calendar stays at home.
@@ -22,8 +22,8 @@ const TRIES: usize = 10;
 const HOUR_S: f64 = 3600.0;
 /// Pings along a trip are so far apart, one number per trip: seconds.
 const TRIP_STEP_S: std::ops::Range<f64> = 30.0..120.0;
-/// Pings during a visit: seconds.
-const VISIT_STEP_S: std::ops::Range<f64> = 300.0..720.0;
+/// Pings during a visit, short or long, so that no category leads by its patience.
+const VISIT_PINGS: std::ops::RangeInclusive<u32> = 2..=4;
 
 /// Something that takes a user from home or work and back, or from one to the other.
 #[derive(Debug)]
@@ -108,7 +108,7 @@ impl<'a> Planner<'a> {
         }
         let ways = [(leave_s, begin_s, false), (end_s, back_s, true)];
         for (leave_s, back_s, home) in ways {
-            let pings = self.reported(self.habits.commutes, trip.duration_s, TRIP_STEP_S);
+            let pings = self.reported(self.habits.commutes, trip.duration_s);
             let pings = if self.life.moving + pings as usize > self.habits.pings { 0 } else { pings };
             self.life.moving += pings as usize;
             self.errands.push(Errand { leave_s, back_s, trip: trip.clone(), kind: Kind::Commute { home, pings } });
@@ -200,9 +200,9 @@ impl<'a> Planner<'a> {
         let back_s = depart_s + trip.duration_s;
         let free = self.errands.iter().all(|errand| back_s < errand.leave_s || errand.back_s < leave_s);
         let pings = [
-            self.reported(1.0, trip.duration_s, TRIP_STEP_S),
-            self.reported(1.0, stay_s, VISIT_STEP_S),
-            self.reported(0.5, trip.duration_s, TRIP_STEP_S),
+            self.reported(1.0, trip.duration_s),
+            self.random.random_range(VISIT_PINGS),
+            self.reported(0.5, trip.duration_s),
         ];
         let moving = self.life.moving + pings.iter().sum::<u32>() as usize;
         if !free || leave_s < after_s || back_s > self.length_s || moving > self.habits.pings {
@@ -212,9 +212,9 @@ impl<'a> Planner<'a> {
         Some(Errand { leave_s, back_s, trip, kind: Kind::Outing { establishment, arrive_s, depart_s, pings } })
     }
 
-    /// How many pings something makes, if it is reported at all.
-    fn reported(&mut self, chance: f64, duration_s: f64, step_s: std::ops::Range<f64>) -> u32 {
-        let steps = duration_s / self.random.random_range(step_s);
+    /// How many pings a trip makes, if it is reported at all.
+    fn reported(&mut self, chance: f64, duration_s: f64) -> u32 {
+        let steps = duration_s / self.random.random_range(TRIP_STEP_S);
         if self.random.random_bool(chance) { (steps as u32).max(1) } else { 0 }
     }
 

@@ -13,7 +13,8 @@
 //! | `days` | the local days, in UTC |
 //! | `plan` | from the number of pings to all other sizes |
 //! | `categories` | ten kinds of establishments: opening hours, and the hours at which people want them |
-//! | `places` | neighbourhoods, the coast, the roads |
+//! | `places` | neighbourhoods and the coast |
+//! | `roads` | roads between neighbourhoods, and their streets |
 //! | `market` | establishments, campaigns, ads |
 //! | `tastes` | favourites by part of the day and by weekday |
 //! | `person` | home, work and habits of a user |
@@ -31,20 +32,26 @@
 //!
 //! - `complete`: false while the city is being written, and after it was stopped; then nothing else is there.
 //! - `seed`, `tz`, `start`, `days`: as asked for. `users`: how many, each with at least one ping.
-//! - `rows`: the counts of `pings`, `interactions`, `establishments`, `ads`. `views`, `clicks`: those of the interactions.
+//! - `rows`: the counts of `pings`, `interactions`, `establishments` and `ads`.
+//! - `views`, `clicks`: how many of the interactions are which. A click comes within a minute after its view.
 //! - `campaigns`: for each its `campaign_id`, planted `ctr`, and counts of `views` and `clicks`.
 //! - `categories`: for each its `category`, its planted `share` of all views and `hour_shares` (24, adding up to 1;
 //!   over all users, since favourites are planted in the same shares), its counts of `interactions`, and of these
 //!   `views_by_hour` and `clicks_by_hour` (24 each, hours local to `tz`), and its `outings`.
-//! - `ad_taste`: how often a view is of the user's favourite category of the day part; else it is any (also that one).
-//! - `weekday_taste`: how often a user who goes out without an ad chooses the favourite category of the weekday.
-//! - `caused_visit`: how often a view leads to a trip to the ad's establishment. It can only if there is one, within
-//!   25 km of home, that is open for half an hour in the rest of the day from 5 minutes to 5.5 hours after the view:
-//!   `eligible_views` counts these. `caused_trips` counts the trips: fewer than planted, as some find no free time.
-//! - `outings`: all trips to establishments, caused or not. Their pings are visits, most of them; so are those of
-//!   passers-by.
+//! - `ad_taste_probability`: how often a view is of the user's favourite category of that part of the day; else it
+//!   is of any, also that one.
+//! - `weekday_taste_probability`: how often a user who goes out without an ad chooses the favourite category of that
+//!   weekday; else it is any, also that one.
+//! - `caused_visit_probability`: how often a view leads to a trip to the ad's establishment, if there is one, within
+//!   25 km of home, that is open for half an hour or more in the rest of the day, 5 minutes to 5.5 hours after the
+//!   view. `eligible_views` counts these views. `caused_trips` counts the trips that came of it: a little fewer than
+//!   planted, as some users find no free time.
+//! - `outings`: all trips to establishments, caused or not, each with two to four pings there; most of these are
+//!   visits, as are some pings of passers-by.
 //! - `tastes`: of the first 200 users, each with `user_id`, `ad_category_by_day_part` and
 //!   `establishment_category_by_weekday` (keys "1" = Monday to "7").
+//!
+//! On a day on which clocks go forward or back, plans keep to the hours since midnight; counts stay local.
 
 mod categories;
 mod day;
@@ -57,8 +64,11 @@ mod person;
 mod places;
 mod plan;
 mod random;
+mod roads;
 mod tables;
 mod tastes;
+#[cfg(test)]
+mod tests;
 mod trips;
 mod truth;
 

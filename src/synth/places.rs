@@ -1,11 +1,12 @@
-//! Where things are: a plane around Recife, its neighbourhoods, the coast, and the roads between them.
+//! Where things are: a plane around Recife, its neighbourhoods and its coast.
 //!
-//! The neighbourhoods' positions are rough and from memory: the city is Recife-like, no map of it.
+//! The neighbourhoods' positions are rough: the city is like Recife, and no map of it.
 
 use rand::distr::Distribution;
 use rand::distr::weighted::WeightedIndex;
 
 use super::random::{Stream, normal, weighted};
+use super::roads::Roads;
 use crate::units::EARTH_RADIUS_M;
 
 const LATITUDE: f64 = -8.05;
@@ -135,49 +136,27 @@ pub struct Places {
     hubs: Vec<Point>,
     homes: WeightedIndex<f64>,
     shops: WeightedIndex<f64>,
-    /// The neighbourhood to go through next, from row to column.
-    next: Vec<Vec<usize>>,
+    /// The roads between them.
+    pub roads: Roads,
 }
 
 impl Default for Places {
     fn default() -> Self {
         let hubs: Vec<_> = HUBS.iter().map(|hub| Point::at(hub.0, hub.1)).collect();
-        let next = shortest_roads(&hubs);
-        Self { homes: weighted(HUBS.map(|hub| hub.3)), shops: weighted(HUBS.map(|hub| hub.4)), hubs, next }
+        let roads = Roads::new(hubs.clone());
+        Self { homes: weighted(HUBS.map(|hub| hub.3)), shops: weighted(HUBS.map(|hub| hub.4)), hubs, roads }
     }
 }
 
 impl Places {
     /// Somewhere to live.
     pub fn home(&self, random: &mut Stream) -> Point {
-        self.around(self.homes.sample(random), 1.3, random)
+        self.around(self.homes.sample(random), 1.4, random)
     }
 
     /// Somewhere to sell, or to work.
     pub fn shop(&self, random: &mut Stream) -> Point {
-        self.around(self.shops.sample(random), 1.0, random)
-    }
-
-    /// Puts the corners of a ride between `from` and `to` on `path`: from one neighbourhood to the next, on its road.
-    pub fn ride(&self, from: Point, to: Point, path: &mut Vec<Point>) {
-        let (mut hub, last) = (self.nearest(from), self.nearest(to));
-        path.push(from);
-        while hub != last {
-            path.push(self.hubs[hub]);
-            hub = self.next[hub][last];
-        }
-        // The last neighbourhood's middle only if it is on the way.
-        let middle = self.hubs[last];
-        let before = path[path.len() - 1];
-        if before.distance_m(middle) < before.distance_m(to) {
-            path.push(middle);
-        }
-        path.push(to);
-    }
-
-    fn nearest(&self, point: Point) -> usize {
-        let distances_m = self.hubs.iter().map(|hub| hub.distance_m(point));
-        distances_m.enumerate().min_by(|a, b| a.1.total_cmp(&b.1)).map_or(0, |(hub, _)| hub)
+        self.around(self.shops.sample(random), 1.4, random)
     }
 
     /// A point of a neighbourhood, on dry land and, for those of the city, inside its box.
@@ -201,44 +180,10 @@ fn is_land(point: Point) -> bool {
     })
 }
 
-/// Floyd 1962, "Algorithm 97: Shortest path", over roads from each neighbourhood to those around it.
-fn shortest_roads(hubs: &[Point]) -> Vec<Vec<usize>> {
-    let count = hubs.len();
-    // The power makes two short roads cheaper than a long one past the neighbourhood between them.
-    let cost = |a: Point, b: Point| a.distance_m(b).powf(1.6);
-    let mut costs: Vec<Vec<f64>> = hubs.iter().map(|&a| hubs.iter().map(|&b| cost(a, b)).collect()).collect();
-    let mut next: Vec<Vec<usize>> = vec![(0..count).collect(); count];
-    for middle in 0..count {
-        for from in 0..count {
-            for to in 0..count {
-                let through = costs[from][middle] + costs[middle][to];
-                if through < costs[from][to] {
-                    costs[from][to] = through;
-                    next[from][to] = next[from][middle];
-                }
-            }
-        }
-    }
-    next
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::random::{Purpose, stream};
     use super::*;
-
-    #[test]
-    fn every_pair_of_neighbourhoods_is_connected() {
-        let places = Places::default();
-        for &from in &places.hubs {
-            for &to in &places.hubs {
-                let mut path = Vec::new();
-                places.ride(from, to, &mut path);
-                assert_eq!((path[0], path[path.len() - 1]), (from, to));
-                assert!(path.len() <= places.hubs.len() + 2);
-            }
-        }
-    }
 
     #[test]
     fn homes_of_the_city_stand_on_land_inside_its_box() {

@@ -1,4 +1,4 @@
-//! Seeded streams of random numbers: one per (seed, purpose, number), so that nothing depends on who computes it, or when.
+//! Seeded streams of random numbers: one per (seed, purpose, number), so that nothing depends on who computes it.
 
 use rand::RngExt;
 use rand::distr::weighted::WeightedIndex;

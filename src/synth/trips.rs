@@ -31,7 +31,7 @@ impl Trip {
             let around = if random.random() { Point { x: from.x, y: to.y } } else { Point { x: to.x, y: from.y } };
             corners.extend([from, around, to]);
         } else {
-            places.ride(from, to, corners);
+            places.roads.ride(from, to, corners);
         }
         let length_m: f64 = corners[begin..].windows(2).map(|leg| leg[0].distance_m(leg[1])).sum();
         // Longer rides use faster roads.

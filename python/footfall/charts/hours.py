@@ -38,15 +38,22 @@ def _panels(table: pa.Table, by: str, names: list[str], options: Options, title:
     starts, units = rows.latest(table, by, 6)
     parts = {start: rows.where(table, by, [start]) for start in starts}
     largest = max(map(_largest, parts.values()))
+    limit = min(largest, 1.5 * _pooled(table))
     size = options.width or 264, options.height or 20 * len(names)
     columns = style.columns(len(parts))
     panels = [
-        _heatmap(part.to_pylist(), names, size, largest, totals=False, labelled=i % columns == 0).properties(
+        _heatmap(part.to_pylist(), names, size, limit, totals=False, labelled=i % columns == 0).properties(
             title=style.panel_title(rows.unit_label(by, start))
         )
         for i, (start, part) in enumerate(parts.items())
     ]
-    notes = [*notes, f"The latest {len(starts)} of {units} {by}s." if units > len(starts) else ""]
+    notes = [
+        *notes,
+        f"The latest {len(starts)} of {units} {by}s." if units > len(starts) else "",
+        f"Darkest: {100 * limit:.2g}\u00a0% or more; a {by} of few interactions has larger shares."
+        if limit < largest
+        else "",
+    ]
     drawing = style.side_by_side(panels, columns).resolve_scale(color="shared")
     return style.finished(drawing, f"{title}, {by} by {by}", notes, columns * (size[0] + 40))
 
@@ -133,6 +140,13 @@ def _with_peaks(values: list[Row]) -> list[Row]:
         if value["interactions"] > busiest.get(value["category"], {"interactions": 0})["interactions"]:
             busiest[value["category"]] = value
     return [{**value, "peak": value is busiest.get(value["category"])} for value in values]
+
+
+def _pooled(table: pa.Table) -> float:
+    """Return the largest share of a category's interactions in one hour, over all units together."""
+    everything = {row["category"]: row["interactions"] for row in rows.summed(table, "category", ["interactions"])}
+    hours = table.group_by(["category", "hour"]).aggregate([("interactions", "sum")]).to_pylist()
+    return max(row["interactions_sum"] / everything[row["category"]] for row in hours if everything[row["category"]])
 
 
 def _largest(table: pa.Table) -> float:

@@ -29,7 +29,7 @@ class Rate:
     trial_words: str
     axis: str
     thing: str
-    sentence: str
+    measure: str
     none: str
     label: Callable[[pa.Table, Sequence[Row], int], dict[str, str]]
 
@@ -53,7 +53,7 @@ CTR = Rate(
     trial_words="views",
     axis="Click-through rate",
     thing="campaign",
-    sentence="The {best} of {all} by click-through rate",
+    measure="click-through rate",
     none="No campaign has a view: there is no click-through rate to draw.",
     label=lambda table, shown, letters: {row["campaign_id"]: cell(row["campaign_id"]) for row in shown},
 )
@@ -66,7 +66,7 @@ ATTRIBUTION = Rate(
     trial_words="visits",
     axis="Attributed visits",
     thing="establishment",
-    sentence="The {best} of {all} by the share of visits that follow an ad",
+    measure="the share of visits that follow an ad",
     none="No establishment has a visit: there is no ratio to draw.",
     label=rows.labels,
 )
@@ -225,8 +225,10 @@ def _ranking(shown: Sequence[Row], rate: Rate) -> str:
 
 
 def _sentence(rate: Rate, shown: int, table: pa.Table) -> str:
-    best = "best" if shown == 1 else f"{shown} best"
-    return rate.sentence.format(best=best, all=style.plural(rows.distinct(table, rate.key), rate.thing))
+    everything = rows.distinct(table, rate.key)
+    if shown == everything:
+        return f"{style.all_of(everything, rate.thing)} by {rate.measure}"
+    return f"The {'' if shown == 1 else f'{shown} '}best of {everything:,} {rate.thing}s by {rate.measure}"
 
 
 def _over_time(table: pa.Table, by: str, options: Options, rate: Rate, meaning: str, z: float) -> Any:

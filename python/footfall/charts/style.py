@@ -138,6 +138,17 @@ def plural(count: int, thing: str) -> str:
     return f"{count:,} {thing}{'' if count == 1 else 's'}"
 
 
+def all_of(count: int, thing: str) -> str:
+    """Return how to call all of something.
+
+    Examples
+    --------
+    >>> all_of(1, "campaign"), all_of(3, "campaign")
+    ('The only campaign', 'All 3 campaigns')
+    """
+    return f"The only {thing}" if count == 1 else f"All {plural(count, thing)}"
+
+
 def compact(count: int) -> str:
     """Return a count that fits a small cell.
 
@@ -163,4 +174,4 @@ def gradient(title: str) -> alt.Legend:
 
 def shades(largest: float) -> alt.Scale:
     """Return the colours of shares from 0 to `largest`."""
-    return alt.Scale(range=SHADES, domain=[0, largest], interpolate="rgb")
+    return alt.Scale(range=SHADES, domain=[0, largest], interpolate="rgb", clamp=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
@@ -30,7 +29,7 @@ def establishment_visits(result: Any, table: pa.Table, options: Options) -> Any:
 def _period(table: pa.Table, options: Options, meaning: str) -> Any:
     best = _visited(table, options.top or 15)
     size = options.width or 460, options.height or 24 * len(best) + 10
-    drawing = _bars(best, rows.labels(table, best), _colours(best), size, _longest(best))
+    drawing = _bars(best, rows.labels(table, best), _colours(table, best), size, _longest(best))
     notes = [f"{meaning} Behind each bar: visits, and the people who made them.", _ranking(best)]
     return style.finished(drawing, _sentence(len(best), table), notes, size[0] + 300)
 
@@ -40,7 +39,7 @@ def _panels(table: pa.Table, options: Options, meaning: str) -> Any:
     best = {start: _visited(rows.where(table, "month", [start]), options.top or 10) for start in starts}
     best = {start: shown for start, shown in best.items() if shown}
     everyone = [row for shown in best.values() for row in shown]
-    label, colour = rows.labels(table, everyone, style.PANEL_LABEL_LETTERS), _colours(everyone)
+    label, colour = rows.labels(table, everyone, style.PANEL_LABEL_LETTERS), _colours(table, everyone)
     columns = style.columns(len(best))
     size = options.width or style.panel_width(columns, 150), options.height or 20 * max(map(len, best.values())) + 10
     panels = [
@@ -125,17 +124,14 @@ def _value(row: Row, label: dict[str, str], colour: dict[str, str], people: bool
     }
 
 
-def _colours(shown: Sequence[Row]) -> dict[str, str]:
+def _colours(table: pa.Table, shown: Sequence[Row]) -> dict[str, str]:
     """Return category -> the legend's word for it: as many as there are colours, the rest together.
 
-    Examples
-    --------
-    >>> _colours([{"category": "food"}, {"category": "food"}, {"category": None}])
-    {'food': 'food', 'no category': 'no category'}
+    The order is that of all visits, so that the charts of one data set mostly agree on the colours.
     """
-    names = [name for name, _ in Counter(rows.category(row["category"]) for row in shown).most_common()]
-    if len(names) <= len(style.PALETTE):
-        return {name: name for name in names}
+    there = {rows.category(row["category"]) for row in shown}
+    order = (rows.category(row["category"]) for row in rows.summed(table, "category", ["visits"]))
+    names = list(dict.fromkeys(name for name in order if name in there))
     own = len(style.PALETTE)
     return {name: name if i < own else _OTHERS for i, name in enumerate(names)}
 
@@ -149,5 +145,7 @@ def _ranking(shown: Sequence[Row]) -> str:
 
 
 def _sentence(shown: int, table: pa.Table) -> str:
-    count = "most visited" if shown == 1 else f"{shown} most visited"
-    return f"The {count} of {rows.distinct(table, 'establishment_id'):,} establishments"
+    everything = rows.distinct(table, "establishment_id")
+    if shown == everything:
+        return f"{style.all_of(everything, 'establishment')} by visits"
+    return f"The {'' if shown == 1 else f'{shown} '}most visited of {everything:,} establishments"

@@ -63,7 +63,7 @@ def write_report(
     >>> import footfall, pyarrow as pa, tempfile
     >>> data = footfall.open({"ads": pa.table({"ad_id": [7], "campaign_id": ["lunch"], "category": ["food"]})})
     >>> written = write_report(data, Path(tempfile.mkdtemp()) / "report.html", progress=False)
-    >>> "the data set has no interactions" in written.read_text(encoding="utf-8")
+    >>> "the data set lacks interactions" in written.read_text(encoding="utf-8")
     True
     """
     target = _target(path)

@@ -38,7 +38,7 @@ def _content(dataset: Any, jobs: Sequence[dict[str, Any]], charts: Charts) -> st
 
 def _lacking(job: dict[str, Any], missing: Sequence[str]) -> str:
     needed, lacking = _listed(job["tables"]), _listed(missing)
-    return f"Not answered: this needs the tables {needed}, and the data set has no {lacking}."
+    return f"Not answered: this needs the tables {needed}, and the data set lacks {lacking}."
 
 
 def _listed(names: Sequence[str]) -> str:
@@ -93,7 +93,7 @@ def _profile(dataset: Any, jobs: Sequence[dict[str, Any]], charts: Charts) -> st
             tag("h3", "A few users, as examples"),
             charts.figure(profile.chart(users=users)),
             tag("h3", "What these users prefer"),
-            html.result_table(theirs[:_TOP]),
+            html.result_table(theirs),
             html.paragraph("Profiles are personal data, so that this report shows no more of them.", "note"),
             _made(preferred, [("preferred categories", preferred), ("profile", profile)]),
         ]

@@ -24,15 +24,15 @@ def _terms(dataset: Any) -> list[tuple[str, str, str]]:
     return [
         (
             "Visit",
-            f"One ping strictly less than {chosen.visit_radius_m:g} m from an establishment: great-circle distance on a "
-            "sphere of radius 6 371 008.8 m. A ping near several establishments visits each of them.",
+            f"One ping strictly less than {chosen.visit_radius_m:g} m from an establishment: great-circle distance on "
+            "a sphere of radius 6 371 008.8 m. A ping near several establishments visits each of them.",
             "Moritz (2000), Geodetic Reference System 1980, Journal of Geodesy 74: the mean radius. Sinnott (1984), "
             "Virtues of the haversine, Sky and Telescope 68.",
         ),
         (
             "Attributed visit",
-            f"The same user viewed or clicked an ad of the establishment at most {hours:g} h before the visit, both ends "
-            "included. A visit counts once; the latest interaction gets the credit. The visit's own month counts.",
+            f"The same user viewed or clicked an ad of the establishment at most {hours:g} h before the visit, both "
+            "ends included. A visit counts once; the latest interaction gets the credit. The visit's own month counts.",
             "Footfall's convention; the window can be changed.",
         ),
         ("CTR", "Clicks / views, as sums over the period; without views there is none.", "Usual in advertising."),
@@ -49,8 +49,8 @@ def _terms(dataset: Any) -> list[tuple[str, str, str]]:
         ),
         (
             "Part of the day",
-            "Night from 0 to 6, morning from 6 to 12, afternoon from 12 to 18, evening from 18 to 24 h; the end belongs to "
-            "the next.",
+            "Night from 0 to 6, morning from 6 to 12, afternoon from 12 to 18, evening from 18 to 24 h; the end "
+            "belongs to the next.",
             "Footfall's convention.",
         ),
         (

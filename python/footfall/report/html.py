@@ -93,8 +93,8 @@ def value_text(column: str, value: Any) -> str:
 
     Examples
     --------
-    >>> value_text("ctr", 0.01234), value_text("views", 12345), value_text("hour", 9), value_text("name", None)
-    ('1.23 %', '12,345', '09:00', '–')
+    >>> value_text("views", 12345), value_text("hour", 9), value_text("weekday", 1)
+    ('12,345', '09:00', 'Monday')
     """
     if value is None:
         return cell(None)
@@ -110,13 +110,15 @@ def value_text(column: str, value: Any) -> str:
 
 
 def percent(share: float) -> str:
-    """Return a share in percent, with three figures.
+    r"""Return a share in percent, with three figures.
 
     Examples
     --------
-    >>> percent(0.01234), percent(0.5), percent(1.0), percent(0.0)
-    ('1.23 %', '50.0 %', '100 %', '0 %')
+    >>> [percent(share).replace("\xa0", " ") for share in (0.01234, 0.5, 1.0, 0.0, 1e-9)]
+    ['1.23 %', '50.0 %', '100 %', '0 %', '< 0.01 %']
     """
     value = 100 * share
-    digits = 0 if value in (0, 100) or value >= 100 else 1 if value >= 10 else 2
-    return f"{value:,.{digits}f} %"
+    if 0 < value < 0.005:
+        return "< 0.01\xa0%"
+    digits = 0 if value == 0 or value >= 99.95 else 1 if value >= 9.995 else 2
+    return f"{value:,.{digits}f}\xa0%"

@@ -25,9 +25,7 @@ _PAGE = """<!DOCTYPE html>
 </head>
 <body>
 {body}
-<script type="module">
-{bundle}
-{draw}</script>
+{script}
 </body>
 </html>
 """
@@ -38,7 +36,7 @@ for (const holder of document.querySelectorAll(".chart[data-spec]")) {
   const spec = JSON.parse(document.getElementById(holder.dataset.spec).textContent);
   const live = document.createElement("div");
   const actions = { export: true, source: false, compiled: false, editor: false };
-  window.vegaEmbed(live, spec, { renderer: "svg", actions }).then(
+  vegaEmbed(live, spec, { renderer: "svg", actions }).then(
     () => holder.replaceChildren(live),
     (error) => console.warn("a chart stays a picture:", error),
   );
@@ -75,15 +73,14 @@ def svg(spec: dict[str, Any]) -> str:
 
 def page(title: str, body: Sequence[str], charts: Charts) -> str:
     """Return the page; it holds the scripts only if there is a chart."""
-    bundle = vl_convert.javascript_bundle(vl_version=_vega_lite()) if charts.count else ""
     style = resources.files("footfall.report").joinpath("page.css").read_text(encoding="utf-8")
-    return _PAGE.format(
-        title=text(title),
-        style=style,
-        body="\n".join(body),
-        bundle=bundle.replace("</script", "<\\/script"),
-        draw=_DRAW if charts.count else "",
-    )
+    script = _script() if charts.count else ""
+    return _PAGE.format(title=text(title), style=style, body="\n".join(body), script=script)
+
+
+def _script() -> str:
+    bundle = vl_convert.javascript_bundle(_DRAW, vl_version=_vega_lite())
+    return '<script type="module">\n' + bundle.replace("</script", "<\\/script") + "\n</script>"
 
 
 def _vega_lite() -> str:

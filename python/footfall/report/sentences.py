@@ -24,7 +24,7 @@ def sentence(job: str, result: Any) -> str:
     result : Result
         Its answer for the whole period, with at least one row.
     """
-    return _SENTENCES[job](result.to_arrow(), f"{100 * result.definitions.confidence:g} %")
+    return _SENTENCES[job](result.to_arrow(), f"{100 * result.definitions.confidence:g}\u00a0%")
 
 
 def _campaigns(table: pa.Table, confidence: str) -> str:

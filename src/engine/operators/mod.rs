@@ -6,4 +6,4 @@ mod visit_join;
 
 pub use attribution::{AttributionExec, Known};
 pub use tables::{AttributedVisits, Visits};
-pub use visit_join::{VisitJoinExec, visits_of};
+pub use visit_join::{VisitJoinExec, VisitsOf};

@@ -15,10 +15,9 @@ use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::{
     DisplayAs, DisplayFormatType, ExecutionPlan, ExecutionPlanProperties, PlanProperties, SendableRecordBatchStream,
 };
-use futures::StreamExt;
+use futures::{TryStreamExt, stream};
 
 use crate::engine::places::Establishments;
-use crate::geo::index::EstablishmentIndex;
 use crate::visits::{Matches, match_pings};
 
 /// Turns pings (with `latitude` and `longitude`) into visits. The establishments are broadcast; pings may lie anyhow.
@@ -81,12 +80,14 @@ impl ExecutionPlan for VisitJoinExec {
     fn execute(&self, partition: usize, context: Arc<TaskContext>) -> PlanResult<SendableRecordBatchStream> {
         let metrics = BaselineMetrics::new(&self.metrics, partition);
         let (establishments, schema) = (Arc::clone(&self.establishments), Arc::clone(&self.schema));
-        let visits = self.input.execute(partition, context)?.map(move |pings| {
-            let timer = metrics.elapsed_compute().timer();
-            let visits = visits_of(&pings?, &establishments.index, establishments.ids(), &schema);
-            timer.done();
-            visits.inspect(|batch| metrics.record_output(batch.num_rows()))
+        let visits = self.input.execute(partition, context)?.map_ok(move |pings| {
+            let metrics = metrics.clone();
+            let visits = VisitsOf::new(pings, Arc::clone(&establishments), Arc::clone(&schema));
+            stream::iter(visits.inspect(move |visits| {
+                metrics.record_output(visits.as_ref().map_or(0, RecordBatch::num_rows));
+            }))
         });
+        let visits = visits.try_flatten();
         Ok(Box::pin(RecordBatchStreamAdapter::new(Arc::clone(&self.schema), visits)))
     }
 
@@ -95,26 +96,63 @@ impl ExecutionPlan for VisitJoinExec {
     }
 }
 
+/// Pings matched between two looks at how many visits there are already.
+const PINGS_PER_STEP: usize = 1_024;
+/// Visits after which a batch is given away, so that crowded places fill no memory.
+const VISITS_PER_BATCH: usize = 65_536;
+
 /// The visits of a batch of pings, in the order of the pings and, within a ping, of the establishments.
-pub fn visits_of(
-    pings: &RecordBatch,
-    index: &EstablishmentIndex,
-    establishment_ids: &ArrayRef,
-    schema: &SchemaRef,
-) -> PlanResult<RecordBatch> {
-    let degrees = |name: &str| pings[name].as_primitive::<Float64Type>().values().as_ref();
-    let mut found = Matches::default();
-    match_pings(index, degrees("latitude"), degrees("longitude"), &mut found);
-    let options = RecordBatchOptions::new().with_row_count(Some(found.ping.len()));
-    let rows = UInt32Array::from(found.ping);
-    let numbers = UInt32Array::from(found.establishment);
-    let distances: ArrayRef = Arc::new(Float64Array::from(found.distance_m));
-    let column = |name: &str| match name {
-        "establishment_id" => take(establishment_ids, &numbers, None),
-        "establishment" => Ok(Arc::new(numbers.clone()) as ArrayRef),
-        "distance_m" => Ok(Arc::clone(&distances)),
-        ping => take(&pings[ping], &rows, None),
-    };
-    let columns = schema.fields().iter().map(|field| column(field.name())).collect::<Result<Vec<_>, _>>()?;
-    Ok(RecordBatch::try_new_with_options(Arc::clone(schema), columns, &options)?)
+pub struct VisitsOf {
+    pings: RecordBatch,
+    next: usize,
+    establishments: Arc<Establishments>,
+    schema: SchemaRef,
+}
+
+impl VisitsOf {
+    /// Visits of `pings`, with the columns of `schema` as [`VisitJoinExec::new`] has them.
+    pub fn new(pings: RecordBatch, establishments: Arc<Establishments>, schema: SchemaRef) -> Self {
+        Self { pings, next: 0, establishments, schema }
+    }
+
+    /// Matches pings until there are enough visits or no more pings.
+    fn matches(&mut self) -> Matches {
+        let degrees = |name: &str| self.pings[name].as_primitive::<Float64Type>().values();
+        let (latitudes, longitudes) = (degrees("latitude"), degrees("longitude"));
+        let mut found = Matches::default();
+        while self.next < latitudes.len() && found.ping.len() < VISITS_PER_BATCH {
+            let (start, known) = (self.next, found.ping.len());
+            let end = latitudes.len().min(start + PINGS_PER_STEP);
+            match_pings(&self.establishments.index, &latitudes[start..end], &longitudes[start..end], &mut found);
+            found.ping[known..].iter_mut().for_each(|row| *row += start as u32);
+            self.next = end;
+        }
+        found
+    }
+
+    fn batch(&self, found: Matches) -> PlanResult<RecordBatch> {
+        let options = RecordBatchOptions::new().with_row_count(Some(found.ping.len()));
+        let rows = UInt32Array::from(found.ping);
+        let numbers = UInt32Array::from(found.establishment);
+        let distances: ArrayRef = Arc::new(Float64Array::from(found.distance_m));
+        let column = |name: &str| match name {
+            "establishment_id" => take(self.establishments.ids(), &numbers, None),
+            "establishment" => Ok(Arc::new(numbers.clone()) as ArrayRef),
+            "distance_m" => Ok(Arc::clone(&distances)),
+            ping => take(&self.pings[ping], &rows, None),
+        };
+        let columns = self.schema.fields().iter().map(|field| column(field.name())).collect::<Result<Vec<_>, _>>()?;
+        Ok(RecordBatch::try_new_with_options(Arc::clone(&self.schema), columns, &options)?)
+    }
+}
+
+impl Iterator for VisitsOf {
+    type Item = PlanResult<RecordBatch>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        (self.next < self.pings.num_rows()).then(|| {
+            let found = self.matches();
+            self.batch(found)
+        })
+    }
 }

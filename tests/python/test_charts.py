@@ -1,0 +1,99 @@
+"""Every job's chart, drawn to PNG and SVG: something is there, it names its measures, it asks for no network."""
+
+from __future__ import annotations
+
+import json
+import xml.etree.ElementTree
+
+import pytest
+from worlds import EMPTY, JOBS_BY, JOBS_BY_USER, ONE_ROW, UNITS, questions, random_world
+
+import footfall
+
+PNG = b"\x89PNG\r\n\x1a\n"
+DRAWN = [(job, {"by": by}) for job in JOBS_BY for by in ("month", "period")] + [(job, {}) for job in JOBS_BY_USER]
+
+
+@pytest.mark.parametrize(("job", "options"), DRAWN, ids=str)
+def test_every_chart_is_drawn(city_data, tmp_path, job, options):
+    chart = getattr(city_data, job)(**options).chart()
+    chart.save(tmp_path / "x.png")
+    chart.save(tmp_path / "x.svg")
+    png, svg = (tmp_path / "x.png").read_bytes(), (tmp_path / "x.svg").read_text(encoding="utf-8")
+    assert png.startswith(PNG) and len(png) > 5_000
+    root = xml.etree.ElementTree.fromstring(svg)
+    words = [element.text for element in root.iter("{http://www.w3.org/2000/svg}text") if element.text]
+    marks = [e for e in root.iter() if "mark-" in e.get("class", "") and "role-mark" in e.get("class", "") and len(e)]
+    assert len(words) > 8 and marks, "nothing is drawn"
+    assert not any(word in ("null", "NaN", "undefined", "Invalid Date") for word in words)
+
+
+@pytest.mark.parametrize(("job", "options"), DRAWN, ids=str)
+def test_every_chart_has_a_title_and_no_address(city_data, job, options):
+    spec = getattr(city_data, job)(**options).chart().to_dict()
+    title = spec["title"]["text"]
+    assert len(title if isinstance(title, str) else " ".join(title)) > 10
+    del spec["$schema"]
+    assert "http" not in json.dumps(spec) and '"url"' not in json.dumps(spec)
+
+
+@pytest.mark.parametrize("job", JOBS_BY)
+@pytest.mark.parametrize("by", UNITS)
+def test_every_unit_and_few_rows(ask, job, by):
+    for world in (random_world(15, events=400), random_world(3), ONE_ROW):
+        chart = getattr(ask(world), job)(by=by).chart()
+        assert svg(chart).startswith("<svg")
+
+
+def svg(chart):
+    import io
+
+    buffer = io.StringIO()
+    chart.save(buffer, format="svg")
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize(("job", "options"), questions(), ids=str)
+def test_a_chart_of_nothing_says_so_and_is_no_accident(ask, job, options):
+    result = getattr(ask(EMPTY), job)(**options)
+    try:
+        drawn = svg(result.chart())
+    except footfall.DefinitionError as error:
+        assert str(error)
+    else:
+        assert drawn.startswith("<svg")
+
+
+def test_options(city_data):
+    result = city_data.establishment_visits(by="period")
+    assert svg(result.chart(top=3, width=300, height=200)).startswith("<svg")
+    few, many = (len(json.dumps(result.chart(top=top).to_dict())) for top in (2, 30))
+    assert few < many
+    users = city_data.visit_profile().to_arrow()["user_id"].unique().to_pylist()[:2]
+    for job in JOBS_BY_USER:
+        drawn = json.dumps(getattr(city_data, job)().chart(users=users).to_dict())
+        assert users[0] in drawn
+
+
+def test_options_that_make_no_sense(city_data):
+    result = city_data.campaign_ctr(by="period")
+    for options in ({"top": 0}, {"top": "ten"}, {"width": -1}, {"height": 1}, {"users": ["u1"]}):
+        with pytest.raises(footfall.DefinitionError, match=next(iter(options))):
+            result.chart(**options)
+    with pytest.raises(footfall.DefinitionError):
+        city_data.sql("SELECT 1").chart()
+
+
+def test_names_that_are_hard_to_draw(ask):
+    """Quotes, markup, dots and brackets (a path, to Vega), very long and equal names."""
+    names = ['a "b"', "<b>&amp;</b>", "a.b[0]", "x" * 300, "same", "same", "", "日本語"]
+    places = [{"establishment_id": f"{n}.[{n}]", "name": name, "category": name or "-", "latitude": 0.0, "longitude": 0.0}
+              for n, name in enumerate(names)]  # fmt: skip
+    pings = [{"user_id": name or "-", "timestamp": 10**15, "latitude": 0.0, "longitude": 0.0} for name in names]
+    from worlds import World
+
+    data = ask(World(establishments=places, pings=pings))
+    for result in (data.establishment_visits(), data.visit_profile(), data.preferred_establishment_categories()):
+        assert svg(result.chart()).startswith("<svg")
+    places_of_same_name = xml.etree.ElementTree.fromstring(svg(data.establishment_visits(by="period").chart()))
+    assert len(list(places_of_same_name.iter())) > 20

@@ -1,0 +1,85 @@
+"""Ctrl-C: the work stops within half a second, as a KeyboardInterrupt, and the process goes on."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+# Enough work for many seconds on any machine: millions of pings, each near a dozen establishments.
+CHILD = """
+import sys, time
+import numpy as np, pyarrow as pa
+import footfall
+
+rng = np.random.default_rng(1)
+count, places = 4_000_000, 12
+
+def pings():
+    return pa.table({"user_id": rng.integers(0, 100_000, count), "timestamp": pa.array(np.arange(count), pa.timestamp("s")),
+                     "latitude": rng.uniform(0, 2e-4, count), "longitude": rng.uniform(0, 2e-4, count)})
+
+def establishments():
+    return pa.table({"establishment_id": np.arange(places), "category": ["food"] * places,
+                     "latitude": np.full(places, 1e-4), "longitude": np.full(places, 1e-4)})
+
+tables = {"pings": pings(), "establishments": establishments()}
+data = footfall.open(tables, progress=sys.argv[2] == "progress")
+small = footfall.open({**tables, "pings": tables["pings"].slice(0, 10)}, progress=False)
+work = {
+    "job": lambda: [data.visit_profile() for _ in range(1_000)],
+    "sql": lambda: data.sql("SELECT sum(haversine_m(a.latitude, a.longitude, b.latitude, b.longitude)) "
+                            "FROM pings a, pings b"),
+    "check": lambda: [data.check() for _ in range(1_000)],
+    "synth": lambda: footfall.synth.city(sys.argv[3], pings=500_000_000, progress=sys.argv[2] == "progress"),
+    "kernel": lambda: [footfall.visit_join(tables["pings"], tables["establishments"]) for _ in range(1_000)],
+}[sys.argv[1]]
+print("ready", flush=True)
+try:
+    work()
+    print("finished", flush=True)
+except KeyboardInterrupt:
+    print("interrupted", time.time(), flush=True)
+    print("then", small.establishment_visits(by="period").to_arrow().num_rows, flush=True)
+"""
+
+
+@pytest.fixture
+def child(project):
+    """Starts the child, waits until it works, and ends it with the test."""
+    started = []
+
+    def start(*arguments):
+        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
+        process = subprocess.Popen(
+            [sys.executable, "-c", CHILD, *arguments], stdout=subprocess.PIPE, text=True, env=environment, cwd=project
+        )
+        started.append(process)
+        assert process.stdout.readline() == "ready\n"
+        time.sleep(0.7)
+        return process
+
+    yield start
+    for process in started:
+        process.kill()
+        process.wait()
+        process.stdout.close()
+
+
+@pytest.mark.parametrize("work", ["job", "sql", "check", "kernel", "synth"])
+@pytest.mark.parametrize("progress", ["progress", "quiet"])
+def test_it_stops_within_half_a_second_and_stays_usable(child, work, progress, tmp_path):
+    process = child(work, progress, str(tmp_path / "city"))
+    assert process.poll() is None, "the work was over before it could be interrupted"
+    sent = time.time()
+    process.send_signal(signal.SIGINT)
+    output, _ = process.communicate(timeout=20)
+    verdict, then = output.splitlines()
+    assert verdict.startswith("interrupted")
+    assert float(verdict.split()[1]) - sent < 0.5
+    assert then == "then 12"
+    assert process.returncode == 0

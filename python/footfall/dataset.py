@@ -200,7 +200,8 @@ class Dataset(Jobs):
             If there is no such job, or it does not take an option.
         """
         entry = next((entry for entry in _native.jobs() if entry["name"] == job), {})
-        by = by or ("month" if entry.get("by") else "period")
+        if by is None:
+            by = "month" if entry.get("by") else "period"
         chosen = None if users is None else options.ids("users", users)
         sql = self._session.job_sql(job, by=by, users=chosen, rank_by=rank_by)
         return self._timed(

@@ -17,6 +17,8 @@ import footfall
 from footfall.cli import app
 
 WORLD = random_world(15, events=400)
+# The installed command, in this interpreter and with its search path.
+FOOTFALL = [sys.executable, "-c", f"import sys; sys.path[:0] = {sys.path!r}; from footfall.cli import main; main()"]
 
 
 @pytest.fixture(scope="module")
@@ -124,14 +126,14 @@ def test_synth_check_report(tmp_path):
     ids=lambda value: value[-1] if isinstance(value, list) else "",
 )
 def test_an_error_is_one_line_and_exit_code_2(root, arguments, told):
-    command = [sys.executable, "-m", "footfall", *(str(root) if a == "DATA" else a for a in arguments)]
+    command = [*FOOTFALL, *(str(root) if a == "DATA" else a for a in arguments)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60)
     assert done.returncode == 2, done.stderr
     assert told in done.stderr and "Traceback" not in done.stderr
 
 
 def test_a_pipe_gets_whole_lines_and_no_bar(root):
-    command = [sys.executable, "-m", "footfall", "run", "visit_attribution", str(root), "--top", "1000"]
+    command = [*FOOTFALL, "run", "visit_attribution", str(root), "--top", "1000"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60)
     assert done.returncode == 0 and done.stderr == ""
     assert "\x1b" not in done.stdout and "…" not in done.stdout

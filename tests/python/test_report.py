@@ -106,11 +106,11 @@ def test_every_answer_has_its_charts_with_rows(city_report):
 
 
 def test_it_holds_few_people(city_report, city_data):
-    """Profiles are personal data: a report is passed on, and shows examples only."""
+    """Profiles are personal data and a report is passed on: three examples of each profile."""
     page, text = city_report
     everybody = city_data.sql("SELECT DISTINCT user_id FROM pings").to_arrow()["user_id"].to_pylist()
     shown = text + json.dumps(page.specs)
-    assert sum(user in shown for user in everybody) <= 5
+    assert sum(user in shown for user in everybody) <= 6
 
 
 @pytest.mark.parametrize("missing", SCHEMAS)

@@ -1,0 +1,120 @@
+"""What is said in several places is said alike: the map of modules, the jobs, the registry of what a caller can ask."""
+
+from __future__ import annotations
+
+import inspect
+import re
+import subprocess
+import sys
+
+import pytest
+
+import footfall
+from footfall import _native
+from footfall.cli import app
+from footfall.definitions import Definitions
+
+JOBS = _native.jobs()
+
+
+def modules(project):
+    """The modules of the crate, by their files and folders."""
+    entries = [path for path in (project / "src").iterdir() if path.name != "lib.rs"]
+    return {path.stem for path in entries if path.is_dir() or path.suffix == ".rs"}
+
+
+def test_the_map_in_lib_rs_names_every_module_and_nothing_else(project):
+    source = (project / "src" / "lib.rs").read_text(encoding="utf-8")
+    table = re.findall(r"^//! \| \[?`(\w+)`\]?", source, re.MULTILINE)
+    declared = re.findall(r"^(?:pub )?mod (\w+);", source, re.MULTILINE)
+    assert len(table) == len(set(table))
+    assert set(table) == modules(project) == set(declared)
+
+
+def test_maps_of_modules_below_are_whole_too(project):
+    """A folder whose mod.rs draws a map keeps it."""
+    for file in (project / "src").rglob("mod.rs"):
+        source = file.read_text(encoding="utf-8")
+        table = set(re.findall(r"^//! \| \[?`(\w+)`\]?", source, re.MULTILINE))
+        if table:
+            entries = [p for p in file.parent.iterdir() if p.name != "mod.rs" and (p.is_dir() or p.suffix == ".rs")]
+            assert table >= {p.stem for p in entries if p.is_dir() and p.stem not in ("tests", "jobs")} | {
+                p.stem for p in entries if p.suffix == ".rs" and p.stem != "tests"
+            }, file
+
+
+def test_data_flows_downwards(project):
+    """Nothing below in the map is used by anything above."""
+    source = (project / "src" / "lib.rs").read_text(encoding="utf-8")
+    order = re.findall(r"^//! \| \[?`(\w+)`\]?", source, re.MULTILINE)
+    for position, module in enumerate(order):
+        place = project / "src" / module
+        files = [place.with_suffix(".rs")] if place.with_suffix(".rs").exists() else sorted(place.rglob("*.rs"))
+        for file in files:
+            used = set(re.findall(r"\bcrate::(\w+)", file.read_text(encoding="utf-8")))
+            assert not used & set(order[position + 1 :]), file
+
+
+@pytest.mark.parametrize("job", JOBS, ids=lambda job: job["name"])
+def test_a_job_has_its_method_page_and_statements(project, job):
+    name = job["name"]
+    method = inspect.signature(getattr(footfall.Dataset, name)).parameters
+    assert ("by" in method, "users" in method, "rank_by" in method) == (job["by"], job["users"], bool(job["rank_by"]))
+    assert inspect.getdoc(getattr(footfall.Dataset, name)).startswith(f"Job {job['number']}: ")
+    assert (project / "src" / "engine" / "jobs" / f"{name}.finish.sql").exists()
+    pages = "".join(path.read_text(encoding="utf-8") for path in (project / "docs" / "jobs").glob("*.md"))
+    assert f"{name}(" in pages
+
+
+def test_no_method_page_or_statement_is_of_no_job(project):
+    names = {job["name"] for job in JOBS}
+    assert {path.stem for path in (project / "docs" / "jobs").glob("*.md")} <= names
+    assert {path.name.split(".")[0] for path in (project / "src" / "engine" / "jobs").glob("*.sql")} == names
+    own = {name for name, member in vars(footfall.dataset.Jobs).items() if inspect.isfunction(member)}
+    assert {name for name in own if not name.startswith("_")} - {"run"} == names
+
+
+def test_index_and_readme_list_the_numbered_jobs(project):
+    for page in ("README.md", "docs/index.md"):
+        text = (project / page).read_text(encoding="utf-8")
+        first = {job["number"]: job["name"] for job in reversed(JOBS)}
+        assert all(re.search(rf"{number}\W.*{name}", text) for number, name in first.items()), page
+
+
+def test_every_option_of_open_is_one_of_the_command(project):
+    from typer.main import get_command
+
+    options = {name for parameter in get_command(app).commands["check"].params for name in parameter.opts}
+    translated = {"root": None, "engine": None, "definitions": None}
+    for name in inspect.signature(footfall.open).parameters:
+        wanted = translated.get(name, f"--{name.replace('_', '-')}")
+        assert wanted is None or wanted in options, name
+    assert {"--radius", "--window", "--confidence"} <= options
+    documented = (project / "docs" / "cli.md").read_text(encoding="utf-8")
+    for option in options - {"data", "--help", "--top"}:
+        assert option.replace("--progress", "--no-progress") in documented, option
+
+
+def test_every_definition_and_table_is_documented(project):
+    page = (project / "docs" / "definitions.md").read_text(encoding="utf-8")
+    assert all(f"`{name}`" in page for name in Definitions.__dataclass_fields__)
+    data = (project / "docs" / "data.md").read_text(encoding="utf-8")
+    for table, columns in [("pings", "accuracy_m"), ("ads", "campaign_id"), ("interactions", "action"),
+                           ("establishments", "category")]:  # fmt: skip
+        assert re.search(rf"`{table}` \|.*{columns}", data)
+
+
+def test_constants_have_one_home(project):
+    """Each constant once, with its source: another spelling of it elsewhere would drift."""
+    written = [path for path in (project / "src").rglob("*.rs") if "tests" not in path.parts]
+    home = [path.name for path in written if re.search(r"6_?371_?008\.8", path.read_text(encoding="utf-8"))]
+    assert home == ["units.rs"]
+
+
+def test_importing_footfall_imports_no_library_that_a_job_may_not_need():
+    """A notebook starts at once; pandas, polars and the charts are imported when they are asked for."""
+    code = f"import sys; sys.path[:0] = {sys.path!r}; before = set(sys.modules); import footfall; " \
+           "print(*sorted({m.split('.')[0] for m in set(sys.modules) - before}))"  # fmt: skip
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
+    heavy = {"pandas", "polars", "altair", "vl_convert", "duckdb", "dask", "pyspark", "scipy", "typer", "rich", "tqdm"}
+    assert not heavy & set(done.stdout.split())

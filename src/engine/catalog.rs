@@ -11,9 +11,9 @@ use datafusion::datasource::provider_as_source;
 use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, cast, col, lit};
 use datafusion::scalar::ScalarValue;
 
+use super::error_of;
 use super::files::{self, FileGroup};
 use super::nouns::{Column, EpochUnit, NOUNS, Noun, convert};
-use super::error_of;
 use crate::{Error, Result};
 
 /// Rows of an in-memory table that are one unit of work.

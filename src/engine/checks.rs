@@ -112,10 +112,15 @@ fn checks_of_column(column: &'static Column) -> Vec<Check> {
         checks.push(check("null", severity, format!("raw_{name} IS NULL"), "a value is needed"));
     }
     if matches!(column.kind, Kind::Number | Kind::Instant) {
-        let reason = if column.kind == Kind::Number { "not a number" } else { "not an instant: ISO 8601, or give epoch_unit" };
+        let reason =
+            if column.kind == Kind::Number { "not a number" } else { "not an instant: ISO 8601, or give epoch_unit" };
         checks.push(check("unreadable", severity, format!("raw_{name} IS NOT NULL AND {name} IS NULL"), reason));
     }
-    if let Some(limit) = match name { "latitude" => Some(90), "longitude" => Some(180), _ => None } {
+    if let Some(limit) = match name {
+        "latitude" => Some(90),
+        "longitude" => Some(180),
+        _ => None,
+    } {
         let condition = format!("{name} IS NOT NULL AND NOT {name} BETWEEN -{limit} AND {limit}");
         checks.push(check("out of range", severity, condition, &format!("expected degrees from -{limit} to {limit}")));
     }
@@ -141,7 +146,8 @@ fn checks_of_place(middle: Option<(f64, f64)>) -> Vec<Check> {
         condition,
         reason: reason.into(),
     };
-    let mut checks = vec![suspicious("at (0, 0)", "latitude = 0 AND longitude = 0".into(), "a place that nobody is at")];
+    let mut checks =
+        vec![suspicious("at (0, 0)", "latitude = 0 AND longitude = 0".into(), "a place that nobody is at")];
     if let Some((latitude, longitude)) = middle {
         let off = |a: &str, b: &str| format!("abs({a} - ({latitude})) + abs({b} - ({longitude}))");
         let far = format!("{} > {FAR_DEGREES}", off("latitude", "longitude"));

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use datafusion::arrow::array::{
-    Array, ArrayRef, ArrowPrimitiveType, AsArray, BooleanArray, Date32Array, Float64Array, Int64Array, PrimitiveArray, StringViewArray,
-    TimestampMicrosecondArray,
+    Array, ArrayRef, ArrowPrimitiveType, AsArray, BooleanArray, Date32Array, Float64Array, Int64Array, PrimitiveArray,
+    StringViewArray, TimestampMicrosecondArray,
 };
 use datafusion::arrow::datatypes::{DataType, Float64Type, Int64Type, TimestampMicrosecondType};
 use datafusion::common::Result as PlanResult;
@@ -17,6 +17,9 @@ use crate::geo::haversine::haversine_m;
 use crate::statistics::wilson_interval;
 
 type Kernel = dyn Fn(&[ArrayRef]) -> PlanResult<ArrayRef> + Send + Sync;
+
+/// What a clock says of an instant.
+type OfClock = fn(&mut Clock, i64) -> i32;
 
 /// A function of whole arrays, as the planner wants it.
 pub fn function(name: &str, takes: Vec<DataType>, gives: DataType, kernel: Box<Kernel>) -> ScalarUDF {
@@ -34,13 +37,12 @@ pub fn function(name: &str, takes: Vec<DataType>, gives: DataType, kernel: Box<K
 
 /// Registers all functions that users may call; `z` is the normal quantile of the intervals.
 pub fn register(context: &SessionContext, calendar: &Calendar, z: f64) {
-    let dates: [(&str, fn(&mut Clock, i64) -> i32); 3] =
+    let dates: [(&str, OfClock); 3] =
         [("local_day", |c, t| c.day(t)), ("local_week", |c, t| c.week(t)), ("local_month", |c, t| c.month(t))];
     for (name, of) in dates {
         context.register_udf(date_function(name, calendar.clone(), of));
     }
-    let numbers: [(&str, fn(&mut Clock, i64) -> i32); 2] =
-        [("local_hour", |c, t| c.hour(t)), ("local_weekday", |c, t| c.weekday(t))];
+    let numbers: [(&str, OfClock); 2] = [("local_hour", |c, t| c.hour(t)), ("local_weekday", |c, t| c.weekday(t))];
     for (name, of) in numbers {
         context.register_udf(number_function(name, calendar.clone(), of));
     }
@@ -50,7 +52,7 @@ pub fn register(context: &SessionContext, calendar: &Calendar, z: f64) {
     context.register_udf(haversine_function());
 }
 
-fn date_function(name: &str, calendar: Calendar, of: fn(&mut Clock, i64) -> i32) -> ScalarUDF {
+fn date_function(name: &str, calendar: Calendar, of: OfClock) -> ScalarUDF {
     let kernel = move |arrays: &[ArrayRef]| {
         let mut clock = calendar.clock();
         let days: Date32Array = each(&arrays[0], |timestamp| of(&mut clock, timestamp));
@@ -59,7 +61,7 @@ fn date_function(name: &str, calendar: Calendar, of: fn(&mut Clock, i64) -> i32)
     function(name, vec![instant_type()], DataType::Date32, Box::new(kernel))
 }
 
-fn number_function(name: &str, calendar: Calendar, of: fn(&mut Clock, i64) -> i32) -> ScalarUDF {
+fn number_function(name: &str, calendar: Calendar, of: OfClock) -> ScalarUDF {
     let kernel = move |arrays: &[ArrayRef]| {
         let mut clock = calendar.clock();
         let numbers: Int64Array = each(&arrays[0], |timestamp| i64::from(of(&mut clock, timestamp)));
@@ -89,7 +91,12 @@ fn wilson_function(name: &str, z: f64, bound: fn((f64, f64)) -> f64) -> ScalarUD
 fn haversine_function() -> ScalarUDF {
     let kernel = |arrays: &[ArrayRef]| {
         let [a, b, c, d] = [0, 1, 2, 3].map(|i| arrays[i].as_primitive::<Float64Type>());
-        let of = |row| arrays.iter().all(|x| x.is_valid(row)).then(|| haversine_m(a.value(row), b.value(row), c.value(row), d.value(row)));
+        let of = |row| {
+            arrays
+                .iter()
+                .all(|x| x.is_valid(row))
+                .then(|| haversine_m(a.value(row), b.value(row), c.value(row), d.value(row)))
+        };
         Ok(Arc::new((0..a.len()).map(of).collect::<Float64Array>()) as ArrayRef)
     };
     function("haversine_m", vec![DataType::Float64; 4], DataType::Float64, Box::new(kernel))
@@ -136,6 +143,9 @@ mod tests {
 
     #[test]
     fn a_smaller_sample_is_part_of_a_larger_one() {
-        assert!((0..1_000).all(|i| { let p = position(&i.to_string()); (0.0..1.0).contains(&p) }));
+        assert!((0..1_000).all(|i| {
+            let p = position(&i.to_string());
+            (0.0..1.0).contains(&p)
+        }));
     }
 }

@@ -38,8 +38,7 @@ pub fn json_columns(path: &Path) -> Result<Vec<String>> {
 }
 
 fn object_of(path: &Path, number: usize, line: &str) -> Result<serde_json::Map<String, serde_json::Value>> {
-    serde_json::from_str(line)
-        .map_err(|e| unreadable(path, &format!("line {} is not a JSON object: {e}", number + 1)))
+    serde_json::from_str(line).map_err(|e| unreadable(path, &format!("line {} is not a JSON object: {e}", number + 1)))
 }
 
 /// A table over JSON-lines files.
@@ -94,7 +93,8 @@ impl PartitionStream for JsonFile {
     }
 
     fn execute(&self, _context: Arc<TaskContext>) -> SendableRecordBatchStream {
-        let batches = futures::stream::iter(Lazy { path: self.path.clone(), schema: Arc::clone(&self.schema), reader: None });
+        let batches =
+            futures::stream::iter(Lazy { path: self.path.clone(), schema: Arc::clone(&self.schema), reader: None });
         Box::pin(RecordBatchStreamAdapter::new(Arc::clone(&self.schema), batches))
     }
 }

@@ -13,9 +13,9 @@ use datafusion::logical_expr::{LogicalPlan, LogicalPlanBuilder, col};
 use datafusion::prelude::DataFrame;
 
 use super::catalog::Source;
+use super::checks;
 use super::functions::function;
 use super::nouns::{ADS_OF_ESTABLISHMENTS, Column, INTERACTIONS, PINGS, VISITS, convert};
-use super::checks;
 use super::operators::{AttributedVisits, Known, VisitsOf};
 use super::places::{Ads, Establishments, numbers_of};
 use super::run::{Heartbeat, run};
@@ -74,9 +74,8 @@ fn tasks(batches: &[RecordBatch]) -> Vec<(usize, RecordBatch)> {
 
 /// The columns `names` of `batch`, and its coordinates as checked numbers.
 fn located(table: &str, batch: &RecordBatch, names: &[&str], first_row: usize) -> Result<RecordBatch> {
-    let get = |name: &str| {
-        batch.column_by_name(name).cloned().ok_or_else(|| no_column(table, batch.schema_ref(), name))
-    };
+    let get =
+        |name: &str| batch.column_by_name(name).cloned().ok_or_else(|| no_column(table, batch.schema_ref(), name));
     let mut columns = names.iter().map(|name| Ok((*name, get(name)?))).collect::<Result<Vec<_>>>()?;
     columns.iter().try_for_each(|(name, column)| check_present(table, name, column, first_row))?;
     for (name, limit) in [("latitude", 90.0), ("longitude", 180.0)] {
@@ -173,7 +172,13 @@ pub fn attribute_visits(
     let known = Known { ads: Arc::new(Ads::new(ads, Some(&ids))), establishment_ids: ids, window_us };
     let attributed = Arc::new(AttributedVisits::new(visits, interactions.converted()?, known));
     let plan = LogicalPlanBuilder::scan("attributed_visits", provider_as_source(attributed), None);
-    let plan = plan.and_then(|plan| plan.sort([col("user_id").sort(true, false), col("timestamp").sort(true, false), col("establishment_id").sort(true, false)]));
+    let plan = plan.and_then(|plan| {
+        plan.sort([
+            col("user_id").sort(true, false),
+            col("timestamp").sort(true, false),
+            col("establishment_id").sort(true, false),
+        ])
+    });
     let plan = plan.and_then(LogicalPlanBuilder::build).map_err(error_of)?;
     outward(run(DataFrame::new(context.state(), plan), heartbeat)?)
 }

@@ -1,9 +1,9 @@
 //! DataFusion: nouns in, answers out.
 //!
 //! [`nouns`] says what the columns are, [`files`] and [`json`] find and read them, [`catalog`] makes tables of them,
-//! [`places`] holds the two small tables, [`checks`], [`copies`] and [`quality`] say which rows can be used, [`functions`] and [`operators`] bring
-//! the pure core into plans, [`jobs`] keeps the SQL, and [`session`] answers;
-//! [`kernels`] are the two joins by themselves.
+//! [`places`] holds the two small tables, [`checks`], [`copies`] and [`quality`] say which rows can be used,
+//! [`functions`] and [`operators`] bring the pure core into plans, [`jobs`] keeps the SQL, [`run`] runs it, and
+//! [`session`] answers. [`kernels`] are the two joins by themselves.
 
 pub mod catalog;
 pub mod checks;

@@ -203,8 +203,11 @@ pub fn convert(table: &str, column: &Column, theirs: &str, from: &DataType, epoc
         Kind::Text => Ok(cast(source(), DataType::Utf8View)),
         Kind::Number if is_text(value_type) || value_type.is_numeric() => Ok(try_cast(source(), DataType::Float64)),
         Kind::Number => Err(refuse("this column holds numbers")),
-        Kind::Instant => instant(source(), value_type, epoch)
-            .ok_or_else(|| refuse("timestamps are instants, ISO 8601 text, or integers with epoch_unit= \"s\", \"ms\", \"us\" or \"ns\"")),
+        Kind::Instant => instant(source(), value_type, epoch).ok_or_else(|| {
+            refuse(
+                "timestamps are instants, ISO 8601 text, or integers with epoch_unit= \"s\", \"ms\", \"us\" or \"ns\"",
+            )
+        }),
     }
 }
 

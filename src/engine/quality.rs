@@ -106,8 +106,14 @@ impl Session {
         let context = context_with(&source.converted()?)?;
         let columns: Vec<&'static Column> = source.columns();
         let (_, rows) = query(&context, "SELECT count(*), NULL FROM rows", heartbeat)?;
-        let finding = |check, column, severity, (example, rows): (Option<String>, i64), of| {
-            Finding { table: noun.name, check, column, severity, rows, of, example }
+        let finding = |check, column, severity, (example, rows): (Option<String>, i64), of| Finding {
+            table: noun.name,
+            check,
+            column,
+            severity,
+            rows,
+            of,
+            example,
         };
         let twice = copies::count(&context, &columns, rows, heartbeat)?;
         let mut findings = vec![finding("duplicate", None, Severity::Suspicious, twice, rows)];

@@ -52,8 +52,7 @@ pub fn attribute_visits<'py>(
     window_us: i64,
 ) -> PyResult<Bound<'py, PyAny>> {
     let (visits, interactions, ads) = (batches_of(visits)?, batches_of(interactions)?, batches_of(ads)?);
-    let attributed = attended(py, None, |heartbeat| {
-        kernels::attribute_visits(&visits, &interactions, &ads, window_us, heartbeat)
-    })?;
+    let attributed =
+        attended(py, None, |heartbeat| kernels::attribute_visits(&visits, &interactions, &ads, window_us, heartbeat))?;
     table(py, attributed)
 }

@@ -6,7 +6,6 @@ mod kernels;
 mod session;
 mod synth;
 
-
 use pyo3::prelude::*;
 
 /// The module `footfall._native`.

@@ -63,7 +63,8 @@ pub fn attended<T: Send>(
         })
     };
     let result = py.detach(|| catch_unwind(AssertUnwindSafe(|| work(&mut heartbeat))));
-    let result = result.unwrap_or_else(|_| Err(Error::Internal("it panicked; the message is on standard error".into())));
+    let result =
+        result.unwrap_or_else(|_| Err(Error::Internal("it panicked; the message is on standard error".into())));
     match interrupted {
         Some(error) => Err(error),
         None => result.map_err(raise),
@@ -140,13 +141,7 @@ impl PySession {
     }
 
     #[pyo3(signature = (job, *, by, users, rank_by))]
-    fn job_sql(
-        &self,
-        job: &str,
-        by: String,
-        users: Option<Vec<String>>,
-        rank_by: Option<String>,
-    ) -> PyResult<String> {
+    fn job_sql(&self, job: &str, by: String, users: Option<Vec<String>>, rank_by: Option<String>) -> PyResult<String> {
         self.0.job_sql(job, &Request { by, users, rank_by }).map_err(raise)
     }
 

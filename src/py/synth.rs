@@ -35,9 +35,8 @@ pub fn synth<'py>(
     let summary = attended(py, progress.as_ref(), |heartbeat| {
         let (written, cancel) = (AtomicU64::new(0), AtomicBool::new(false));
         std::thread::scope(|scope| {
-            let work = scope.spawn(|| {
-                write_city(&root, &city, &|rows| written.store(rows, Ordering::Relaxed), &cancel)
-            });
+            let work =
+                scope.spawn(|| write_city(&root, &city, &|rows| written.store(rows, Ordering::Relaxed), &cancel));
             while !work.is_finished() {
                 std::thread::sleep(Duration::from_millis(50));
                 if let Err(stop) = heartbeat(written.load(Ordering::Relaxed)) {

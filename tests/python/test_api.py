@@ -145,7 +145,7 @@ def test_a_period_that_makes_no_sense(data, start, end):
 @pytest.mark.parametrize("job", JOBS_BY)
 def test_a_unit_that_is_none_is_refused_with_those_that_are(data, job):
     for by in ("year", "", "Month", 5):
-        with pytest.raises((footfall.DefinitionError, TypeError), match="day|by"):
+        with pytest.raises((footfall.DefinitionError, TypeError), match=r"day|by"):
             getattr(data, job)(by=by)
 
 

@@ -87,8 +87,11 @@ def test_options_of_the_data_set(root, data, tmp_path):
 
 
 def test_own_column_names(tmp_path):
-    tables = {name: table.rename_columns([{"user_id": "device", "timestamp": "t"}.get(c, c) for c in table.column_names])
-              for name, table in WORLD.tables().items()}  # fmt: skip
+    theirs = {"user_id": "device", "timestamp": "t"}
+    tables = {
+        name: table.rename_columns([theirs.get(column, column) for column in table.column_names])
+        for name, table in WORLD.tables().items()
+    }
     root = write_files(tables, tmp_path / "data", "parquet", 1, seed=1)
     assert "visits" in run("run", "visit_profile", root, "--columns", "user_id=device", "--columns", "timestamp=t")
     assert "ours=yours" in run("check", root, "--columns", "device", code=2)

@@ -12,7 +12,7 @@ import pytest
 
 import footfall
 
-PUBLIC = [name for name in footfall.__all__ if not inspect.ismodule(getattr(footfall, name))]
+PUBLIC = [name for name in footfall.__all__ if callable(getattr(footfall, name))]
 MODULES = sorted(module.name for module in pkgutil.walk_packages(footfall.__path__, "footfall.")
                  if module.name != "footfall._native")  # fmt: skip
 

@@ -1,4 +1,4 @@
-"""Files that are not what they seem: cut short, empty, mangled. They raise our own errors or are read; never a crash."""
+"""Files that are not what they seem: cut short, empty, mangled. They are read, or refused in our own words."""
 
 from __future__ import annotations
 

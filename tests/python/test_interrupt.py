@@ -20,18 +20,21 @@ rng = np.random.default_rng(1)
 count, places = 4_000_000, 12
 
 def pings():
-    return pa.table({"user_id": rng.integers(0, 100_000, count), "timestamp": pa.array(np.arange(count), pa.timestamp("s")),
+    return pa.table({"user_id": rng.integers(0, 100_000, count),
+                     "timestamp": pa.array(np.arange(count), pa.timestamp("s")),
                      "latitude": rng.uniform(0, 2e-4, count), "longitude": rng.uniform(0, 2e-4, count)})
 
-def establishments():
+def establishments(places):
     return pa.table({"establishment_id": np.arange(places), "category": ["food"] * places,
                      "latitude": np.full(places, 1e-4), "longitude": np.full(places, 1e-4)})
 
-tables = {"pings": pings(), "establishments": establishments()}
+tables = {"pings": pings(), "establishments": establishments(places)}
+stacked = footfall.open({**tables, "establishments": establishments(1_000)}, progress=sys.argv[2] == "progress")
 data = footfall.open(tables, progress=sys.argv[2] == "progress")
 small = footfall.open({**tables, "pings": tables["pings"].slice(0, 10)}, progress=False)
 work = {
     "job": lambda: [data.visit_profile() for _ in range(1_000)],
+    "stacked": lambda: stacked.visit_profile(),
     "sql": lambda: data.sql("SELECT sum(haversine_m(a.latitude, a.longitude, b.latitude, b.longitude)) "
                             "FROM pings a, pings b"),
     "check": lambda: [data.check() for _ in range(1_000)],
@@ -70,7 +73,7 @@ def child(project):
         process.stdout.close()
 
 
-@pytest.mark.parametrize("work", ["job", "sql", "check", "kernel", "synth"])
+@pytest.mark.parametrize("work", ["job", "stacked", "sql", "check", "kernel", "synth"])
 @pytest.mark.parametrize("progress", ["progress", "quiet"])
 def test_it_stops_within_half_a_second_and_stays_usable(child, work, progress, tmp_path):
     process = child(work, progress, str(tmp_path / "city"))

@@ -57,8 +57,9 @@ def test_it_is_symmetric_to_the_last_bit():
 
 
 @pytest.mark.parametrize(
-    ("a", "b"), [((), ()), ((3,), ()), ((), (4,)), ((2, 1), (5,)), ((2, 3, 4), (3, 1)), ((0,), ()), ((1,), (7,)), ((1, 1), ())]
-)  # fmt: skip
+    ("a", "b"),
+    [((), ()), ((3,), ()), ((), (4,)), ((2, 1), (5,)), ((2, 3, 4), (3, 1)), ((0,), ()), ((1,), (7,)), ((1, 1), ())],
+)
 def test_it_broadcasts_as_numpy_does(a, b):
     rng = np.random.default_rng(4)
     first, second = random_degrees(rng, a), random_degrees(rng, b)
@@ -111,7 +112,7 @@ def test_what_is_no_number_is_refused(bad):
 
 
 def test_shapes_that_do_not_fit_are_a_value_error():
-    with pytest.raises(ValueError, match="broadcast|shape"):
+    with pytest.raises(ValueError, match=r"broadcast|shape"):
         footfall.haversine_m([1, 2], [1, 2, 3], 0, 0)
 
 
@@ -136,11 +137,11 @@ def tuples(table):
         column = table.column(name).cast(pa.int64())
         table = table.set_column(table.column_names.index(name), name, column)
     rows = zip(*(column.to_pylist() for column in table.columns))
-    return sorted(rows, key=lambda row: row[:3] + (round(row[3], 6),))
+    return sorted(rows, key=lambda row: (*row[:3], round(row[3], 6)))
 
 
 def assert_same_visits(found, expected):
-    expected = sorted(expected, key=lambda row: row[:3] + (round(row[3], 6),))
+    expected = sorted(expected, key=lambda row: (*row[:3], round(row[3], 6)))
     assert [row[:3] + row[4:] for row in found] == [row[:3] + row[4:] for row in expected]
     np.testing.assert_allclose([r[3] for r in found], [r[3] for r in expected], rtol=1e-12, atol=1e-9)
 

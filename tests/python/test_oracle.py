@@ -64,7 +64,7 @@ def test_visits_and_attributed_visits(ask, seed):
 
 def by_key(visit):
     # Rounded: two pings of one instant sort alike on both sides, whatever the last bit of the distance.
-    return visit[:3] + (round(visit[3], 6),)
+    return (*visit[:3], round(visit[3], 6))
 
 
 @pytest.mark.parametrize("seed", range(6))

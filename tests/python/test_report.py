@@ -143,7 +143,7 @@ def test_a_report_on_a_sample_and_a_period(city_data, tmp_path):
 
 def test_quality_findings_are_shown(ask, tmp_path):
     _, text = written(ask(random_world(15, events=300)), tmp_path / "r.html")
-    for words in ("unusable", "unknown action", "out of range", "unknown ad"):
+    for words in ("left out", "flagged", "unknown action", "out of range", "unknown ad"):
         assert words in text
 
 

@@ -33,8 +33,11 @@ def test_rows_and_users(city_data, truth):
 
 
 def test_campaigns(city_data, truth):
-    found = {row["campaign_id"]: (row["views"], row["clicks"]) for row in rows_of(city_data.campaign_ctr(by="period"))}
-    assert found == {campaign["campaign_id"]: (campaign["views"], campaign["clicks"]) for campaign in truth["campaigns"]}
+    rows = rows_of(city_data.campaign_ctr(by="period"))
+    found, planted = (
+        {row["campaign_id"]: (row["views"], row["clicks"]) for row in rows} for rows in (rows, truth["campaigns"])
+    )
+    assert found == planted
     assert sum(views for views, _ in found.values()) == truth["views"]
 
 

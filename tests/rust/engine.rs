@@ -15,7 +15,7 @@ const USERS: i64 = 40;
 const HOUR_US: i64 = 3_600_000_000;
 
 fn text(values: impl Iterator<Item = String>) -> ArrayRef {
-    Arc::new(values.collect::<StringArray>())
+    Arc::new(StringArray::from_iter_values(values))
 }
 
 fn given(columns: Vec<(&str, ArrayRef)>) -> Given {

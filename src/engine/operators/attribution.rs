@@ -4,8 +4,8 @@ use std::fmt;
 use std::sync::Arc;
 
 use datafusion::arrow::array::{
-    Array, ArrayRef, AsArray, BooleanArray, BooleanBufferBuilder, RecordBatch, RecordBatchOptions, TimestampMicrosecondArray,
-    UInt32Array,
+    Array, ArrayRef, AsArray, BooleanArray, BooleanBufferBuilder, RecordBatch, RecordBatchOptions,
+    TimestampMicrosecondArray, UInt32Array,
 };
 use datafusion::arrow::compute::{SortOptions, filter, take};
 use datafusion::arrow::datatypes::{SchemaRef, TimestampMicrosecondType, UInt32Type};
@@ -56,7 +56,8 @@ impl AttributionExec {
         let equivalences = EquivalenceProperties::new(Arc::clone(&schema));
         let count = input.output_partitioning().partition_count();
         let partitioning = datafusion::physical_expr::Partitioning::UnknownPartitioning(count);
-        let properties = PlanProperties::new(equivalences, partitioning, input.pipeline_behavior(), input.boundedness());
+        let properties =
+            PlanProperties::new(equivalences, partitioning, input.pipeline_behavior(), input.boundedness());
         let metrics = ExecutionPlanMetricsSet::new();
         Self { input, known, schema, properties: Arc::new(properties), metrics }
     }
@@ -168,7 +169,12 @@ impl Pass {
         for row in 0..events.num_rows() {
             self.meet(users.value(row));
             if is_visit.value(row) {
-                credits.push(establishments.is_valid(row).then(|| self.walk.credit(establishments.value(row), timestamps[row])).flatten());
+                credits.push(
+                    establishments
+                        .is_valid(row)
+                        .then(|| self.walk.credit(establishments.value(row), timestamps[row]))
+                        .flatten(),
+                );
             } else {
                 let credit = Credit { timestamp_us: timestamps[row], click: click.value(row), ad: ads[row] };
                 self.walk.interact(establishments.value(row), credit);

@@ -36,7 +36,8 @@ impl VisitJoinExec {
     pub fn new(input: Arc<dyn ExecutionPlan>, establishments: Arc<Establishments>, schema: SchemaRef) -> Self {
         let partitioning = Partitioning::UnknownPartitioning(input.output_partitioning().partition_count());
         let equivalences = EquivalenceProperties::new(Arc::clone(&schema));
-        let properties = PlanProperties::new(equivalences, partitioning, input.pipeline_behavior(), input.boundedness());
+        let properties =
+            PlanProperties::new(equivalences, partitioning, input.pipeline_behavior(), input.boundedness());
         let metrics = ExecutionPlanMetricsSet::new();
         Self { input, establishments, schema, properties: Arc::new(properties), metrics }
     }

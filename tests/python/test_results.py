@@ -164,7 +164,7 @@ def test_a_written_table_is_a_table_to_read(data, tmp_path):
 
 
 def test_errors_are_a_family():
-    assert issubclass(footfall.DataError, (footfall.FootfallError, ValueError))
+    assert issubclass(footfall.DataError, ValueError) and issubclass(footfall.InternalError, RuntimeError)
     for error in (footfall.DataError, footfall.MissingTableError, footfall.DefinitionError, footfall.InternalError):
         assert issubclass(error, footfall.FootfallError)
     assert issubclass(footfall.MissingTableError, LookupError) and issubclass(footfall.DefinitionError, ValueError)

@@ -15,7 +15,7 @@ const USERS: i64 = 40;
 const HOUR_US: i64 = 3_600_000_000;
 
 fn text(values: impl Iterator<Item = String>) -> ArrayRef {
-    Arc::new(StringArray::from_iter_values(values))
+    Arc::new(StringArray::from(values.collect::<Vec<_>>()))
 }
 
 fn given(columns: Vec<(&str, ArrayRef)>) -> Given {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use datafusion::arrow::array::{Array, ArrayRef, AsArray, Float64Array, Int64Array, RecordBatch, StringArray};
 use datafusion::arrow::datatypes::{Field, Float64Type, Int64Type, Schema};
 use datafusion::catalog::view::ViewTable;
-use datafusion::logical_expr::{Expr, LogicalPlan, col, lit};
+use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, col, lit};
 use datafusion::prelude::SessionContext;
 
 use super::catalog::Source;
@@ -22,6 +22,12 @@ pub fn usable(noun: &Noun) -> Expr {
     let present = needed.map(|column| col(column.name).is_not_null());
     let valid = noun.columns.iter().filter_map(|column| valid(column.name, column.kind));
     present.chain(valid).reduce(Expr::and).unwrap_or_else(|| lit(true))
+}
+
+/// The rows of `source` that every answer can use.
+pub fn usable_rows(source: &Source) -> Result<LogicalPlan> {
+    let rows = LogicalPlanBuilder::from(source.converted()?).filter(usable(source.noun()));
+    rows.and_then(LogicalPlanBuilder::build).map_err(error_of)
 }
 
 fn valid(name: &str, kind: Kind) -> Option<Expr> {
@@ -119,6 +125,7 @@ impl Session {
         let mut findings = vec![finding("duplicate", None, Severity::Suspicious, twice, rows)];
         if is_key {
             let (id, all) = (columns[0].name, copies::names(&columns));
+            let context = context_with(&usable_rows(source)?)?;
             let versions = format!(
                 "SELECT coalesce(sum(versions - 1), 0), min({id}) FROM (
                      SELECT {id}, count(*) AS versions FROM (SELECT DISTINCT {all} FROM rows)

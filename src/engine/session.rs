@@ -259,8 +259,7 @@ pub(super) fn small_table(context: &SessionContext, source: &Source) -> Result<R
     let noun = source.noun();
     let names: Vec<&str> = noun.columns.iter().map(|column| column.name).collect();
     let (id, rest) = (names[0], names[1..].join(", "));
-    let rows = LogicalPlanBuilder::from(source.converted()?).filter(quality::usable(noun));
-    let rows = ViewTable::new(rows.and_then(LogicalPlanBuilder::build).map_err(error_of)?, None);
+    let rows = ViewTable::new(quality::usable_rows(source)?, None);
     context.register_table("rows", Arc::new(rows)).map_err(error_of)?;
     let query = format!(
         "SELECT {id}, {rest} FROM (SELECT *, row_number() OVER (PARTITION BY {id} ORDER BY {rest}) AS copy FROM rows)

@@ -24,6 +24,7 @@ use datafusion::physical_plan::{
 };
 use futures::StreamExt;
 
+use super::yielding;
 use crate::attribution::{Credit, Walk};
 use crate::engine::places::Ads;
 
@@ -122,7 +123,7 @@ impl ExecutionPlan for AttributionExec {
             timer.done();
             visits.inspect(|batch| metrics.record_output(batch.num_rows()))
         });
-        Ok(Box::pin(RecordBatchStreamAdapter::new(Arc::clone(&self.schema), visits)))
+        Ok(Box::pin(RecordBatchStreamAdapter::new(Arc::clone(&self.schema), yielding(visits))))
     }
 
     fn metrics(&self) -> Option<MetricsSet> {

@@ -4,6 +4,16 @@ mod attribution;
 mod tables;
 mod visit_join;
 
+use futures::{Stream, StreamExt};
+
 pub use attribution::{AttributionExec, Known};
 pub use tables::{AttributedVisits, Visits};
 pub use visit_join::{VisitJoinExec, VisitsOf};
+
+/// The same stream, but it lets go of its thread after each item, so that dropped work ends there and then.
+fn yielding<T: Send>(items: impl Stream<Item = T> + Send) -> impl Stream<Item = T> + Send {
+    items.then(|item| async {
+        tokio::task::yield_now().await;
+        item
+    })
+}

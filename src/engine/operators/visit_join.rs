@@ -17,6 +17,7 @@ use datafusion::physical_plan::{
 };
 use futures::{TryStreamExt, stream};
 
+use super::yielding;
 use crate::engine::places::Establishments;
 use crate::visits::{Matches, match_pings};
 
@@ -88,7 +89,7 @@ impl ExecutionPlan for VisitJoinExec {
                 metrics.record_output(visits.as_ref().map_or(0, RecordBatch::num_rows));
             }))
         });
-        let visits = visits.try_flatten();
+        let visits = yielding(visits.try_flatten());
         Ok(Box::pin(RecordBatchStreamAdapter::new(Arc::clone(&self.schema), visits)))
     }
 

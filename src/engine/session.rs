@@ -12,13 +12,14 @@ use datafusion::catalog::view::ViewTable;
 use datafusion::datasource::provider_as_source;
 use datafusion::execution::memory_pool::FairSpillPool;
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
+use datafusion::execution::session_state::SessionStateBuilder;
 use datafusion::logical_expr::{LogicalPlan, LogicalPlanBuilder, col, lit};
 use datafusion::prelude::{DataFrame, SQLOptions, SessionConfig, SessionContext};
 use datafusion::scalar::ScalarValue;
 
 use super::catalog::{Given, Reading, Source, sources};
 use super::jobs::{Job, Request};
-use super::operators::{AttributedVisits, Known, Visits};
+use super::operators::{AttributedVisits, Known, UseCounts, UseLookups, Visits};
 use super::places::{Ads, Establishments};
 use super::run::{Heartbeat, run, silent, threads};
 use super::{error_of, functions, quality};
@@ -246,12 +247,18 @@ impl Session {
 }
 
 pub(super) fn new_context(threads: Option<usize>, memory_limit: Option<usize>) -> Result<SessionContext> {
-    let config = SessionConfig::new().with_target_partitions(thread_count(threads));
+    let mut config = SessionConfig::new().with_target_partitions(thread_count(threads));
+    // A look-up reads its table at once and has nothing to tell the scan later.
+    config.options_mut().optimizer.enable_join_dynamic_filter_pushdown = false;
     let mut runtime = RuntimeEnvBuilder::new();
     if let Some(bytes) = memory_limit {
         runtime = runtime.with_memory_pool(Arc::new(FairSpillPool::new(bytes)));
     }
-    Ok(SessionContext::new_with_config_rt(config, runtime.build_arc().map_err(error_of)?))
+    let state = SessionStateBuilder::new().with_config(config).with_runtime_env(runtime.build_arc().map_err(error_of)?);
+    let state = state.with_default_features();
+    let state = state.with_physical_optimizer_rule(Arc::new(UseLookups));
+    let state = state.with_physical_optimizer_rule(Arc::new(UseCounts));
+    Ok(SessionContext::new_with_state(state.build()))
 }
 
 /// The usable rows of a small noun in order of id, one for each id; of rows that disagree, the smallest.

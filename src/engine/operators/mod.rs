@@ -1,12 +1,16 @@
 //! The two operators that make Footfall's derived nouns, and the tables that plan them.
 
 mod attribution;
+mod count;
+mod lookup;
 mod tables;
 mod visit_join;
 
 use futures::{Stream, StreamExt};
 
 pub use attribution::{AttributionExec, Known};
+pub use count::{CountExec, UseCounts};
+pub use lookup::{LookupExec, UseLookups};
 pub use tables::{AttributedVisits, Visits};
 pub use visit_join::{VisitJoinExec, VisitsOf};
 

@@ -1,0 +1,1 @@
+"""Footfall beside its peers: the same data, the same answers, time and memory."""

@@ -1,0 +1,1 @@
+"""How each library does each work, as somebody would write it who knows that library well."""

@@ -1,0 +1,219 @@
+//! `Lookup`: rows joined to a small table by an id that the table has once, such as interactions to their ads.
+
+use std::any::Any;
+use std::fmt;
+use std::sync::Arc;
+
+use datafusion::arrow::array::{ArrayRef, AsArray, BooleanArray, RecordBatch, RecordBatchOptions, UInt32Array};
+use datafusion::arrow::compute::{filter_record_batch, take};
+use datafusion::arrow::datatypes::{DataType, SchemaRef};
+use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode, TreeNodeRecursion};
+use datafusion::common::{JoinType, Result as PlanResult, internal_err};
+use datafusion::config::ConfigOptions;
+use datafusion::datasource::memory::{DataSourceExec, MemorySourceConfig};
+use datafusion::execution::TaskContext;
+use datafusion::physical_expr::expressions::Column;
+use datafusion::physical_expr::{EquivalenceProperties, PhysicalExpr};
+use datafusion::physical_optimizer::PhysicalOptimizerRule;
+use datafusion::physical_plan::joins::HashJoinExec;
+use datafusion::physical_plan::metrics::{BaselineMetrics, ExecutionPlanMetricsSet, MetricsSet};
+use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
+use datafusion::physical_plan::{
+    DisplayAs, DisplayFormatType, ExecutionPlan, ExecutionPlanProperties, PlanProperties, SendableRecordBatchStream,
+};
+use futures::StreamExt;
+
+use super::yielding;
+use crate::codes::{Codes, NULL, TextCodes};
+
+/// Puts [`LookupExec`] in the place of a hash join with a table in memory whose text key is unique.
+#[derive(Debug)]
+pub struct UseLookups;
+
+impl PhysicalOptimizerRule for UseLookups {
+    fn optimize(&self, plan: Arc<dyn ExecutionPlan>, _: &ConfigOptions) -> PlanResult<Arc<dyn ExecutionPlan>> {
+        plan.transform_up(|node| {
+            Ok(match LookupExec::in_place_of(&node)? {
+                Some(lookup) => Transformed::yes(Arc::new(lookup) as Arc<dyn ExecutionPlan>),
+                None => Transformed::no(node),
+            })
+        })
+        .data()
+    }
+
+    fn name(&self) -> &str {
+        "use_lookups"
+    }
+
+    fn schema_check(&self) -> bool {
+        true
+    }
+}
+
+/// The small table: row `code - 1` has the id of that code.
+#[derive(Debug)]
+struct Table {
+    rows: RecordBatch,
+    codes: TextCodes,
+}
+
+/// Joins each row with the row of the table that has its id; a row whose id is not there has no partner and goes.
+#[derive(Debug)]
+pub struct LookupExec {
+    input: Arc<dyn ExecutionPlan>,
+    table: Arc<Table>,
+    key: usize,
+    /// The columns that come out, counted through the table's and then the input's.
+    columns: Vec<usize>,
+    properties: Arc<PlanProperties>,
+    metrics: ExecutionPlanMetricsSet,
+}
+
+impl LookupExec {
+    fn in_place_of(node: &Arc<dyn ExecutionPlan>) -> PlanResult<Option<Self>> {
+        let Some(join) = node.downcast_ref::<HashJoinExec>() else { return Ok(None) };
+        let plain = *join.join_type() == JoinType::Inner && join.filter().is_none();
+        let ([(left, right)], true) = (join.on(), plain) else { return Ok(None) };
+        let (Some(left), Some(right)) = (left.downcast_ref::<Column>(), right.downcast_ref::<Column>()) else {
+            return Ok(None);
+        };
+        let Some(table) = table_of(join.left(), left.index())? else { return Ok(None) };
+        let width = join.left().schema().fields().len() + join.right().schema().fields().len();
+        let all = || (0..width).collect::<Vec<_>>();
+        let columns = join.projection.as_ref().map_or_else(all, |columns| columns.to_vec());
+        Ok(Some(Self::new(Arc::clone(join.right()), table, right.index(), columns, join.schema())))
+    }
+
+    fn new(
+        input: Arc<dyn ExecutionPlan>,
+        table: Arc<Table>,
+        key: usize,
+        columns: Vec<usize>,
+        schema: SchemaRef,
+    ) -> Self {
+        let properties = PlanProperties::new(
+            EquivalenceProperties::new(schema),
+            datafusion::physical_expr::Partitioning::UnknownPartitioning(input.output_partitioning().partition_count()),
+            input.pipeline_behavior(),
+            input.boundedness(),
+        );
+        let metrics = ExecutionPlanMetricsSet::new();
+        Self { input, table, key, columns, properties: Arc::new(properties), metrics }
+    }
+}
+
+/// The table that `plan` reads from memory, if its column `key` is text, unique and without nulls.
+fn table_of(plan: &Arc<dyn ExecutionPlan>, key: usize) -> PlanResult<Option<Arc<Table>>> {
+    let schema = plan.schema();
+    let source = plan.downcast_ref::<DataSourceExec>().map(DataSourceExec::data_source);
+    let memory = source.and_then(|source| (source.as_ref() as &dyn Any).downcast_ref::<MemorySourceConfig>());
+    let Some([batches]) = memory.map(MemorySourceConfig::partitions) else { return Ok(None) };
+    let ([batch], DataType::Utf8View) = (batches.as_slice(), schema.field(key).data_type()) else { return Ok(None) };
+    let rows = match memory.and_then(|memory| memory.projection().as_ref()) {
+        Some(columns) => batch.project(columns)?,
+        None => batch.clone(),
+    };
+    let (mut codes, mut numbers) = (TextCodes::default(), vec![]);
+    codes.encode(rows.column(key).as_string_view(), &mut numbers);
+    let unique = codes.len() == rows.num_rows() && !numbers.contains(&NULL);
+    Ok(unique.then(|| Arc::new(Table { rows, codes })))
+}
+
+impl DisplayAs for LookupExec {
+    fn fmt_as(&self, _: DisplayFormatType, f: &mut fmt::Formatter) -> fmt::Result {
+        let key = self.input.schema().field(self.key).name().clone();
+        write!(f, "LookupExec: by={key}, rows={}", self.table.rows.num_rows())
+    }
+}
+
+impl ExecutionPlan for LookupExec {
+    fn name(&self) -> &str {
+        "LookupExec"
+    }
+
+    fn properties(&self) -> &Arc<PlanProperties> {
+        &self.properties
+    }
+
+    fn children(&self) -> Vec<&Arc<dyn ExecutionPlan>> {
+        vec![&self.input]
+    }
+
+    fn apply_expressions(
+        &self,
+        _: &mut dyn FnMut(&Arc<dyn PhysicalExpr>) -> PlanResult<TreeNodeRecursion>,
+    ) -> PlanResult<TreeNodeRecursion> {
+        Ok(TreeNodeRecursion::Continue)
+    }
+
+    fn with_new_children(
+        self: Arc<Self>,
+        mut children: Vec<Arc<dyn ExecutionPlan>>,
+    ) -> PlanResult<Arc<dyn ExecutionPlan>> {
+        let Some(input) = children.pop() else { return internal_err!("LookupExec has one child") };
+        let (table, columns) = (Arc::clone(&self.table), self.columns.clone());
+        Ok(Arc::new(Self::new(input, table, self.key, columns, self.schema())))
+    }
+
+    fn execute(&self, partition: usize, context: Arc<TaskContext>) -> PlanResult<SendableRecordBatchStream> {
+        let metrics = BaselineMetrics::new(&self.metrics, partition);
+        let mut finder = Finder {
+            table: Arc::clone(&self.table),
+            key: self.key,
+            columns: self.columns.clone(),
+            schema: self.schema(),
+            views: Codes::default(),
+            codes: vec![],
+        };
+        let joined = self.input.execute(partition, context)?.map(move |rows| {
+            let timer = metrics.elapsed_compute().timer();
+            let joined = finder.join(&rows?);
+            timer.done();
+            joined.inspect(|batch| metrics.record_output(batch.num_rows()))
+        });
+        Ok(Box::pin(RecordBatchStreamAdapter::new(self.schema(), yielding(joined))))
+    }
+
+    fn metrics(&self) -> Option<MetricsSet> {
+        Some(self.metrics.clone_inner())
+    }
+}
+
+/// One partition's work, and its scratch space.
+struct Finder {
+    table: Arc<Table>,
+    key: usize,
+    columns: Vec<usize>,
+    schema: SchemaRef,
+    views: Codes,
+    codes: Vec<u32>,
+}
+
+impl Finder {
+    fn join(&mut self, rows: &RecordBatch) -> PlanResult<RecordBatch> {
+        self.codes.clear();
+        self.table.codes.find(rows.column(self.key).as_string_view(), &mut self.views, &mut self.codes);
+        if self.codes.contains(&NULL) {
+            let found: BooleanArray = self.codes.iter().map(|code| Some(*code != NULL)).collect();
+            let rows = filter_record_batch(rows, &found)?;
+            self.codes.retain(|code| *code != NULL);
+            return self.batch(&rows);
+        }
+        self.batch(rows)
+    }
+
+    /// The rows, all of which have partners, with them.
+    fn batch(&self, rows: &RecordBatch) -> PlanResult<RecordBatch> {
+        let partners: UInt32Array = self.codes.iter().map(|code| code - 1).collect::<Vec<_>>().into();
+        let width = self.table.rows.num_columns();
+        let column = |number: &usize| -> PlanResult<ArrayRef> {
+            match number.checked_sub(width) {
+                None => Ok(take(self.table.rows.column(*number), &partners, None)?),
+                Some(own) => Ok(Arc::clone(rows.column(own))),
+            }
+        };
+        let columns = self.columns.iter().map(column).collect::<PlanResult<Vec<_>>>()?;
+        let options = RecordBatchOptions::new().with_row_count(Some(rows.num_rows()));
+        Ok(RecordBatch::try_new_with_options(Arc::clone(&self.schema), columns, &options)?)
+    }
+}

@@ -3,7 +3,7 @@
 //! A [`Calendar`] holds the zone's changes of offset as a table, so that a row costs an addition and, now and then, a
 //! binary search, instead of a conversion by chrono.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use chrono::{DateTime, Offset, TimeZone};
 use chrono_tz::{TZ_VARIANTS, Tz};
@@ -55,7 +55,7 @@ impl Calendar {
 
     /// A clock of this zone, which remembers where in the table of offsets it last was.
     pub fn clock(&self) -> Clock<'_> {
-        Clock { offsets: &self.offsets, start_us: 0, end_us: 0, offset_us: 0 }
+        Clock { offsets: &self.offsets, days_of_month: &DAYS_OF_MONTH, start_us: 0, end_us: 0, offset_us: 0 }
     }
 }
 
@@ -63,6 +63,7 @@ impl Calendar {
 #[derive(Clone, Debug)]
 pub struct Clock<'a> {
     offsets: &'a [OffsetSince],
+    days_of_month: &'static [u8],
     start_us: i64,
     end_us: i64,
     offset_us: i64,
@@ -96,7 +97,8 @@ impl Clock<'_> {
     #[inline]
     pub fn month(&mut self, timestamp_us: i64) -> i32 {
         let day = self.day(timestamp_us);
-        day - days_since_the_first(day)
+        let known = usize::try_from(day).ok().and_then(|day| self.days_of_month.get(day));
+        day - known.map_or_else(|| days_since_the_first(day), |day_of_month| i32::from(*day_of_month))
     }
 
     /// The local hour, 0 to 23.
@@ -139,6 +141,10 @@ fn days_since_the_first(day: i32) -> i32 {
     let month = (5 * day_of_year + 2) / 153;
     day_of_year - (153 * month + 2) / 5
 }
+
+/// [`days_since_the_first`] of each day from 1970 to 2109, in 50 kB: a look-up is several times faster.
+static DAYS_OF_MONTH: LazyLock<Vec<u8>> =
+    LazyLock::new(|| (0..(LAST_S / STEP_S) as i32).map(|day| days_since_the_first(day) as u8).collect());
 
 /// 1830-01-01: the first change that the IANA database knows is Amsterdam's of 1835.
 const FIRST_S: i64 = -4_417_977_600;

@@ -28,9 +28,10 @@ impl Default for Codes {
 impl Codes {
     /// Where `key` is, or where it would be.
     fn slot(&self, key: u128) -> usize {
+        // Fibonacci hashing: the upper bits of the product depend on all bits of the key.
         let mixed = (key as u64 ^ ((key >> 64) as u64).rotate_left(29)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
         let mask = self.slots.len() - 1;
-        let mut slot = (mixed >> 32) as usize & mask;
+        let mut slot = (mixed >> (64 - self.slots.len().ilog2())) as usize;
         while self.slots[slot].1 != NULL && self.slots[slot].0 != key {
             slot = (slot + 1) & mask;
         }

@@ -18,9 +18,6 @@ use crate::statistics::wilson_interval;
 
 type Kernel = dyn Fn(&[ArrayRef]) -> PlanResult<ArrayRef> + Send + Sync;
 
-/// What a clock says of an instant.
-type OfClock = fn(&mut Clock, i64) -> i32;
-
 /// A function of whole arrays, as the planner wants it.
 pub fn function(name: &str, takes: Vec<DataType>, gives: DataType, kernel: Box<Kernel>) -> ScalarUDF {
     let call = move |arguments: &[ColumnarValue]| {
@@ -37,22 +34,20 @@ pub fn function(name: &str, takes: Vec<DataType>, gives: DataType, kernel: Box<K
 
 /// Registers all functions that users may call; `z` is the normal quantile of the intervals.
 pub fn register(context: &SessionContext, calendar: &Calendar, z: f64) {
-    let dates: [(&str, OfClock); 3] =
-        [("local_day", |c, t| c.day(t)), ("local_week", |c, t| c.week(t)), ("local_month", |c, t| c.month(t))];
-    for (name, of) in dates {
-        context.register_udf(date_function(name, calendar.clone(), of));
-    }
-    let numbers: [(&str, OfClock); 2] = [("local_hour", |c, t| c.hour(t)), ("local_weekday", |c, t| c.weekday(t))];
-    for (name, of) in numbers {
-        context.register_udf(number_function(name, calendar.clone(), of));
-    }
+    context.register_udf(date_function("local_day", calendar, |clock, t| clock.day(t)));
+    context.register_udf(date_function("local_week", calendar, |clock, t| clock.week(t)));
+    context.register_udf(date_function("local_month", calendar, |clock, t| clock.month(t)));
+    context.register_udf(number_function("local_hour", calendar, |clock, t| clock.hour(t)));
+    context.register_udf(number_function("local_weekday", calendar, |clock, t| clock.weekday(t)));
     context.register_udf(day_part_function(calendar.clone()));
     context.register_udf(wilson_function("wilson_low", z, |interval| interval.0));
     context.register_udf(wilson_function("wilson_high", z, |interval| interval.1));
     context.register_udf(haversine_function());
 }
 
-fn date_function(name: &str, calendar: Calendar, of: OfClock) -> ScalarUDF {
+/// Generic over what it asks of the clock, so that the loop over a column has it inlined.
+fn date_function(name: &str, calendar: &Calendar, of: impl OfClock) -> ScalarUDF {
+    let calendar = calendar.clone();
     let kernel = move |arrays: &[ArrayRef]| {
         let mut clock = calendar.clock();
         let days: Date32Array = each(&arrays[0], |timestamp| of(&mut clock, timestamp));
@@ -61,7 +56,8 @@ fn date_function(name: &str, calendar: Calendar, of: OfClock) -> ScalarUDF {
     function(name, vec![instant_type()], DataType::Date32, Box::new(kernel))
 }
 
-fn number_function(name: &str, calendar: Calendar, of: OfClock) -> ScalarUDF {
+fn number_function(name: &str, calendar: &Calendar, of: impl OfClock) -> ScalarUDF {
+    let calendar = calendar.clone();
     let kernel = move |arrays: &[ArrayRef]| {
         let mut clock = calendar.clock();
         let numbers: Int64Array = each(&arrays[0], |timestamp| i64::from(of(&mut clock, timestamp)));
@@ -120,6 +116,10 @@ fn position(id: &str) -> f64 {
     }
     ((hash ^ (hash >> 33)) >> 11) as f64 / (1_u64 << 53) as f64
 }
+
+/// What a clock says of an instant.
+trait OfClock: Fn(&mut Clock, i64) -> i32 + Send + Sync + 'static {}
+impl<F: Fn(&mut Clock, i64) -> i32 + Send + Sync + 'static> OfClock for F {}
 
 fn each<T: ArrowPrimitiveType>(array: &ArrayRef, of: impl FnMut(i64) -> T::Native) -> PrimitiveArray<T> {
     let instants = instants(array);

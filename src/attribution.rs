@@ -1,4 +1,6 @@
-//! Visits and interactions of one user in time order: attributed visits.
+//! Visits and interactions: attributed visits.
+//!
+//! [`Evidence`] answers for visits in any order, of rows that fit into memory; [`Walk`] passes events in time order.
 
 use std::cmp::Reverse;
 use std::collections::HashMap;
@@ -56,6 +58,97 @@ impl Walk {
         let after_us = timestamp_us.checked_sub(latest.timestamp_us)?;
         (0..=self.window_us).contains(&after_us).then_some(*latest)
     }
+}
+
+/// A visit, as far as its attribution depends on it. Users are numbered from 0.
+#[derive(Clone, Copy, Debug)]
+pub struct Visit {
+    /// When: microseconds since 1970-01-01 UTC.
+    pub timestamp_us: i64,
+    /// Whose.
+    pub user: u32,
+    /// Where.
+    pub establishment: u32,
+}
+
+/// An interaction in 16 bytes.
+#[derive(Clone, Copy, Debug)]
+pub struct Interaction {
+    timestamp_us: i64,
+    user: u32,
+    rank: Rank,
+}
+
+/// Of interactions at one instant, the greatest rank gets the credit: the upper bit says click, the others run
+/// against the number of the ad.
+type Rank = u32;
+
+const CLICK: Rank = 1 << 31;
+
+impl Interaction {
+    /// What `user` did. The ad's number is below 2^31.
+    pub fn new(user: u32, credit: Credit) -> Self {
+        let rank = (CLICK - 1 - credit.ad) | if credit.click { CLICK } else { 0 };
+        Self { timestamp_us: credit.timestamp_us, user, rank }
+    }
+
+    fn ad(&self) -> u32 {
+        CLICK - 1 - (self.rank & (CLICK - 1))
+    }
+}
+
+/// One user's interaction with an ad of `establishment`, in the order of the credit.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+struct Seen {
+    establishment: u32,
+    timestamp_us: i64,
+    rank: Rank,
+}
+
+/// The interactions of all users, ready for any visit.
+#[derive(Debug)]
+pub struct Evidence {
+    window_us: i64,
+    seen: Vec<Seen>,
+    /// Where each user's part of `seen` starts, and where the last one's ends.
+    starts: Vec<usize>,
+}
+
+impl Evidence {
+    /// Sorts the interactions of users below `users`; `establishment_of` says whose ad an ad is.
+    pub fn new(parts: &[&[Interaction]], users: usize, establishment_of: impl Fn(u32) -> u32, window_us: i64) -> Self {
+        let starts = starts(parts, users);
+        let mut next = starts.clone();
+        let mut seen = vec![Seen::default(); starts[users]];
+        for interaction in parts.iter().copied().flatten() {
+            let Interaction { timestamp_us, user, rank } = *interaction;
+            let establishment = establishment_of(interaction.ad());
+            seen[next[user as usize]] = Seen { establishment, timestamp_us, rank };
+            next[user as usize] += 1;
+        }
+        starts.windows(2).for_each(|ends| seen[ends[0]..ends[1]].sort_unstable());
+        Self { window_us, seen, starts }
+    }
+
+    /// The interaction to credit for `visit`, if one is recent enough.
+    pub fn credit(&self, visit: &Visit) -> Option<Credit> {
+        let user = visit.user as usize;
+        let seen = &self.seen[self.starts[user]..self.starts[user + 1]];
+        let latest = Seen { establishment: visit.establishment, timestamp_us: visit.timestamp_us, rank: Rank::MAX };
+        let before = seen.partition_point(|interaction| *interaction <= latest);
+        let Seen { establishment, timestamp_us, rank } = *seen[..before].last()?;
+        let after_us = visit.timestamp_us.checked_sub(timestamp_us)?;
+        let recent = establishment == visit.establishment && (0..=self.window_us).contains(&after_us);
+        let interaction = Interaction { timestamp_us, user: visit.user, rank };
+        recent.then(|| Credit { timestamp_us, click: rank & CLICK != 0, ad: interaction.ad() })
+    }
+}
+
+fn starts(parts: &[&[Interaction]], users: usize) -> Vec<usize> {
+    let mut starts = vec![0; users + 1];
+    parts.iter().copied().flatten().for_each(|interaction| starts[interaction.user as usize + 1] += 1);
+    (0..users).for_each(|user| starts[user + 1] += starts[user]);
+    starts
 }
 
 #[cfg(test)]

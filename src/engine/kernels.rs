@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use datafusion::arrow::array::{Array, ArrayRef, AsArray, Float64Array, RecordBatch, StringViewArray, UInt32Array};
+use datafusion::arrow::array::{Array, ArrayRef, AsArray, Float64Array, RecordBatch, StringViewArray};
 use datafusion::arrow::compute::{cast, concat_batches};
 use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use datafusion::datasource::provider_as_source;
@@ -15,9 +15,10 @@ use datafusion::prelude::DataFrame;
 use super::catalog::Source;
 use super::checks;
 use super::functions::function;
+use super::ids::Ids;
 use super::nouns::{ADS_OF_ESTABLISHMENTS, Column, INTERACTIONS, PINGS, VISITS, convert};
 use super::operators::{AttributedVisits, Known, VisitsOf};
-use super::places::{Ads, Establishments, numbers_of};
+use super::places::{Ads, Establishments};
 use super::run::{Heartbeat, run};
 use super::session::{Table, new_context, outward, small_table, thread_count};
 use super::{error_of, quality};
@@ -169,7 +170,8 @@ pub fn attribute_visits(
     let ads = small_table(&context, &ads)?;
     let ids = sorted_ids(&ads["establishment_id"])?;
     let visits = numbered(visits.converted()?, &ids)?;
-    let known = Known { ads: Arc::new(Ads::new(ads, Some(&ids))), establishment_ids: ids, window_us };
+    let ads = Arc::new(Ads::new(ads, Some(&ids)));
+    let known = Known::new(ids, ads, window_us);
     let attributed = Arc::new(AttributedVisits::new(visits, interactions.converted()?, known));
     let plan = LogicalPlanBuilder::scan("attributed_visits", provider_as_source(attributed), None);
     let plan = plan.and_then(|plan| {
@@ -193,11 +195,8 @@ fn sorted_ids(ids: &ArrayRef) -> Result<ArrayRef> {
 
 /// `visits` with the number of each one's establishment; null for an establishment that no ad is of.
 fn numbered(visits: LogicalPlan, ids: &ArrayRef) -> Result<LogicalPlan> {
-    let numbers = numbers_of(ids.as_string_view());
-    let kernel = move |arrays: &[ArrayRef]| {
-        let ids = arrays[0].as_string_view().iter();
-        Ok(Arc::new(ids.map(|id| numbers.get(id?).copied()).collect::<UInt32Array>()) as ArrayRef)
-    };
+    let numbers = Ids::of(ids.as_string_view());
+    let kernel = move |arrays: &[ArrayRef]| Ok(Arc::new(numbers.numbers(arrays[0].as_string_view())) as ArrayRef);
     let number = function("number_of_establishment", vec![DataType::Utf8View], DataType::UInt32, Box::new(kernel));
     let mut columns: Vec<_> = VISITS.columns.iter().map(|column| col(column.name)).collect();
     columns.push(number.call(vec![col("establishment_id")]).alias("establishment"));

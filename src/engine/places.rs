@@ -1,10 +1,9 @@
 //! The two small tables, held in memory: establishments with their grid, and ads by id.
 
-use std::collections::HashMap;
-
-use datafusion::arrow::array::{ArrayRef, AsArray, RecordBatch, StringViewArray, UInt32Array};
+use datafusion::arrow::array::{ArrayRef, AsArray, RecordBatch};
 use datafusion::arrow::datatypes::Float64Type;
 
+use super::ids::Ids;
 use crate::Result;
 use crate::geo::index::EstablishmentIndex;
 
@@ -36,17 +35,18 @@ impl Establishments {
 pub struct Ads {
     /// The table: ad_id, campaign_id, category, establishment_id.
     pub batch: RecordBatch,
-    numbers: HashMap<String, u32>,
-    establishments: Vec<Option<u32>>,
+    /// The ads' numbers by id.
+    pub numbers: Ids,
+    /// The number of each ad's establishment.
+    pub establishments: Vec<Option<u32>>,
 }
 
 impl Ads {
     /// Numbers the ads of `batch`, which is sorted by id, and finds their establishments among `establishment_ids`.
     pub fn new(batch: RecordBatch, establishment_ids: Option<&ArrayRef>) -> Self {
-        let places = establishment_ids.map(|ids| numbers_of(ids.as_string_view())).unwrap_or_default();
-        let numbers = numbers_of(batch.column(0).as_string_view());
-        let of = batch["establishment_id"].as_string_view();
-        let establishments = of.iter().map(|id| places.get(id?).copied()).collect();
+        let places = establishment_ids.map(|ids| Ids::of(ids.as_string_view())).unwrap_or_default();
+        let numbers = Ids::of(batch.column(0).as_string_view());
+        let establishments = places.numbers(batch["establishment_id"].as_string_view()).iter().collect();
         Self { batch, numbers, establishments }
     }
 
@@ -54,20 +54,4 @@ impl Ads {
     pub fn ids(&self) -> &ArrayRef {
         self.batch.column(0)
     }
-
-    /// The numbers of the ads called `ids`; null for unknown ones.
-    pub fn numbers(&self, ids: &StringViewArray) -> UInt32Array {
-        ids.iter().map(|id| self.numbers.get(id?).copied()).collect()
-    }
-
-    /// The numbers of the establishments of the ads called `ids`; null for an unknown ad or one without establishment.
-    pub fn establishments(&self, ids: &StringViewArray) -> UInt32Array {
-        ids.iter().map(|id| self.establishments[*self.numbers.get(id?)? as usize]).collect()
-    }
-}
-
-/// Each id's row.
-pub fn numbers_of(ids: &StringViewArray) -> HashMap<String, u32> {
-    let numbered = (0..).zip(ids.iter());
-    numbered.filter_map(|(number, id)| Some((id?.to_string(), number))).collect()
 }

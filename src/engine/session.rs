@@ -149,11 +149,7 @@ impl Session {
         let pings = self.rows_of("pings", self.restriction.start_us)?;
         self.register("visits", Visits::new(pings.clone(), Arc::clone(places)))?;
         let (Some(ads), true) = (&self.ads, self.sources.contains_key("interactions")) else { return Ok(()) };
-        let known = Known {
-            establishment_ids: Arc::clone(places.ids()),
-            ads: Arc::clone(ads),
-            window_us: self.options.window_us,
-        };
+        let known = Known::new(Arc::clone(places.ids()), Arc::clone(ads), self.options.window_us);
         let numbered = provider_as_source(Arc::new(Visits::numbered(pings, Arc::clone(places))));
         let visits = LogicalPlanBuilder::scan("visits", numbered, None).and_then(LogicalPlanBuilder::build);
         let earliest = self.restriction.start_us.map(|start| start.saturating_sub(self.options.window_us));

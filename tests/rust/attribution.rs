@@ -1,6 +1,6 @@
-//! The walk in time order against a look at every interaction, from the definition's words.
+//! Evidence, and the walk in time order, against a look at every interaction, from the definition's words.
 
-use footfall::attribution::{Credit, Walk};
+use footfall::attribution::{Credit, Evidence, Interaction, Visit, Walk};
 use proptest::prelude::*;
 
 /// Of one user: an interaction with an ad of an establishment, or a visit to it.
@@ -67,6 +67,33 @@ proptest! {
                     ),
                 }
             }
+        }
+    }
+
+    #[test]
+    fn the_evidence_credits_what_the_definition_says(
+        users in prop::collection::vec(prop::collection::vec(event(), 0..40), 1..4),
+        window_us in 0..30_i64,
+    ) {
+        let (mut parts, mut visits) = ([vec![], vec![]], vec![]);
+        for (user, events) in (0..).zip(&users) {
+            for (row, event) in events.iter().enumerate() {
+                match event {
+                    // Ads 0, 3, 6... are of establishment 0, and so on.
+                    Event::Interaction(place, credit) => {
+                        let credit = Credit { ad: credit.ad * 3 + place, ..*credit };
+                        parts[row % 2].push(Interaction::new(user, credit));
+                    }
+                    Event::Visit(place, at) => visits.push(Visit { timestamp_us: *at, user, establishment: *place }),
+                }
+            }
+        }
+        let evidence = Evidence::new(&[&parts[0], &parts[1]], users.len(), |ad| ad % 3, window_us);
+        for visit in &visits {
+            let place = visit.establishment;
+            let wanted = credit_from_all(&users[visit.user as usize], place, visit.timestamp_us, window_us);
+            let wanted = wanted.map(|credit| Credit { ad: credit.ad * 3 + place, ..credit });
+            prop_assert_eq!(evidence.credit(visit), wanted);
         }
     }
 }

@@ -64,13 +64,17 @@ fn world() -> BTreeMap<String, Given> {
 }
 
 fn session(threads: usize) -> Session {
+    limited(threads, None)
+}
+
+fn limited(threads: usize, memory_limit: Option<usize>) -> Session {
     let options = Options {
         tz: "America/Recife".into(),
         radius_m: VISIT_RADIUS_M,
         window_us: ATTRIBUTION_WINDOW_US,
         z: WILSON_Z,
         threads: Some(threads),
-        memory_limit: None,
+        memory_limit,
     };
     Session::open(None, world(), Reading::default(), options).expect("a valid world")
 }
@@ -108,13 +112,40 @@ fn the_statement_of_a_job_gives_the_answer_of_the_job() {
 }
 
 #[test]
-fn attribution_gets_its_rows_hashed_by_user_and_sorted_by_time() {
+fn attribution_takes_its_rows_as_they_come() {
     let plan = answer(&session(2), "EXPLAIN SELECT * FROM attributed_visits");
+    let attribution = plan.find("AttributionExec").expect("an attribution");
+    assert!(plan[attribution..].contains("VisitJoinExec"), "{plan}");
+    assert!(!plan.contains("SortExec") && !plan.contains("Hash("), "{plan}");
+}
+
+#[test]
+fn where_memory_has_a_limit_attribution_can_be_sorted_by_time() {
+    let plan = answer(&limited(2, Some(1 << 30)), "EXPLAIN SELECT * FROM attributed_visits");
     let place = |what: &str| plan.find(what).unwrap_or_else(|| panic!("no {what} in\n{plan}"));
-    let attribution = place("AttributionExec");
+    let attribution = place("SortedAttributionExec");
     let sort = place("SortExec: expr=[user_id@0 ASC NULLS LAST, timestamp@1 ASC NULLS LAST, is_visit@2 ASC");
     let exchange = place("RepartitionExec: partitioning=Hash([user_id@0], 2)");
-    assert!(attribution < sort && sort < exchange && exchange < place("VisitJoinExec"), "{plan}");
+    assert!(attribution < sort && sort < exchange, "{plan}");
+}
+
+#[test]
+fn attribution_answers_alike_when_memory_ends() {
+    let query = "SELECT * FROM attributed_visits ORDER BY user_id, timestamp, establishment_id";
+    let whole = answer(&session(2), query);
+    assert!(whole.contains("true") && whole.contains("false"), "{whole}");
+    for kilobytes in [400, 600, 1_000, 2_000, 100_000] {
+        assert_eq!(answer(&limited(2, Some(kilobytes << 10)), query), whole, "{kilobytes}");
+    }
+}
+
+#[test]
+fn a_few_attributed_visits_end_the_work() {
+    let session = session(3);
+    for _ in 0..20 {
+        let few = answer(&session, "SELECT * FROM attributed_visits LIMIT 2");
+        assert_eq!(few.lines().count(), 6, "{few}");
+    }
 }
 
 #[test]

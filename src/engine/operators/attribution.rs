@@ -1,70 +1,115 @@
-//! `Attribution`: one pass over each user's interactions and visits in time order.
+//! `Attribution`: names, for each visit, the interaction that earned it.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
-use datafusion::arrow::array::{
-    Array, ArrayRef, AsArray, BooleanArray, BooleanBufferBuilder, RecordBatch, RecordBatchOptions,
-    TimestampMicrosecondArray, UInt32Array,
-};
-use datafusion::arrow::compute::{SortOptions, filter, take};
-use datafusion::arrow::datatypes::{SchemaRef, TimestampMicrosecondType, UInt32Type};
+use datafusion::arrow::datatypes::SchemaRef;
+use datafusion::common::runtime::SpawnedTask;
 use datafusion::common::tree_node::TreeNodeRecursion;
-use datafusion::common::{Result as PlanResult, internal_err};
+use datafusion::common::{Result as PlanResult, internal_datafusion_err};
 use datafusion::execution::TaskContext;
-use datafusion::physical_expr::expressions::col;
-use datafusion::physical_expr::{
-    EquivalenceProperties, LexRequirement, OrderingRequirements, PhysicalExpr, PhysicalSortRequirement,
-};
+use datafusion::execution::memory_pool::MemoryConsumer;
+use datafusion::physical_expr::{EquivalenceProperties, Partitioning, PhysicalExpr};
+use datafusion::physical_plan::execution_plan::{Boundedness, EmissionType};
 use datafusion::physical_plan::metrics::{BaselineMetrics, ExecutionPlanMetricsSet, MetricsSet};
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::{
-    DisplayAs, DisplayFormatType, Distribution, ExecutionPlan, ExecutionPlanProperties, InputDistributionRequirements,
-    PlanProperties, SendableRecordBatchStream,
+    DisplayAs, DisplayFormatType, ExecutionPlan, ExecutionPlanProperties, PlanProperties, SendableRecordBatchStream,
 };
-use futures::StreamExt;
+use futures::stream;
 
-use super::yielding;
-use crate::attribution::{Credit, Walk};
-use crate::engine::places::Ads;
+use super::Known;
+use super::attribution_work::{Inputs, Work};
+use super::outlets::{Outlet, Outlets};
 
-/// Names, for each visit, the interaction that earned it. Rows must be hashed by user and sorted by time, with
-/// interactions before visits of the same instant; the optimiser sees to it.
-#[derive(Debug)]
+/// Attributes visits to interactions; the rows of both may lie anyhow.
+///
+/// Visits to establishments without ads are given away as they come, since nothing can have earned them. The others
+/// are kept in 16 bytes each, split by a hash of the user, and of the interactions only those are kept, in 16 bytes
+/// again, whose user has visits to the ad's establishment. Then each share of the users is matched by itself.
+///
+/// Sorting both by user and time took most of the time and of the memory before. It remains the other way for when memory has a limit and what is kept does not fit: a third input, which sorts,
+/// spills to disk and is read in that case alone.
 pub struct AttributionExec {
-    input: Arc<dyn ExecutionPlan>,
+    /// Visits, interactions and, where memory has a limit, the other way.
+    inputs: Vec<Arc<dyn ExecutionPlan>>,
     known: Known,
     schema: SchemaRef,
     properties: Arc<PlanProperties>,
     metrics: ExecutionPlanMetricsSet,
+    started: Mutex<Option<Started>>,
 }
 
-/// What the operator knows beside its rows.
-#[derive(Debug, Clone)]
-pub struct Known {
-    /// The establishments' ids, by number.
-    pub establishment_ids: ArrayRef,
-    /// The ads, for their ids.
-    pub ads: Arc<Ads>,
-    /// How long an interaction earns visits.
-    pub window_us: i64,
+/// An execution that not all partitions have been asked of yet.
+struct Started {
+    outlets: Vec<Option<Outlet>>,
+    running: Arc<Mutex<Running>>,
+}
+
+/// The work begins when the first partition is read and ends, done or not, when the last one is dropped.
+struct Running {
+    not_yet: Option<(Work, Inputs)>,
+    task: Option<SpawnedTask<()>>,
+}
+
+impl Running {
+    fn start(&mut self) {
+        if let Some((work, inputs)) = self.not_yet.take() {
+            self.task = Some(SpawnedTask::spawn(work.run(inputs)));
+        }
+    }
 }
 
 impl AttributionExec {
-    /// Attributed visits, with the columns of `schema`. `input` holds events: user_id, timestamp, is_visit,
-    /// establishment (its number), ad (its number), click, and what else a visit has.
-    pub fn new(input: Arc<dyn ExecutionPlan>, known: Known, schema: SchemaRef) -> Self {
-        let equivalences = EquivalenceProperties::new(Arc::clone(&schema));
-        let count = input.output_partitioning().partition_count();
-        let partitioning = datafusion::physical_expr::Partitioning::UnknownPartitioning(count);
-        let properties =
-            PlanProperties::new(equivalences, partitioning, input.pipeline_behavior(), input.boundedness());
+    /// Attributed visits, in `partitions`, with the columns of `schema`. The `inputs` are: visits, with user_id,
+    /// timestamp, establishment (its number) and what else of them is wanted; interactions, with user_id, ad_id,
+    /// click and timestamp; and, if memory has a limit, a plan of the attributed visits to establishments with ads.
+    pub fn new(inputs: Vec<Arc<dyn ExecutionPlan>>, known: Known, schema: SchemaRef, partitions: usize) -> Self {
+        let properties = PlanProperties::new(
+            EquivalenceProperties::new(Arc::clone(&schema)),
+            Partitioning::UnknownPartitioning(partitions),
+            EmissionType::Both,
+            Boundedness::Bounded,
+        );
         let metrics = ExecutionPlanMetricsSet::new();
-        Self { input, known, schema, properties: Arc::new(properties), metrics }
+        Self { inputs, known, schema, properties: Arc::new(properties), metrics, started: Mutex::default() }
     }
 
-    fn column(&self, name: &str) -> Arc<dyn PhysicalExpr> {
-        col(name, &self.input.schema()).expect("the events have the columns that Attribution asks for")
+    /// What `partition` reads from. The execution is forgotten with its last partition, so that the next one is new.
+    fn outlet(&self, partition: usize, context: &Arc<TaskContext>) -> PlanResult<(Outlet, Arc<Mutex<Running>>)> {
+        let mut started = self.started.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut execution = match started.take() {
+            Some(execution) => execution,
+            None => self.execution(context)?,
+        };
+        let outlet = execution.outlets.get_mut(partition).and_then(Option::take);
+        let outlet = outlet.ok_or_else(|| internal_datafusion_err!("partition {partition} was taken before"))?;
+        let running = Arc::clone(&execution.running);
+        if execution.outlets.iter().any(Option::is_some) {
+            *started = Some(execution);
+        }
+        Ok((outlet, running))
+    }
+
+    fn execution(&self, context: &Arc<TaskContext>) -> PlanResult<Started> {
+        let input = |number: usize| match self.inputs.get(number) {
+            Some(input) => (0..input.output_partitioning().partition_count())
+                .map(|partition| input.execute(partition, Arc::clone(context)))
+                .collect::<PlanResult<Vec<_>>>(),
+            None => Ok(vec![]),
+        };
+        let inputs = Inputs { visits: input(0)?, interactions: input(1)?, fallback: input(2)? };
+        let (outlets, receivers) = Outlets::new(self.properties.partitioning.partition_count());
+        let memory = MemoryConsumer::new(self.name()).register(context.memory_pool());
+        let work = Work::new(self.known.clone(), Arc::clone(&self.schema), memory, outlets);
+        let running = Arc::new(Mutex::new(Running { not_yet: Some((work, inputs)), task: None }));
+        Ok(Started { outlets: receivers.into_iter().map(Some).collect(), running })
+    }
+}
+
+impl fmt::Debug for AttributionExec {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        f.debug_struct("AttributionExec").field("inputs", &self.inputs).finish_non_exhaustive()
     }
 }
 
@@ -83,19 +128,8 @@ impl ExecutionPlan for AttributionExec {
         &self.properties
     }
 
-    fn input_distribution_requirements(&self) -> InputDistributionRequirements {
-        InputDistributionRequirements::new(vec![Distribution::KeyPartitioned(vec![self.column("user_id")])])
-    }
-
-    fn required_input_ordering(&self) -> Vec<Option<OrderingRequirements>> {
-        let ascending = Some(SortOptions { descending: false, nulls_first: false });
-        let keys = ["user_id", "timestamp", "is_visit"];
-        let sorted = keys.map(|name| PhysicalSortRequirement::new(self.column(name), ascending));
-        vec![LexRequirement::new(sorted.to_vec()).map(OrderingRequirements::new)]
-    }
-
     fn children(&self) -> Vec<&Arc<dyn ExecutionPlan>> {
-        vec![&self.input]
+        self.inputs.iter().collect()
     }
 
     fn apply_expressions(
@@ -105,100 +139,26 @@ impl ExecutionPlan for AttributionExec {
         Ok(TreeNodeRecursion::Continue)
     }
 
-    fn with_new_children(
-        self: Arc<Self>,
-        mut children: Vec<Arc<dyn ExecutionPlan>>,
-    ) -> PlanResult<Arc<dyn ExecutionPlan>> {
-        let Some(input) = children.pop() else { return internal_err!("AttributionExec has one child") };
-        Ok(Arc::new(Self::new(input, self.known.clone(), Arc::clone(&self.schema))))
+    fn with_new_children(self: Arc<Self>, children: Vec<Arc<dyn ExecutionPlan>>) -> PlanResult<Arc<dyn ExecutionPlan>> {
+        let partitions = self.properties.partitioning.partition_count();
+        Ok(Arc::new(Self::new(children, self.known.clone(), Arc::clone(&self.schema), partitions)))
     }
 
     fn execute(&self, partition: usize, context: Arc<TaskContext>) -> PlanResult<SendableRecordBatchStream> {
         let metrics = BaselineMetrics::new(&self.metrics, partition);
-        let schema = Arc::clone(&self.schema);
-        let mut pass = Pass { known: self.known.clone(), walk: Walk::new(self.known.window_us), user: None };
-        let visits = self.input.execute(partition, context)?.map(move |events| {
-            let timer = metrics.elapsed_compute().timer();
-            let visits = pass.visits_of(&events?, &schema);
-            timer.done();
-            visits.inspect(|batch| metrics.record_output(batch.num_rows()))
+        let visits = stream::unfold(self.outlet(partition, &context)?, move |(mut outlet, running)| {
+            running.lock().unwrap_or_else(PoisonError::into_inner).start();
+            let metrics = metrics.clone();
+            async move {
+                let batch = outlet.recv().await?;
+                metrics.record_output(batch.as_ref().map_or(0, |batch| batch.num_rows()));
+                Some((batch, (outlet, running)))
+            }
         });
-        Ok(Box::pin(RecordBatchStreamAdapter::new(Arc::clone(&self.schema), yielding(visits))))
+        Ok(Box::pin(RecordBatchStreamAdapter::new(Arc::clone(&self.schema), visits)))
     }
 
     fn metrics(&self) -> Option<MetricsSet> {
         Some(self.metrics.clone_inner())
     }
-}
-
-/// One partition's state: the walk of the user whose rows are passing.
-struct Pass {
-    known: Known,
-    walk: Walk,
-    user: Option<String>,
-}
-
-impl Pass {
-    fn visits_of(&mut self, events: &RecordBatch, schema: &SchemaRef) -> PlanResult<RecordBatch> {
-        let credits = self.credits(events);
-        let is_visit = events["is_visit"].as_boolean();
-        let visits = |name: &str| filter(&events[name], is_visit);
-        let numbers = visits("establishment")?;
-        let ads: UInt32Array = credits.iter().map(|credit| credit.map(|c| c.ad)).collect();
-        let column = |name: &str| match name {
-            "establishment_id" if events.column_by_name("establishment_id").is_none() => {
-                take(&self.known.establishment_ids, &numbers, None)
-            }
-            "attributed" => Ok(Arc::new(attributed(&credits)) as ArrayRef),
-            "ad_id" => take(self.known.ads.ids(), &ads, None),
-            "interaction_timestamp" => Ok(Arc::new(instants(&credits)) as ArrayRef),
-            own => visits(own),
-        };
-        let columns = schema.fields().iter().map(|field| column(field.name())).collect::<Result<Vec<_>, _>>()?;
-        let options = RecordBatchOptions::new().with_row_count(Some(credits.len()));
-        Ok(RecordBatch::try_new_with_options(Arc::clone(schema), columns, &options)?)
-    }
-
-    /// Walks the events and returns what each visit among them owes to whom.
-    fn credits(&mut self, events: &RecordBatch) -> Vec<Option<Credit>> {
-        let users = events["user_id"].as_string_view();
-        let timestamps = events["timestamp"].as_primitive::<TimestampMicrosecondType>().values();
-        let establishments = events["establishment"].as_primitive::<UInt32Type>();
-        let ads = events["ad"].as_primitive::<UInt32Type>().values();
-        let (is_visit, click) = (events["is_visit"].as_boolean(), events["click"].as_boolean());
-        let mut credits = vec![];
-        for row in 0..events.num_rows() {
-            self.meet(users.value(row));
-            if is_visit.value(row) {
-                credits.push(
-                    establishments
-                        .is_valid(row)
-                        .then(|| self.walk.credit(establishments.value(row), timestamps[row]))
-                        .flatten(),
-                );
-            } else {
-                let credit = Credit { timestamp_us: timestamps[row], click: click.value(row), ad: ads[row] };
-                self.walk.interact(establishments.value(row), credit);
-            }
-        }
-        credits
-    }
-
-    fn meet(&mut self, user: &str) {
-        if self.user.as_deref() != Some(user) {
-            self.user = Some(user.to_string());
-            self.walk.next_user();
-        }
-    }
-}
-
-fn attributed(credits: &[Option<Credit>]) -> BooleanArray {
-    let mut bits = BooleanBufferBuilder::new(credits.len());
-    credits.iter().for_each(|credit| bits.append(credit.is_some()));
-    BooleanArray::new(bits.finish(), None)
-}
-
-fn instants(credits: &[Option<Credit>]) -> TimestampMicrosecondArray {
-    let instants = credits.iter().map(|credit| credit.map(|c| c.timestamp_us));
-    instants.collect::<TimestampMicrosecondArray>().with_timezone("UTC")
 }

@@ -1,16 +1,23 @@
 //! The two operators that make Footfall's derived nouns, and the tables that plan them.
 
 mod attribution;
+mod attribution_work;
 mod count;
+mod known;
 mod lookup;
+mod outlets;
+mod shares;
+mod sorted_attribution;
 mod tables;
 mod visit_join;
 
 use futures::{Stream, StreamExt};
 
-pub use attribution::{AttributionExec, Known};
+pub use attribution::AttributionExec;
 pub use count::{CountExec, UseCounts};
+pub use known::Known;
 pub use lookup::{LookupExec, UseLookups};
+pub use sorted_attribution::SortedAttributionExec;
 pub use tables::{AttributedVisits, Visits};
 pub use visit_join::{VisitJoinExec, VisitsOf};
 

@@ -4,21 +4,21 @@ use std::fmt;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use datafusion::arrow::array::{ArrayRef, AsArray, StringViewArray, UInt32Array};
-use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use datafusion::arrow::array::{ArrayRef, AsArray, UInt32Array};
+use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef, UInt32Type};
 use datafusion::catalog::{Session, TableProvider};
 use datafusion::common::{Result as PlanResult, project_schema};
+use datafusion::execution::memory_pool::MemoryLimit;
 use datafusion::logical_expr::{
     Expr, LogicalPlan, LogicalPlanBuilder, TableProviderFilterPushDown, TableType, cast, col, lit,
 };
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::scalar::ScalarValue;
 
-use super::attribution::Known;
-use super::{AttributionExec, VisitJoinExec};
+use super::{AttributionExec, Known, SortedAttributionExec, VisitJoinExec};
 use crate::engine::functions::function;
 use crate::engine::nouns::instant_type;
-use crate::engine::places::{Ads, Establishments};
+use crate::engine::places::Establishments;
 
 fn visit_fields() -> Vec<Field> {
     vec![
@@ -118,40 +118,72 @@ impl AttributedVisits {
         Self { visits, evidence, known, schema: Schema::new(fields).into() }
     }
 
-    /// Visits and interactions as one stream of events.
-    fn events(&self) -> PlanResult<LogicalPlan> {
-        let null = |of: DataType| cast(lit(ScalarValue::Null), of);
-        let has_id = self.visits.schema().has_column_with_unqualified_name("establishment_id");
-        let of_visit = [("distance_m", DataType::Float64), ("establishment_id", DataType::Utf8View)];
-        let of_visit = of_visit.into_iter().take(1 + usize::from(has_id));
+    /// The visits, with what is needed to attribute them and what else `wanted` has.
+    fn visits(&self, wanted: &Schema) -> PlanResult<LogicalPlan> {
+        let there = |name: &str| self.visits.schema().has_column_with_unqualified_name(name);
+        let other = ["distance_m", "establishment_id"].into_iter();
+        let other = other.filter(|name| wanted.index_of(name).is_ok() && there(name));
+        let columns = ["user_id", "timestamp", "establishment"].into_iter().chain(other).map(col);
+        LogicalPlanBuilder::from(self.visits.clone()).project(columns)?.build()
+    }
+
+    fn interactions(&self) -> PlanResult<LogicalPlan> {
+        let click = col("action").eq(lit("click")).alias("click");
+        let columns = [col("user_id"), col("ad_id"), click, col("timestamp")];
+        LogicalPlanBuilder::from(self.evidence.clone()).project(columns)?.build()
+    }
+
+    /// Visits to establishments with ads, and interactions, as one stream of events.
+    fn events(&self, wanted: &Schema) -> PlanResult<LogicalPlan> {
+        let null = |of: &DataType| cast(lit(ScalarValue::Null), of.clone());
+        let visits = self.visits(wanted)?;
+        let of_visit: Vec<_> = visits.schema().fields().iter().skip(3).cloned().collect();
         let mut visit = vec![
             col("user_id"),
             col("timestamp"),
             lit(true).alias("is_visit"),
             col("establishment"),
-            null(DataType::UInt32).alias("ad"),
+            null(&DataType::UInt32).alias("ad"),
             lit(false).alias("click"),
         ];
-        visit.extend(of_visit.clone().map(|(name, _)| col(name)));
+        visit.extend(of_visit.iter().map(|field| col(field.name())));
         let mut interaction = vec![
             col("user_id"),
             col("timestamp"),
             lit(false).alias("is_visit"),
-            number_of("establishment_of_ad", &self.known.ads, Ads::establishments).alias("establishment"),
-            number_of("number_of_ad", &self.known.ads, Ads::numbers).alias("ad"),
-            col("action").eq(lit("click")).alias("click"),
+            self.establishment_of_ad().alias("establishment"),
+            self.number_of_ad().alias("ad"),
+            col("click"),
         ];
-        interaction.extend(of_visit.map(|(name, of)| null(of).alias(name)));
-        let visits = LogicalPlanBuilder::from(self.visits.clone()).project(visit)?;
-        let interactions = LogicalPlanBuilder::from(self.evidence.clone()).project(interaction)?;
+        interaction.extend(of_visit.iter().map(|field| null(field.data_type()).alias(field.name())));
+        let visits = LogicalPlanBuilder::from(visits).filter(self.is_advertised())?.project(visit)?;
+        let interactions = LogicalPlanBuilder::from(self.interactions()?).project(interaction)?;
         visits.union(interactions.filter(col("establishment").is_not_null())?.build()?)?.build()
     }
-}
 
-fn number_of(name: &str, ads: &Arc<Ads>, of: fn(&Ads, &StringViewArray) -> UInt32Array) -> Expr {
-    let ads = Arc::clone(ads);
-    let kernel = move |arrays: &[ArrayRef]| Ok(Arc::new(of(&ads, arrays[0].as_string_view())) as ArrayRef);
-    function(name, vec![DataType::Utf8View], DataType::UInt32, Box::new(kernel)).call(vec![col("ad_id")])
+    fn number_of_ad(&self) -> Expr {
+        let ads = Arc::clone(&self.known.ads);
+        let number = move |ids: &[ArrayRef]| Ok(Arc::new(ads.numbers.numbers(ids[0].as_string_view())) as ArrayRef);
+        function("number_of_ad", vec![DataType::Utf8View], DataType::UInt32, Box::new(number)).call(vec![col("ad_id")])
+    }
+
+    fn establishment_of_ad(&self) -> Expr {
+        let ads = Arc::clone(&self.known.ads);
+        let establishment = move |numbers: &[ArrayRef]| {
+            let numbers = numbers[0].as_primitive::<UInt32Type>().iter();
+            let of = numbers.map(|number| ads.establishments[number? as usize]);
+            Ok(Arc::new(of.collect::<UInt32Array>()) as ArrayRef)
+        };
+        let of = function("establishment_of_ad", vec![DataType::UInt32], DataType::UInt32, Box::new(establishment));
+        of.call(vec![self.number_of_ad()])
+    }
+
+    fn is_advertised(&self) -> Expr {
+        let known = self.known.clone();
+        let is = move |numbers: &[ArrayRef]| Ok(Arc::new(known.are_advertised(&numbers[0])) as ArrayRef);
+        let is = function("is_advertised", vec![DataType::UInt32], DataType::Boolean, Box::new(is));
+        is.call(vec![col("establishment")])
+    }
 }
 
 impl fmt::Debug for AttributedVisits {
@@ -178,7 +210,16 @@ impl TableProvider for AttributedVisits {
         _limit: Option<usize>,
     ) -> PlanResult<Arc<dyn ExecutionPlan>> {
         let schema = project_schema(&self.schema, projection)?;
-        let events = state.create_physical_plan(&self.events()?).await?;
-        Ok(Arc::new(AttributionExec::new(events, self.known.clone(), schema)))
+        let mut inputs = vec![
+            state.create_physical_plan(&self.visits(&schema)?).await?,
+            state.create_physical_plan(&self.interactions()?).await?,
+        ];
+        if !matches!(state.runtime_env().memory_pool.memory_limit(), MemoryLimit::Infinite) {
+            let events = state.create_physical_plan(&self.events(&schema)?).await?;
+            let sorted = SortedAttributionExec::new(events, self.known.clone(), Arc::clone(&schema));
+            inputs.push(Arc::new(sorted));
+        }
+        let partitions = state.config().target_partitions();
+        Ok(Arc::new(AttributionExec::new(inputs, self.known.clone(), schema, partitions)))
     }
 }

@@ -1,0 +1,249 @@
+//! The work of `Attribution`: visits are read, then interactions, then each share of the users is matched.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use datafusion::arrow::array::{Array, ArrayRef, RecordBatch, StringViewArray, TimestampMicrosecondArray, UInt32Array};
+use datafusion::arrow::compute::{filter_record_batch, not, take};
+use datafusion::arrow::datatypes::SchemaRef;
+use datafusion::common::runtime::SpawnedTask;
+use datafusion::common::{DataFusionError, Result as PlanResult};
+use datafusion::execution::memory_pool::MemoryReservation;
+use datafusion::physical_plan::SendableRecordBatchStream;
+use futures::StreamExt;
+use futures::future::try_join_all;
+
+use super::outlets::Outlets;
+use super::shares::{Interactions, SHARES, Share, Visits};
+use super::{Known, yielding};
+use crate::attribution::Evidence;
+
+/// Visits of one batch that leaves.
+const VISITS_PER_BATCH: usize = 16_384;
+
+/// What comes in, partition by partition.
+pub struct Inputs {
+    /// user_id, timestamp, establishment (its number), and what else of a visit is wanted.
+    pub visits: Vec<SendableRecordBatchStream>,
+    /// user_id, ad_id, click, timestamp.
+    pub interactions: Vec<SendableRecordBatchStream>,
+    /// The attributed visits to establishments with ads, made with less memory; only where memory has a limit.
+    pub fallback: Vec<SendableRecordBatchStream>,
+}
+
+/// What all tasks share.
+#[derive(Clone)]
+pub struct Work {
+    known: Known,
+    schema: SchemaRef,
+    /// What all tasks hold.
+    memory: Arc<MemoryReservation>,
+    outlets: Outlets,
+    /// Whether to do without what memory cannot hold.
+    gives_up: bool,
+}
+
+impl Work {
+    /// The work of making visits with the columns of `schema`.
+    pub fn new(known: Known, schema: SchemaRef, memory: MemoryReservation, outlets: Outlets) -> Self {
+        Self { known, schema, memory: Arc::new(memory), outlets, gives_up: false }
+    }
+
+    /// Gives all attributed visits to the outlets, an error at the end if there is one.
+    pub async fn run(mut self, inputs: Inputs) {
+        self.gives_up = !inputs.fallback.is_empty();
+        let outlets = self.outlets.clone();
+        if let Err(error) = self.attribute(inputs).await {
+            // Nobody is there to hear it if all outlets are closed.
+            let _ = outlets.send(Err(error)).await;
+        }
+    }
+
+    async fn attribute(self, inputs: Inputs) -> PlanResult<()> {
+        let tasks = inputs.visits.into_iter().enumerate().map(|(number, visits)| self.at(number).read_visits(visits));
+        let Some(visits) = all(tasks).await?.into_iter().collect::<Option<Vec<_>>>() else {
+            return self.forward(inputs.fallback).await;
+        };
+        let visits = Arc::new(self.merged(visits).await?);
+        if visits.shares.iter().all(|share| share.visits.is_empty()) {
+            return Ok(());
+        }
+        let tasks = inputs.interactions.into_iter();
+        let tasks = tasks.map(|interactions| self.clone().read_interactions(interactions, Arc::clone(&visits)));
+        let Some(interactions) = all(tasks).await?.into_iter().collect::<Option<Vec<_>>>() else {
+            drop(visits);
+            return self.forward(inputs.fallback).await;
+        };
+        let interactions = Arc::new(interactions);
+        let tasks = self.ranges().into_iter().enumerate();
+        let tasks = tasks.map(|(number, shares)| {
+            self.at(number).match_shares(shares, Arc::clone(&visits), Arc::clone(&interactions))
+        });
+        all(tasks).await.map(|_| ())
+    }
+
+    fn at(&self, number: usize) -> Self {
+        Self { outlets: self.outlets.starting_at(number), ..self.clone() }
+    }
+
+    /// The shares that each of the tasks works on.
+    fn ranges(&self) -> Vec<Range<usize>> {
+        let tasks = self.outlets.len();
+        (0..tasks).map(|task| task * SHARES / tasks..(task + 1) * SHARES / tasks).collect()
+    }
+
+    /// Keeps the visits that may be attributed and gives the others away; nothing is kept where memory ends.
+    async fn read_visits(self, visits: SendableRecordBatchStream) -> PlanResult<Option<Visits>> {
+        let mut kept = Some(Visits::new(self.known.establishment_ids.len()));
+        let with_distance = self.schema.index_of("distance_m").is_ok();
+        let (mut visits, mut held) = (Box::pin(yielding(visits)), 0);
+        while let Some(visits) = visits.next().await.transpose()? {
+            let advertised = self.known.are_advertised(&visits["establishment"]);
+            self.pass(&filter_record_batch(&visits, &not(&advertised)?)?).await?;
+            let Some(keeping) = &mut kept else { continue };
+            keeping.push(&filter_record_batch(&visits, &advertised)?, with_distance);
+            if !self.holds(keeping.size(), &mut held)? {
+                kept = None;
+            }
+        }
+        Ok(kept)
+    }
+
+    /// Gives away visits that are not attributed.
+    async fn pass(&self, visits: &RecordBatch) -> PlanResult<()> {
+        match visits.num_rows() {
+            0 => Ok(()),
+            count => self.outlets.send(self.known.attributed(visits, &vec![None; count], &self.schema)).await,
+        }
+    }
+
+    /// Whether memory holds what one task `now` needs. When it does not and there is another way, what the task has
+    /// is given up; when there is none, it is an error.
+    fn holds(&self, now: usize, held: &mut usize) -> PlanResult<bool> {
+        match self.memory.try_grow(now.saturating_sub(*held)) {
+            Ok(()) => *held = (*held).max(now),
+            Err(error) if !self.gives_up => return Err(error),
+            Err(_) => {
+                self.memory.shrink(*held);
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    /// The visits of all tasks as one.
+    async fn merged(&self, mut visits: Vec<Visits>) -> PlanResult<Visits> {
+        let visited = (0..self.known.establishment_ids.len())
+            .map(|number| visits.iter().any(|task| task.visited[number]))
+            .collect();
+        let tasks = self.ranges().into_iter().map(|range| {
+            let parts = visits.iter_mut().map(|task| task.shares.drain(..range.len()).collect()).collect();
+            merge(parts)
+        });
+        let tasks: Vec<_> = tasks.collect();
+        Ok(Visits { shares: all(tasks).await?.into_iter().flatten().collect(), visited })
+    }
+
+    async fn read_interactions(
+        self,
+        interactions: SendableRecordBatchStream,
+        visits: Arc<Visits>,
+    ) -> PlanResult<Option<Interactions>> {
+        let mut kept = Interactions::default();
+        let (mut interactions, mut held) = (Box::pin(yielding(interactions)), 0);
+        while let Some(interactions) = interactions.next().await.transpose()? {
+            kept.push(&interactions, &self.known.ads, &visits.visited, &visits.shares);
+            if !self.holds(kept.size(), &mut held)? {
+                return Ok(None);
+            }
+        }
+        Ok(Some(kept))
+    }
+
+    async fn match_shares(
+        self,
+        shares: Range<usize>,
+        visits: Arc<Visits>,
+        interactions: Arc<Vec<Interactions>>,
+    ) -> PlanResult<()> {
+        for number in shares {
+            let parts: Vec<_> = interactions.iter().map(|task| task.shares[number].as_slice()).collect();
+            let share = &visits.shares[number];
+            let of = &self.known.ads.establishments;
+            let establishment_of = |ad: u32| of[ad as usize].unwrap_or_default();
+            let evidence = Evidence::new(&parts, share.users.len(), establishment_of, self.known.window_us);
+            let users = share.users.to_array()?;
+            for start in (0..share.visits.len()).step_by(VISITS_PER_BATCH) {
+                let rows = start..share.visits.len().min(start + VISITS_PER_BATCH);
+                self.outlets.send(self.credited(share, &users, &evidence, rows)).await?;
+                tokio::task::yield_now().await;
+            }
+        }
+        Ok(())
+    }
+
+    fn credited(
+        &self,
+        share: &Share,
+        users: &StringViewArray,
+        evidence: &Evidence,
+        rows: Range<usize>,
+    ) -> PlanResult<RecordBatch> {
+        let visits = &share.visits[rows.clone()];
+        let credits: Vec<_> = visits.iter().map(|visit| evidence.credit(visit)).collect();
+        let number: UInt32Array = visits.iter().map(|visit| visit.establishment).collect();
+        let mut columns: Vec<(&str, ArrayRef)> = vec![("establishment", Arc::new(number))];
+        if self.schema.index_of("user_id").is_ok() {
+            let number: UInt32Array = visits.iter().map(|visit| visit.user).collect();
+            columns.push(("user_id", take(users, &number, None)?));
+        }
+        if self.schema.index_of("timestamp").is_ok() {
+            let instants = TimestampMicrosecondArray::from_iter_values(visits.iter().map(|visit| visit.timestamp_us));
+            columns.push(("timestamp", Arc::new(instants.with_timezone("UTC"))));
+        }
+        if self.schema.index_of("distance_m").is_ok() {
+            columns.push(("distance_m", share.distances(rows)));
+        }
+        self.known.attributed(&RecordBatch::try_from_iter(columns)?, &credits, &self.schema)
+    }
+
+    /// Gives away what the other way makes.
+    async fn forward(self, fallback: Vec<SendableRecordBatchStream>) -> PlanResult<()> {
+        self.memory.free();
+        let tasks = fallback.into_iter().enumerate().map(|(number, mut visits)| {
+            let outlets = self.outlets.starting_at(number);
+            async move {
+                while let Some(batch) = visits.next().await.transpose()? {
+                    outlets.send(Ok(batch)).await?;
+                }
+                Ok(())
+            }
+        });
+        all(tasks).await.map(|_| ())
+    }
+}
+
+/// Share by share, the parts that the tasks have.
+async fn merge(mut parts: Vec<Vec<Share>>) -> PlanResult<Vec<Share>> {
+    let mut merged = vec![];
+    let Some(first) = parts.pop() else { return Ok(merged) };
+    let mut others: Vec<_> = parts.into_iter().map(Vec::into_iter).collect();
+    for mut share in first {
+        others.iter_mut().filter_map(Iterator::next).for_each(|other| share.merge(other));
+        share.index_pairs();
+        merged.push(share);
+        tokio::task::yield_now().await;
+    }
+    Ok(merged)
+}
+
+/// What all `tasks` give, on all threads; at the first error, or when nobody waits any more, they end.
+async fn all<T: Send + 'static>(
+    tasks: impl IntoIterator<Item = impl Future<Output = PlanResult<T>> + Send + 'static>,
+) -> PlanResult<Vec<T>> {
+    let tasks: Vec<_> = tasks.into_iter().map(SpawnedTask::spawn).collect();
+    let ends = tasks.into_iter().map(|task| async {
+        task.join_unwind().await.map_err(|error| DataFusionError::ExecutionJoin(Box::new(error)))?
+    });
+    try_join_all(ends).await
+}

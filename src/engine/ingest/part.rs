@@ -87,3 +87,48 @@ fn properties() -> WriterProperties {
     let properties = plain.into_iter().fold(properties, |all, one| all.set_column_dictionary_enabled(one, false));
     properties.set_column_encoding("timestamp".into(), Encoding::DELTA_BINARY_PACKED).build()
 }
+
+#[cfg(test)]
+mod tests {
+    use datafusion::arrow::array::{TimestampMicrosecondArray, UInt64Array};
+    use datafusion::arrow::datatypes::{Field, Schema};
+    use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions};
+    use parquet::file::metadata::PageIndexPolicy;
+
+    use super::*;
+
+    fn rows(cells: Vec<u64>, users: Vec<&str>, times: Vec<i64>) -> RecordBatch {
+        let times = TimestampMicrosecondArray::from(times).with_timezone("UTC");
+        RecordBatch::try_from_iter([
+            ("user_id", Arc::new(StringArray::from(users)) as ArrayRef),
+            ("timestamp", Arc::new(times)),
+            ("cell", Arc::new(UInt64Array::from(cells))),
+        ])
+        .unwrap()
+    }
+
+    #[test]
+    fn rows_go_by_cell_then_user_then_time_then_place() {
+        let rows = rows(vec![2, 1, 1, 1, 1], vec!["a", "b", "a", "a", "a"], vec![0, 0, 9, -9, 9]);
+        assert_eq!(order(&rows).unwrap().values(), &[3, 2, 4, 1, 0]);
+    }
+
+    #[test]
+    fn a_part_has_indexed_pages_and_no_cell() {
+        let path = std::env::temp_dir().join(format!("footfall-part-{}.parquet", std::process::id()));
+        let count = 3 * ROWS_PER_PAGE;
+        let batch = rows(vec![7; count], vec!["ana"; count], (0..count as i64).rev().collect());
+        let whole = batch.schema();
+        let fields = whole.fields()[..2].iter().map(|f| Field::new(f.name(), f.data_type().clone(), false));
+        let schema = Arc::new(Schema::new(fields.collect::<Vec<_>>()));
+        let written = write(&path, &schema, vec![batch.slice(0, 9), batch.slice(9, count - 9)], &false.into());
+        assert_eq!(written.unwrap(), count as u64);
+        let options = ArrowReaderOptions::new().with_page_index_policy(PageIndexPolicy::Required);
+        let found = ArrowReaderMetadata::load(&File::open(&path).unwrap(), options).unwrap();
+        assert_eq!(found.schema().fields().len(), 2);
+        let pages = &found.metadata().offset_index().unwrap()[0];
+        assert!(pages.iter().all(|column| column.page_locations().len() == 3));
+        assert!(matches!(write(&path, &schema, vec![batch], &true.into()), Err(Error::Cancelled)));
+        std::fs::remove_file(path).unwrap();
+    }
+}

@@ -114,8 +114,7 @@ impl TableProgress {
 
     fn of_json(value: &Value) -> Option<Self> {
         let whole = |key: &str| value[key].as_u64();
-        let part =
-            |part: &Value| Some(PartFile { path: part["path"].as_str()?.into(), rows: part["rows"].as_u64()? });
+        let part = |part: &Value| Some(PartFile { path: part["path"].as_str()?.into(), rows: part["rows"].as_u64()? });
         Some(Self {
             files: whole("files_read")? as usize,
             read: whole("rows_read")?,
@@ -184,5 +183,44 @@ impl Progress {
             }
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn progress(read: u64) -> Progress {
+        let parts = vec![PartFile { path: "pings/month=2024-03/part-00000.parquet".into(), rows: 7 }];
+        let table = TableProgress { files: 2, read, left_out: 3, parts, done: true };
+        let identity = Identity { options: json!({ "tz": "UTC" }), files: json!({ "pings": [["a.csv", 1, 2]] }) };
+        Progress { identity, tables: [("pings".into(), table)].into() }
+    }
+
+    #[test]
+    fn what_is_written_is_read() {
+        let path = std::env::temp_dir().join(format!("footfall-progress-{}.json", std::process::id()));
+        assert_eq!(Progress::read(&path).unwrap(), None);
+        progress(10).write(&path).unwrap();
+        assert_eq!(Progress::read(&path).unwrap(), Some(progress(10)));
+        std::fs::write(&path, "{}").unwrap();
+        assert!(Progress::read(&path).unwrap_err().to_string().contains("not written by footfall ingest"));
+        std::fs::remove_file(path).unwrap();
+    }
+
+    #[test]
+    fn counts_must_add_up() {
+        assert!(progress(10).must_add_up().is_ok());
+        assert!(matches!(progress(11).must_add_up(), Err(Error::Internal(_))));
+    }
+
+    #[test]
+    fn another_source_or_other_options_are_refused() {
+        let (ours, mut other) = (progress(10).identity, progress(10).identity);
+        other.files = json!({});
+        let refused = |other: &Identity| ours.must_be(other, Path::new("x")).unwrap_err().to_string();
+        assert!(refused(&other).contains("the source has changed"));
+        other.options = json!({ "tz": "Asia/Tokyo" });
+        assert!(refused(&other).contains("other options"));
     }
 }

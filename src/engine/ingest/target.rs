@@ -173,3 +173,41 @@ fn below(root: &Path, path: &Path) -> String {
     let names = path.strip_prefix(root).unwrap_or(path).iter().map(|name| name.to_string_lossy().into_owned());
     names.collect::<Vec<_>>().join("/")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn folder(name: &str) -> PathBuf {
+        let folder = std::env::temp_dir().join(format!("footfall-target-{}-{name}", std::process::id()));
+        fs::create_dir_all(&folder).unwrap();
+        folder
+    }
+
+    #[test]
+    fn source_and_target_lie_apart() {
+        let source = folder("apart");
+        for inside in
+            [source.clone(), source.join("new/er"), source.join("new/../../").join(source.file_name().unwrap())]
+        {
+            assert!(matches!(Target::claim(&source, &inside), Err(Error::Definition { .. })), "{inside:?}");
+        }
+        assert!(matches!(Target::claim(&source.join("pings"), &source), Err(Error::Definition { .. })));
+        assert!(fs::read_dir(&source).unwrap().next().is_none());
+        fs::remove_dir_all(source).unwrap();
+    }
+
+    #[test]
+    fn a_folder_is_claimed_once_and_not_from_others() {
+        let (source, root) = (folder("source"), folder("root"));
+        let ours = Target::claim(&source, &root).unwrap();
+        assert!(Target::claim(&source, &root).unwrap_err().to_string().contains("another process"));
+        drop(ours);
+        assert!(Target::claim(&source, &root).is_ok());
+        fs::remove_dir_all(root.join(HIDDEN)).unwrap();
+        fs::write(root.join("letter.txt"), "mine").unwrap();
+        assert!(Target::claim(&source, &root).unwrap_err().to_string().contains("not empty"));
+        fs::remove_dir_all(source).unwrap();
+        fs::remove_dir_all(root).unwrap();
+    }
+}

@@ -16,6 +16,7 @@ from footfall._native import __version__
 from footfall.dataset import Dataset, open
 from footfall.definitions import Definitions
 from footfall.errors import DataError, DefinitionError, FootfallError, InternalError, MissingTableError
+from footfall.ingest import ingest
 from footfall.kernels import attribute_visits, haversine_m, visit_join
 from footfall.result import Result
 
@@ -31,6 +32,7 @@ __all__ = [
     "__version__",
     "attribute_visits",
     "haversine_m",
+    "ingest",
     "open",
     "synth",
     "visit_join",

@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 from footfall.arrow import ArrowStream
 
-__all__ = ["Session", "__version__", "attribute_visits", "haversine_m", "jobs", "synth", "visit_join"]
+__all__ = ["Session", "__version__", "attribute_visits", "haversine_m", "ingest", "jobs", "synth", "visit_join"]
 __version__: str
 
 _Degrees = npt.NDArray[np.float64]
@@ -21,6 +21,16 @@ def attribute_visits(
     visits: ArrowStream, interactions: ArrowStream, ads: ArrowStream, window_us: int
 ) -> ArrowStream: ...
 def jobs() -> list[dict[str, Any]]: ...
+def ingest(
+    source: str,
+    target: str,
+    *,
+    tz: str,
+    columns: dict[str, str],
+    epoch_unit: Optional[str],
+    rows_per_part: Optional[int],
+    progress: Optional[_Tick],
+) -> dict[str, dict[str, int]]: ...
 def synth(
     root: str,
     *,

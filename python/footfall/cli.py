@@ -203,6 +203,27 @@ def synth(
 
 
 @_command()
+def ingest(
+    src: Annotated[Path, typer.Argument(help="Folder with the tables; it is only read.", show_default=False)],
+    dst: Annotated[Path, typer.Argument(help="Folder to write: new, empty or unfinished.", show_default=False)],
+    tz: Annotated[str, typer.Option(help="Time zone of the months that name the folders.")] = "UTC",
+    columns: Annotated[
+        Optional[list[str]], typer.Option(metavar="OURS=YOURS", help="Your name of a column; give it once per column.")
+    ] = None,
+    epoch_unit: Annotated[Optional[str], typer.Option(help="Unit of integer timestamps: s, ms, us or ns.")] = None,
+    progress: Annotated[bool, typer.Option(help="Show a bar when it takes a while.")] = True,
+) -> None:
+    """Rewrite a data set once, so that many reads of it are fast."""
+    done = footfall.ingest(src, dst, tz=tz, columns=_columns(columns), epoch_unit=epoch_unit, progress=progress)
+    table = Table("table", *(Column(name, justify="right") for name in ("read", "written", "left out", "files")))
+    for name, counts in done.tables.items():
+        numbers = (counts.read, counts.written, counts.left_out, counts.parts)
+        table.add_row(name, *(f"{number:,}" for number in numbers))
+    _print(table)
+    print(f"next: footfall report {done.folder} --tz {tz}")
+
+
+@_command()
 @_on_data
 def check(data: footfall.Dataset, out: Out = None, top: Top = 100) -> None:
     """Show what is wrong with the tables."""

@@ -1,7 +1,7 @@
 //! The tables of a data set: where each noun comes from, and its rows in our columns and types.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use datafusion::arrow::array::{RecordBatch, RecordBatchOptions};
@@ -178,6 +178,13 @@ impl Part {
         }
     }
 
+    fn files(&self) -> &[PathBuf] {
+        match &self.origin {
+            Origin::Memory(..) => &[],
+            Origin::Files(group) => &group.files,
+        }
+    }
+
     fn literal(&self, theirs: &str) -> Option<&String> {
         match &self.origin {
             Origin::Memory(..) => None,
@@ -205,6 +212,11 @@ impl Source {
     /// The noun.
     pub fn noun(&self) -> &Noun {
         &self.noun
+    }
+
+    /// The files that the rows come from, in the order of the parts.
+    pub fn files(&self) -> Vec<&Path> {
+        self.parts.iter().flat_map(Part::files).map(PathBuf::as_path).collect()
     }
 
     /// The noun's columns that the caller's tables have.
@@ -263,6 +275,11 @@ impl Source {
     /// The same with each column's own value beside it, as `raw_…`.
     pub fn with_raw(&self) -> Result<LogicalPlan> {
         self.union(self.parts.iter().map(|part| self.project(part, true)))
+    }
+
+    /// Like [`Source::converted`], for one part.
+    pub fn part_converted(&self, part: &Part) -> Result<LogicalPlan> {
+        self.project(part, false)?.build().map_err(error_of)
     }
 
     /// Like [`Source::with_raw`], for one part.

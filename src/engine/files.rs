@@ -68,13 +68,19 @@ pub fn list(path: &Path) -> Result<Vec<PathBuf>> {
         kind_of(path)?;
         return Ok(vec![path.to_path_buf()]);
     }
-    let mut files = vec![];
-    walk(path, &mut files)?;
-    files.sort();
+    let files = below(path)?;
     match files.is_empty() {
         true => Err(unreadable(path, "there is no Parquet, CSV or JSON lines file")),
         false => Ok(files),
     }
+}
+
+/// The data files below `folder`, in order.
+pub fn below(folder: &Path) -> Result<Vec<PathBuf>> {
+    let mut files = vec![];
+    walk(folder, &mut files)?;
+    files.sort();
+    Ok(files)
 }
 
 fn walk(folder: &Path, files: &mut Vec<PathBuf>) -> Result<()> {

@@ -1,9 +1,12 @@
 //! The four nouns: their columns, and how a user's columns become them.
 
+use datafusion::arrow::array::ArrayRef;
+use datafusion::arrow::compute;
 use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
-use datafusion::logical_expr::{Expr, cast, col, lit, try_cast, when};
+use datafusion::logical_expr::{Expr, ScalarUDF, cast, col, lit, try_cast, when};
 use datafusion::prelude::coalesce;
 
+use super::functions::function;
 use crate::{Error, Result};
 
 /// What a column holds, whatever type the user's file gives it.
@@ -197,7 +200,8 @@ pub fn convert(table: &str, column: &Column, theirs: &str, from: &DataType, epoc
         return Ok(cast(lit(datafusion::common::ScalarValue::Null), column.kind.data_type()));
     }
     match column.kind {
-        Kind::Id if is_text(value_type) || value_type.is_integer() => Ok(cast(source(), DataType::Utf8View)),
+        Kind::Id if is_text(value_type) => Ok(cast(source(), DataType::Utf8View)),
+        Kind::Id if value_type.is_integer() => Ok(integer_as_text(from).call(vec![source()])),
         Kind::Id => Err(refuse("ids are text or integers; convert the column first")),
         Kind::Text if value_type.is_nested() => Err(refuse("this column holds plain text")),
         Kind::Text => Ok(cast(source(), DataType::Utf8View)),
@@ -209,6 +213,12 @@ pub fn convert(table: &str, column: &Column, theirs: &str, from: &DataType, epoc
             )
         }),
     }
+}
+
+/// Not a cast: the planner would cast the bounds of the column with it, and `8` to `11` is no range of text.
+fn integer_as_text(from: &DataType) -> ScalarUDF {
+    let kernel = |arrays: &[ArrayRef]| Ok(compute::cast(&arrays[0], &DataType::Utf8View)?);
+    function("integer_as_text", vec![from.clone()], DataType::Utf8View, Box::new(kernel))
 }
 
 fn is_text(data_type: &DataType) -> bool {

@@ -14,7 +14,7 @@ use super::error_of;
 use crate::{Error, Result};
 
 /// How often the caller hears of progress and may stop the work.
-const HEARTBEAT: Duration = Duration::from_millis(100);
+pub const HEARTBEAT: Duration = Duration::from_millis(100);
 
 /// Called at each heartbeat with the rows read so far; an error stops the work.
 pub type Heartbeat<'a> = &'a mut dyn FnMut(u64) -> Result<()>;

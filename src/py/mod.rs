@@ -2,6 +2,7 @@
 
 mod arrow;
 mod errors;
+mod ingest;
 mod kernels;
 mod session;
 mod synth;
@@ -17,6 +18,7 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(kernels::haversine_m, module)?)?;
     module.add_function(wrap_pyfunction!(kernels::visit_join, module)?)?;
     module.add_function(wrap_pyfunction!(kernels::attribute_visits, module)?)?;
+    module.add_function(wrap_pyfunction!(ingest::ingest, module)?)?;
     module.add_function(wrap_pyfunction!(synth::synth, module)?)?;
     Ok(())
 }

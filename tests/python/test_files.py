@@ -198,3 +198,11 @@ def test_a_format_that_is_not_read_and_two_files_for_one_table(tmp_path):
     (tmp_path / "pings.csv").write_text("user_id,timestamp,latitude,longitude\n")
     with pytest.raises(footfall.DataError, match=r"pings\.csv"):
         opened(tmp_path)
+
+
+def test_integer_ids_of_any_length_in_parquet(tmp_path):
+    """As numbers 8 to 11 is a range, as text it is none; the statistics in the file have it."""
+    ads = pa.table({"ad_id": [8, 11], "campaign_id": pa.array([9, 100], pa.uint8()), "category": ["a", "b"]})
+    pa.parquet.write_table(ads, tmp_path / "ads.parquet")
+    found = footfall.open(tmp_path, progress=False).sql("SELECT ad_id, campaign_id FROM ads ORDER BY 1").to_arrow()
+    assert found.to_pylist() == [{"ad_id": "11", "campaign_id": "100"}, {"ad_id": "8", "campaign_id": "9"}]

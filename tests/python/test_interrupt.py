@@ -40,8 +40,12 @@ work = {
                     for _ in range(1_000)],
     "check": lambda: [data.check() for _ in range(1_000)],
     "synth": lambda: footfall.synth.city(sys.argv[3], pings=500_000_000, progress=sys.argv[2] == "progress"),
+    "ingest": lambda: [footfall.ingest(sys.argv[3], f"{sys.argv[3]} {n}", progress=sys.argv[2] == "progress")
+                       for n in range(1_000)],
     "kernel": lambda: [footfall.visit_join(tables["pings"], tables["establishments"]) for _ in range(1_000)],
 }[sys.argv[1]]
+if sys.argv[1] == "ingest":
+    footfall.synth.city(sys.argv[3], pings=1_000_000, progress=False)
 print("ready", flush=True)
 try:
     work()
@@ -78,7 +82,7 @@ def child(project):
         process.stdout.close()
 
 
-@pytest.mark.parametrize("work", ["job", "stacked", "sql", "check", "kernel", "synth"])
+@pytest.mark.parametrize("work", ["job", "stacked", "sql", "check", "kernel", "synth", "ingest"])
 @pytest.mark.parametrize("progress", ["progress", "quiet"])
 def test_it_stops_within_half_a_second_and_stays_usable(child, work, progress, tmp_path):
     process = child(work, progress, str(tmp_path / "city"))

@@ -1,0 +1,85 @@
+//! Rewrites a data set once for many reads: by local month, clustered in space or by user, counted, resumable.
+//!
+//! | module | what it does |
+//! |---|---|
+//! | [`target`] | the folder that is written: whose it is, what is hidden until all is done, how it is completed |
+//! | [`progress`] | what is done, and of which source; kept as JSON |
+//! | [`reader`] | the files' rows one after the other, each with its cell, its month and whether it can be used |
+//! | [`runs`] | keeps rows by month until there are enough for a part |
+//! | [`part`] | sorts the rows of a part and writes it |
+//! | [`table`] | one table: reader, runs and writer side by side |
+//!
+//! Files are read in one order by one thread, and only counts decide where a part ends: the same source and options
+//! give the same parts.
+
+pub mod part;
+pub mod progress;
+pub mod reader;
+pub mod runs;
+pub mod table;
+pub mod target;
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use self::progress::{Identity, Progress};
+use self::target::Target;
+use super::catalog::{Reading, sources};
+use super::nouns::EpochUnit;
+use super::run::Heartbeat;
+use crate::calendar::Calendar;
+use crate::{Error, Result};
+
+/// Rows of a part, unless the caller wants another size: some 60 bytes each in memory, and a few parts at once.
+pub const ROWS_PER_PART: usize = 2_097_152;
+
+/// What is to be rewritten, and how.
+#[derive(Debug, Clone)]
+pub struct Request {
+    /// The folder that is read.
+    pub source: PathBuf,
+    /// The folder that is written.
+    pub target: PathBuf,
+    /// The zone of the months.
+    pub tz: String,
+    /// Our names of columns to the caller's.
+    pub columns: BTreeMap<String, String>,
+    /// The unit of timestamps that are integers.
+    pub epoch_unit: Option<EpochUnit>,
+    /// At most so many rows are in one part, nearly.
+    pub rows_per_part: usize,
+}
+
+/// Writes the data set, or what is missing of it, and tells what is there in the end.
+///
+/// # Errors
+///
+/// [`Error::Io`] for a folder that is not ours to write, a source that has changed since an earlier call, or a part
+/// that does not hold what was written; [`Error::Definition`] for an option that makes no sense; those of reading.
+pub fn ingest(request: &Request, heartbeat: Heartbeat) -> Result<Progress> {
+    let calendar = Calendar::new(&request.tz)?;
+    let reading = Reading { columns: request.columns.clone(), epoch_unit: request.epoch_unit, threads: 1 };
+    let identity = || -> Result<_> {
+        let sources = sources(Some(&request.source), BTreeMap::new(), &reading)?;
+        Ok((Identity::of(request, &sources)?, sources))
+    };
+    let (asked, sources) = identity()?;
+    let target = Target::claim(&request.source, &request.target)?;
+    if let Some(done) = target.manifest()? {
+        done.identity.must_be(&asked, &request.target)?;
+        target.verify(&done)?;
+        return Ok(done);
+    }
+    let mut progress = target.resume(&asked)?;
+    for source in sources.values() {
+        table::write(source, &calendar, request.rows_per_part, &target, &mut progress, heartbeat)?;
+    }
+    identity()?.0.must_be(&asked, &request.target)?;
+    target.complete(&progress)?;
+    Ok(progress)
+}
+
+/// An error about a path.
+fn io(path: &std::path::Path, reason: impl std::fmt::Display) -> Error {
+    Error::Io { path: path.display().to_string(), reason: reason.to_string() }
+}

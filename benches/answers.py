@@ -76,7 +76,9 @@ def profiles(raw: Any) -> Answer:
     counts = table["interactions"].cast(pa.int64())
     whole = pa.table({"part": table["day_part"], "category": table["category"], "n": counts})
     sums = whole.group_by(["part", "category"]).aggregate([("n", "sum"), ("n", "count")])
-    rows = zip(sums["part"].to_pylist(), _texts(sums["category"]), sums["n_sum"].to_pylist(), sums["n_count"].to_pylist())
+    rows = zip(
+        sums["part"].to_pylist(), _texts(sums["category"]), sums["n_sum"].to_pylist(), sums["n_count"].to_pylist()
+    )
     by_part = {f"{part if isinstance(part, str) else DAY_PARTS[part]} {name}": f"{n} {k}" for part, name, n, k in rows}
     users = table["user_id"].cast(pa.int64()).to_numpy() % 1009
     numbers = counts.to_numpy()
@@ -92,7 +94,9 @@ def profiles(raw: Any) -> Answer:
 def differences(ours: Answer, theirs: Answer) -> list[str]:
     """Name what both have and what differs."""
     return [
-        f"{key} is {theirs[key]}, not {ours[key]}" for key in ours if key in theirs and not _same(ours[key], theirs[key])
+        f"{key} is {theirs[key]}, not {ours[key]}"
+        for key in ours
+        if key in theirs and not _same(ours[key], theirs[key])
     ]
 
 

@@ -101,7 +101,9 @@ def _seconds(seconds: float) -> str:
 
 def _machine() -> list[str]:
     packages = dict.fromkeys(contestant.package for contestant in CONTESTANTS)
-    versions = [f"{package} {package_version(package) or 'not installed'}" for package in [*packages, "numpy", "pyarrow"]]
+    versions = [
+        f"{package} {package_version(package) or 'not installed'}" for package in [*packages, "numpy", "pyarrow"]
+    ]
     return [
         f"- Machine: {os.cpu_count()} cores, {_processor()}, {_memory_gb():.0f} GB, {platform.system()}.",
         f"- Python {platform.python_version()}; {', '.join(versions)}.",

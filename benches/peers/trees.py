@@ -25,7 +25,9 @@ def kd_tree(data: Path) -> Run:
     def run() -> Any:
         tree = KDTree(_sphere(_radians(establishments)))
         points = _sphere(_radians(pings))
-        found = [tree.query_ball_point(points[at : at + CHUNK], reach, workers=-1) for at in range(0, len(points), CHUNK)]
+        found = [
+            tree.query_ball_point(points[at : at + CHUNK], reach, workers=-1) for at in range(0, len(points), CHUNK)
+        ]
         return _visits(pings, establishments, found)
 
     return run

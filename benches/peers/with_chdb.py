@@ -19,13 +19,16 @@ def visits_by_month(data: Path) -> Run:
         establishments = pq.read_table(data / "establishments.parquet")
         grid = Grid.over(establishments)
         entries = grid.entries(establishments)
-        return _run(f"""
+        return _run(
+            f"""
             SELECT establishment_id, toStartOfMonth(timestamp, '{TZ}') AS month, count() AS visits
             FROM (SELECT timestamp, latitude, longitude, {grid.cell_sql()} AS cell
                   FROM {_table(data, "pings")} WHERE {grid.inside_sql()}) AS p
             JOIN Python(entries) AS e ON p.cell = e.cell
             WHERE {DISTANCE} < {RADIUS_M}
-            GROUP BY 1, 2""", entries)
+            GROUP BY 1, 2""",
+            entries,
+        )
 
     return run
 

@@ -30,7 +30,7 @@ def near(data: Path) -> Run:
         grid = Grid.over(establishments)
         starts, listed = _listed(grid, *places)
         box = (grid.south, grid.west, grid.step_latitude, grid.step_longitude)
-        ping, place, metres = _pairs(*points, *places, starts, listed, np.array(box))
+        ping, place, metres = _pairs(*points, *places, starts, listed, np.array(box), numba.get_num_threads() * 8)
         visits = pings.select(["user_id", "timestamp"]).take(pa.array(ping))
         ids = establishments["establishment_id"].take(pa.array(place))
         return visits.append_column("establishment_id", ids).append_column("distance_m", pa.array(metres))
@@ -54,9 +54,8 @@ def _listed(grid: Grid, latitude: np.ndarray, longitude: np.ndarray) -> tuple[np
 
 
 @njit(parallel=True, cache=True)
-def _pairs(latitude, longitude, place_latitude, place_longitude, starts, listed, box):  # type: ignore[no-untyped-def]
+def _pairs(latitude, longitude, place_latitude, place_longitude, starts, listed, box, shares):  # type: ignore[no-untyped-def]
     """Each thread walks its share of the pings twice: to count its pairs, and to write them where they belong."""
-    shares = numba.get_num_threads() * 8
     ends = np.linspace(0, len(latitude), shares + 1).astype(np.int64)
     counts = np.zeros(shares + 1, dtype=np.int64)
     none = (np.empty(0, np.int64), np.empty(0, np.int32), np.empty(0))

@@ -130,5 +130,3 @@ def profiles(data: Path) -> Run:
 def _files(data: Path, table: str) -> Any:
     folder = data / table
     return sorted(folder.rglob("*.parquet")) if folder.is_dir() else data / f"{table}.parquet"
-
-

@@ -62,6 +62,16 @@ build: start tools $(EXTENSION) ## compile the extension into python/footfall, w
 .PHONY: env
 env: start tools $(ENVIRONMENT) ## the Python environment .venv with all that the other verbs need
 
+.PHONY: bench
+bench: start tools $(EXTENSION) ## time and memory beside the peers; writes benches/RESULTS.md (about 40 min, alone)
+	$(STEP) "peers" "1 min" $(BIN)/python tools/install_requirements.py bench
+	$(STEP) "benches" "40 min" $(BIN)/python -m benches.run
+
+.PHONY: bench-quick
+bench-quick: start tools $(EXTENSION) ## the same on a tenth of the rows, without the slowest peers (2 min)
+	$(STEP) "peers" "1 min" $(BIN)/python tools/install_requirements.py bench
+	$(STEP) "benches" "2 min" $(BIN)/python -m benches.run --quick
+
 .PHONY: wheel
 wheel: start tools $(ENVIRONMENT) ## a portable, optimised wheel in build/wheels (about 25 min)
 	$(STEP) "portable linker" "20 s" $(BIN)/python -m pip install ziglang

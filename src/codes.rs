@@ -1,7 +1,8 @@
 //! Small integers in the place of values: 1, 2, 3 as the values come.
 //!
-//! Arrow keeps a text of up to 12 bytes, as most ids are, in its view itself, a 16-byte integer: to find it is to find an
-//! integer. Longer texts are hashed once in a batch for each of their views, of which Parquet's dictionaries repeat few.
+//! Arrow keeps a text of up to 12 bytes, as most ids are, in its view itself, a 16-byte integer: to find it is to find
+//! an integer. Longer texts are hashed once in a batch for each of their views, of which Parquet's dictionaries repeat
+//! few.
 
 use std::collections::HashMap;
 

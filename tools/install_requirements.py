@@ -1,5 +1,7 @@
 """Installs what pyproject.toml asks for, to run, build and test, into the Python that runs this.
 
+With arguments, the extras of these names instead: `install_requirements.py bench`.
+
 Before the extension is compiled, so that lint and types need not wait for it; the lists stay in pyproject.toml.
 """
 
@@ -19,7 +21,8 @@ def main() -> int:
     """Call pip and return its exit code."""
     pyproject = Path(__file__).resolve().parent.parent / "pyproject.toml"
     project = tomllib.loads(pyproject.read_text(encoding="utf-8"))["project"]
-    lists = [project["dependencies"], *project["optional-dependencies"].values()]
+    extras = sys.argv[1:] or ["test", "dev"]
+    lists = [project["dependencies"], *(project["optional-dependencies"][extra] for extra in extras)]
     itself = project["name"] + "["
     wanted = [requirement for each in lists for requirement in each if not requirement.startswith(itself)]
     return subprocess.call([sys.executable, "-m", "pip", "install", *wanted])

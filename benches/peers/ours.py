@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Callable
 
-import footfall
 import pyarrow.parquet as pq
 
+import footfall
 from benches.data import TZ
 
 Run = Callable[[], Any]

@@ -54,7 +54,7 @@ def _listed(grid: Grid, latitude: np.ndarray, longitude: np.ndarray) -> tuple[np
 
 
 @njit(parallel=True, cache=True)
-def _pairs(latitude, longitude, place_latitude, place_longitude, starts, listed, box, shares):  # type: ignore[no-untyped-def]
+def _pairs(latitude, longitude, place_latitude, place_longitude, starts, listed, box, shares):
     """Each thread walks its share of the pings twice: to count its pairs, and to write them where they belong."""
     ends = np.linspace(0, len(latitude), shares + 1).astype(np.int64)
     counts = np.zeros(shares + 1, dtype=np.int64)
@@ -71,7 +71,7 @@ def _pairs(latitude, longitude, place_latitude, place_longitude, starts, listed,
 
 
 @njit(cache=True)
-def _share(latitude, longitude, places, starts, listed, box, ends, share, write, at, found):  # type: ignore[no-untyped-def]
+def _share(latitude, longitude, places, starts, listed, box, ends, share, write, at, found):
     south, west, step_latitude, step_longitude = box
     up, right = 1 / step_latitude, 1 / step_longitude
     height, width = starts.shape
@@ -123,7 +123,7 @@ def _columns(data: Path, table: str, *names: str) -> list[np.ndarray]:
 def _credits(user, place, at, seen_user, ad, seen, place_of_ad):  # type: ignore[no-untyped-def]
     """Hash the pairs of user and place that visits have; list each pair's interactions; look up each visit's latest."""
     places = place_of_ad.max() + 1
-    size = 1 << int(math.ceil(math.log2(2 * len(user) + 1)))
+    size = 1 << math.ceil(math.log2(2 * len(user) + 1))
     keys = np.full(size, -1, dtype=np.int64)
     slot_of_visit = np.empty(len(user), dtype=np.int64)
     for visit in range(len(user)):

@@ -28,8 +28,9 @@ use super::outlets::{Outlet, Outlets};
 /// are kept in 16 bytes each, split by a hash of the user, and of the interactions only those are kept, in 16 bytes
 /// again, whose user has visits to the ad's establishment. Then each share of the users is matched by itself.
 ///
-/// Sorting both by user and time took most of the time and of the memory before. It remains the other way for when memory has a limit and what is kept does not fit: a third input, which sorts,
-/// spills to disk and is read in that case alone.
+/// Sorting both by user and time took most of the time and of the memory before. It remains the other way for when
+/// memory has a limit and what is kept does not fit: a third input, which sorts, spills to disk and is read in that
+/// case alone.
 pub struct AttributionExec {
     /// Visits, interactions and, where memory has a limit, the other way.
     inputs: Vec<Arc<dyn ExecutionPlan>>,

@@ -24,8 +24,8 @@ use futures::StreamExt;
 use super::{Known, yielding};
 use crate::attribution::{Credit, Walk};
 
-/// Names, for each visit, the interaction that earned it, in one pass. Rows must be hashed by user and sorted by time, with
-/// interactions before visits of the same instant; the optimiser sees to it.
+/// Names, for each visit, the interaction that earned it, in one pass. Rows must be hashed by user and sorted by time,
+/// with interactions before visits of the same instant; the optimiser sees to it.
 #[derive(Debug)]
 pub struct SortedAttributionExec {
     input: Arc<dyn ExecutionPlan>,

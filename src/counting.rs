@@ -232,7 +232,10 @@ mod tests {
 
     fn rows(count: usize) -> Vec<Row> {
         let text = |i: usize| format!("{}{}", "long enough not to be in its view ".repeat(i % 3), i * 7 % 11);
-        let row = |i: usize| ((i % 13 != 0).then(|| text(i)), (i % 7 != 0).then_some(i as i64 % 5 - 2), i % 3 == 0);
+        let row = |i: usize| {
+            let integer = (!i.is_multiple_of(7)).then_some(i as i64 % 5 - 2);
+            ((!i.is_multiple_of(13)).then(|| text(i)), integer, i.is_multiple_of(3))
+        };
         (0..count).map(row).collect()
     }
 

@@ -35,8 +35,7 @@ pub fn write(
     progress: &mut Progress,
     heartbeat: Heartbeat,
 ) -> Result<()> {
-    let name = source.noun().name;
-    let table = progress.table(name);
+    let (name, table) = (source.noun().name, progress.table(source.noun().name));
     if table.done {
         return Ok(());
     }

@@ -187,11 +187,10 @@ mod tests {
     #[test]
     fn source_and_target_lie_apart() {
         let source = folder("apart");
-        for inside in
-            [source.clone(), source.join("new/er"), source.join("new/../../").join(source.file_name().unwrap())]
-        {
+        for inside in [source.clone(), source.join("new/er")] {
             assert!(matches!(Target::claim(&source, &inside), Err(Error::Definition { .. })), "{inside:?}");
         }
+        assert!(Target::claim(&source, &source.join("new/../x")).is_err(), "where `..` leads from nowhere is unknown");
         assert!(matches!(Target::claim(&source.join("pings"), &source), Err(Error::Definition { .. })));
         assert!(fs::read_dir(&source).unwrap().next().is_none());
         fs::remove_dir_all(source).unwrap();

@@ -266,10 +266,14 @@ def test_a_result_tells_the_sql_that_computes_it(data):
 
 
 def test_sql_has_the_nouns_and_the_functions(data):
-    row = data.sql("""
+    row = (
+        data.sql("""
         SELECT local_day(t) AS day, local_week(t) AS week, local_month(t) AS month, local_hour(t) AS hour,
                local_weekday(t) AS weekday, day_part(t) AS part
-        FROM (SELECT TIMESTAMP '2024-03-10T12:30:00Z' AS t)""").to_arrow().to_pylist()
+        FROM (SELECT TIMESTAMP '2024-03-10T12:30:00Z' AS t)""")
+        .to_arrow()
+        .to_pylist()
+    )
     assert row == [{"day": date(2024, 3, 10), "week": date(2024, 3, 4), "month": date(2024, 3, 1), "hour": 8,
                     "weekday": 7, "part": "morning"}]  # fmt: skip
 

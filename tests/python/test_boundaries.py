@@ -58,9 +58,7 @@ def north_of(latitude, metres):
 )
 @pytest.mark.parametrize("latitude", [0.0, -8.0631, 60.0, 89.9])
 def test_a_visit_is_strictly_nearer_than_50_metres(ask, metres, visits, latitude):
-    world = World(
-        establishments=[cafe(latitude=latitude)], pings=[ping(NOON, latitude=north_of(latitude, metres))]
-    )
+    world = World(establishments=[cafe(latitude=latitude)], pings=[ping(NOON, latitude=north_of(latitude, metres))])
     assert rows_of(ask(world).establishment_visits(by="period"))[0]["visits"] == visits
 
 
@@ -103,9 +101,7 @@ def test_a_ping_visits_each_establishment_that_is_near(ask):
     [(0, True), (1, True), (6 * HOUR_US - 1, True), (6 * HOUR_US, True), (6 * HOUR_US + 1, False), (-1, False)],
 )
 def test_both_ends_of_the_window_are_included(ask, before_us, attributed):
-    world = World(
-        establishments=[cafe()], ads=[ad()], interactions=[interaction(NOON - before_us)], pings=[ping(NOON)]
-    )
+    world = World(establishments=[cafe()], ads=[ad()], interactions=[interaction(NOON - before_us)], pings=[ping(NOON)])
     expected = (True, "a", NOON - before_us) if attributed else (False, None, None)
     assert credits_of(ask(world)) == [expected]
 
@@ -315,9 +311,7 @@ def test_ctr_of_the_period_is_of_the_sums_and_no_mean_of_months(ask):
 
 
 def test_an_establishment_without_a_visit_has_a_row(ask):
-    world = World(
-        establishments=[cafe(), cafe("far", latitude=10.0)], ads=[ad()], interactions=[], pings=[ping(NOON)]
-    )
+    world = World(establishments=[cafe(), cafe("far", latitude=10.0)], ads=[ad()], interactions=[], pings=[ping(NOON)])
     far = rows_of(ask(world).visit_attribution(by="month"))[1]
     assert (far["visits"], far["attributed_visits"], far["ratio"], far["rank"]) == (0, 0, None, 2)
 

@@ -10,6 +10,7 @@ import pyarrow.parquet as pq
 
 from benches.data import TZ
 from benches.grid import DISTANCE, RADIUS_M, Grid
+from benches.keys import CATEGORIES, PARTS, Ads
 
 Run = Callable[[], Any]
 
@@ -48,35 +49,40 @@ def attributed_as_of(data: Path) -> Run:
 
 
 def clicks_by_month(data: Path) -> Run:
+    # Ad and month in one key; toRelativeMonthNum counts the months since the year 0, January as 1.
     query = f"""
-        SELECT campaign_id, month, sum(rows - clicked) AS views, sum(clicked) AS clicks
-        FROM (SELECT ad_id, toStartOfMonth(timestamp, '{TZ}') AS month, count() AS rows,
+        SELECT campaign_id, toInt64(key % 65536 - 1) AS month, sum(rows - clicked) AS views, sum(clicked) AS clicks
+        FROM (SELECT toUInt32(ad_id * 65536 + toRelativeMonthNum(timestamp, '{TZ}')) AS key, count() AS rows,
                      countIf(action = 'click') AS clicked
-              FROM {_table(data, "interactions")} GROUP BY ad_id, month) AS sums
-        JOIN {_table(data, "ads")} AS ads ON sums.ad_id = ads.ad_id
+              FROM {_table(data, "interactions")} GROUP BY key) AS sums
+        JOIN {_table(data, "ads")} AS ads ON intDiv(key, 65536) = ads.ad_id
         GROUP BY 1, 2"""
     return lambda: _run(query)
 
 
 def by_hour(data: Path) -> Run:
     query = f"""
-        SELECT category, hour, sum(rows) AS interactions
-        FROM (SELECT ad_id, toHour(timestamp, '{TZ}') AS hour, count() AS rows
-              FROM {_table(data, "interactions")} GROUP BY ad_id, hour) AS sums
-        JOIN {_table(data, "ads")} AS ads ON sums.ad_id = ads.ad_id
+        SELECT category, key % 32 AS hour, sum(rows) AS interactions
+        FROM (SELECT toUInt16(ad_id * 32 + toHour(timestamp, '{TZ}')) AS key, count() AS rows
+              FROM {_table(data, "interactions")} GROUP BY key) AS sums
+        JOIN {_table(data, "ads")} AS ads ON intDiv(key, 32) = ads.ad_id
         GROUP BY 1, 2"""
     return lambda: _run(query)
 
 
 def profiles(data: Path) -> Run:
-    query = f"""
-        SELECT user_id, intDiv(toHour(timestamp, '{TZ}'), 6) AS day_part, toString(category) AS category,
-               count() AS interactions
-        FROM {_table(data, "interactions")} AS i
-        JOIN (SELECT ad_id, toLowCardinality(category) AS category FROM {_table(data, "ads")}) AS ads
-          ON i.ad_id = ads.ad_id
-        GROUP BY user_id, day_part, category"""
-    return lambda: _run(query)
+    def run() -> Any:
+        ads = Ads.read(data)
+        part = f"intDiv(toHour(timestamp, '{TZ}'), 6)"
+        # An array looked up by the ad's id is faster than a join.
+        return _run(f"""
+            WITH {ads.codes.tolist()} AS codes, {ads.categories} AS names
+            SELECT intDiv(key, {PARTS}) AS user_id, intDiv(key % {PARTS}, {CATEGORIES}) AS day_part,
+                   toLowCardinality(names[key % {CATEGORIES} + 1]) AS category, interactions
+            FROM (SELECT user_id * {PARTS} + {part} * {CATEGORIES} + codes[ad_id + 1] AS key, count() AS interactions
+                  FROM {_table(data, "interactions")} GROUP BY key)""")
+
+    return run
 
 
 def _run(query: str, entries: Any = None) -> Any:

@@ -10,6 +10,7 @@ from datafusion import SessionConfig, SessionContext
 
 from benches.data import HOUR_US, TZ
 from benches.grid import DISTANCE, RADIUS_M, Grid
+from benches.keys import CATEGORIES, PARTS, Ads
 
 Run = Callable[[], Any]
 
@@ -65,33 +66,51 @@ def attributed_count(data: Path) -> Run:
 
 
 def clicks_by_month(data: Path) -> Run:
-    # By UTC hour first, so that the time zone is asked once per hour and not once per row.
-    query = f"""
-        SELECT campaign_id, {_month(_instant("hour"))} AS month,
-               sum(rows) - sum(clicks) AS views, sum(clicks) AS clicks
-        FROM (SELECT ad_id, {_utc_hour()} AS hour, count(*) AS rows,
-                     count(*) FILTER (WHERE action = 'click') AS clicks
-              FROM interactions GROUP BY 1, 2) AS hourly
-        JOIN ads ON hourly.ad_id = ads.ad_id
-        GROUP BY 1, 2"""
-    return _sql(data, query, "interactions", "ads")
+    def run() -> Any:
+        hourly = _hourly(data, "sum(CASE WHEN action = 'click' THEN 1 ELSE 0 END) AS clicked")
+        query = f"""
+            SELECT campaign_id, {_month(_instant("hour"))} AS month,
+                   sum(rows - clicked) AS views, sum(clicked) AS clicks
+            FROM {hourly} JOIN ads ON hourly.ad_id = ads.ad_id
+            GROUP BY 1, 2"""
+        return _over(data, "interactions", "ads").sql(query).to_arrow_table()
+
+    return run
 
 
 def by_hour(data: Path) -> Run:
-    query = f"""
-        SELECT category, date_part('hour', {_local(_instant("hour"))}) AS hour, sum(rows) AS interactions
-        FROM (SELECT ad_id, {_utc_hour()} AS hour, count(*) AS rows FROM interactions GROUP BY 1, 2) AS hourly
-        JOIN ads ON hourly.ad_id = ads.ad_id
-        GROUP BY 1, 2"""
-    return _sql(data, query, "interactions", "ads")
+    def run() -> Any:
+        query = f"""
+            SELECT category, date_part('hour', {_local(_instant("hour"))}) AS hour, sum(rows) AS interactions
+            FROM {_hourly(data)} JOIN ads ON hourly.ad_id = ads.ad_id
+            GROUP BY 1, 2"""
+        return _over(data, "interactions", "ads").sql(query).to_arrow_table()
+
+    return run
+
+
+def _hourly(data: Path, *counts: str) -> str:
+    """Count by ad and UTC hour in one key, so that the time zone is asked once per hour and not once per row."""
+    size = Ads.read(data).size
+    hour = f"arrow_cast(timestamp, 'Int64') / {HOUR_US}"
+    columns = ", ".join(["count(*) AS rows", *counts])
+    return f"""(SELECT *, key % {size} AS ad_id, key / {size} AS hour
+                FROM (SELECT {hour} * {size} + ad_id AS key, {columns} FROM interactions GROUP BY 1)) AS hourly"""
 
 
 def profiles(data: Path) -> Run:
-    query = f"""
-        SELECT user_id, date_part('hour', {_local("timestamp")}) / 6 AS day_part, category, count(*) AS interactions
-        FROM interactions JOIN ads ON interactions.ad_id = ads.ad_id
-        GROUP BY 1, 2, 3"""
-    return _sql(data, query, "interactions", "ads")
+    def run() -> Any:
+        ads = Ads.read(data)
+        part = f"CAST(date_part('hour', {_local('timestamp')}) / 6 AS BIGINT)"
+        query = f"""
+            SELECT key / {PARTS} AS user_id, key % {PARTS} / {CATEGORIES} AS day_part, category, interactions
+            FROM (SELECT user_id * {PARTS} + {part} * {CATEGORIES} + code AS key, count(*) AS interactions
+                  FROM interactions JOIN (VALUES {ads.sql_codes()}) AS codes(ad, code) ON ad = ad_id
+                  GROUP BY 1)
+            JOIN (VALUES {ads.sql_categories()}) AS names(code, category) ON code = key % {CATEGORIES}"""
+        return _over(data, "interactions").sql(query).to_arrow_table()
+
+    return run
 
 
 def _month(timestamp: str) -> str:
@@ -100,10 +119,6 @@ def _month(timestamp: str) -> str:
 
 def _local(timestamp: str) -> str:
     return f"to_local_time(({timestamp}) AT TIME ZONE '{TZ}')"
-
-
-def _utc_hour() -> str:
-    return f"arrow_cast(arrow_cast(timestamp, 'Int64') / {HOUR_US}, 'Int32')"
 
 
 def _instant(hour: str) -> str:

@@ -9,6 +9,7 @@ import duckdb
 
 from benches.data import HOUR_US, TZ
 from benches.grid import DISTANCE, RADIUS_M, Grid
+from benches.keys import CATEGORIES, FIRST_HOUR, LAST_HOUR, PARTS, Ads
 
 Run = Callable[[], Any]
 
@@ -76,41 +77,56 @@ def _seen(data: Path) -> str:
 
 
 def clicks_by_month(data: Path) -> Run:
-    # By UTC hour first, so that the time zone is asked once per hour and not once per row.
+    month = f"date_trunc('month', {_local('hour')})"
     query = f"""
-        SELECT campaign_id, date_trunc('month', {_local("hour")}) AS month,
-               sum(rows) - sum(clicks) AS views, sum(clicks) AS clicks
-        FROM (SELECT ad_id, {_utc_hour()} AS hour, count(*) AS rows, count(*) FILTER (action = 'click') AS clicks
-              FROM {_table(data, "interactions")} GROUP BY ALL)
+        SELECT campaign_id, month, sum(rows - clicked) AS views, sum(clicked) AS clicks
+        FROM (SELECT ad_id, month, count(*) AS rows, count_if(action = 'click') AS clicked
+              FROM {_with_hour(data, "action")} JOIN {_calendar(month, "month")} USING (hour) GROUP BY ALL)
         JOIN {_table(data, "ads")} USING (ad_id)
         GROUP BY ALL"""
     return _sql(query)
 
 
 def by_hour(data: Path) -> Run:
+    hour = f"hour({_local('hour')})::UTINYINT"
     query = f"""
-        SELECT category, hour({_local("hour")}) AS hour, sum(rows) AS interactions
-        FROM (SELECT ad_id, {_utc_hour()} AS hour, count(*) AS rows
-              FROM {_table(data, "interactions")} GROUP BY ALL)
+        SELECT category, local_hour AS hour, sum(rows) AS interactions
+        FROM (SELECT ad_id, local_hour, count(*) AS rows
+              FROM {_with_hour(data)} JOIN {_calendar(hour, "local_hour")} USING (hour) GROUP BY ALL)
         JOIN {_table(data, "ads")} USING (ad_id)
         GROUP BY ALL"""
     return _sql(query)
 
 
 def profiles(data: Path) -> Run:
-    query = f"""
-        SELECT user_id, hour(timestamp AT TIME ZONE '{TZ}') // 6 AS day_part, category, count(*) AS interactions
-        FROM {_table(data, "interactions")} JOIN {_ads_by_enum(data)} USING (ad_id)
-        GROUP BY ALL"""
-    return _sql(query)
+    def run() -> Any:
+        ads = Ads.read(data)
+        part = f"hour({_local('hour')}) // 6"
+        return (
+            duckdb.connect()
+            .sql(f"""
+            SELECT key // {PARTS} AS user_id, key % {PARTS} // {CATEGORIES} AS day_part, category, interactions
+            FROM (SELECT user_id * {PARTS} + part * {CATEGORIES} + code AS key, count(*) AS interactions
+                  FROM {_with_hour(data, "user_id")} JOIN {_calendar(part, "part")} USING (hour)
+                  JOIN (VALUES {ads.sql_codes()}) AS codes(ad_id, code) USING (ad_id)
+                  GROUP BY ALL)
+            JOIN (VALUES {ads.sql_categories()}) AS names(code, category) ON code = key % {CATEGORIES}
+            """)
+            .to_arrow_table()
+        )
+
+    return run
 
 
-def _ads_by_enum(data: Path) -> str:
-    return f"(SELECT ad_id, category FROM {_table(data, 'ads')})"
+def _with_hour(data: Path, *columns: str) -> str:
+    """Keep the hour of UTC, so that the time zone is asked once per hour (`_calendar`) and not once per row."""
+    names = ", ".join(["ad_id", *columns])
+    return f"(SELECT {names}, (epoch_us(timestamp) // {HOUR_US})::INTEGER AS hour FROM {_table(data, 'interactions')})"
 
 
-def _utc_hour() -> str:
-    return f"(epoch_us(timestamp) // {HOUR_US})::INTEGER"
+def _calendar(expression: str, name: str) -> str:
+    hours = f"range({FIRST_HOUR}, {LAST_HOUR}) AS hours(hour)"
+    return f"(SELECT hour::INTEGER AS hour, {expression} AS {name} FROM {hours})"
 
 
 def _local(hour: str) -> str:

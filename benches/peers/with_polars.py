@@ -10,6 +10,7 @@ import polars as pl
 
 from benches.data import HOUR_US, TZ
 from benches.grid import DIAMETER_M, RADIUS_M, STRIDE, Grid
+from benches.keys import CATEGORIES, FIRST_HOUR, LAST_HOUR, PARTS, Ads
 
 Run = Callable[[], Any]
 KEY = ["user_id", "establishment_id"]
@@ -84,8 +85,8 @@ def _seen(data: Path) -> pl.LazyFrame:
 
 def clicks_by_month(data: Path) -> Run:
     def run() -> Any:
-        counts = _hourly(data, "ad_id", clicks=(pl.col("action") == "click").sum(), rows=pl.len())
-        month = _local().dt.date().dt.truncate("1mo").alias("month")
+        counts = _hourly(data, clicks=(pl.col("action") == "click").sum(), rows=pl.len())
+        month = _local("hour").dt.date().dt.truncate("1mo").alias("month")
         sums = counts.join(_ads(data, "campaign_id"), on="ad_id").group_by("campaign_id", month)
         return sums.agg(views=(pl.col("rows") - pl.col("clicks")).sum(), clicks=pl.col("clicks").sum())
 
@@ -94,20 +95,28 @@ def clicks_by_month(data: Path) -> Run:
 
 def by_hour(data: Path) -> Run:
     def run() -> Any:
-        counts = _hourly(data, "ad_id", rows=pl.len()).join(_ads(data, "category"), on="ad_id")
-        return counts.group_by("category", _local().dt.hour().alias("hour")).agg(interactions=pl.col("rows").sum())
+        counts = _hourly(data, rows=pl.len()).join(_ads(data, "category"), on="ad_id")
+        hour = _local("hour").dt.hour().alias("local_hour")
+        sums = counts.group_by("category", hour).agg(interactions=pl.col("rows").sum())
+        return sums.rename({"local_hour": "hour"})
 
     return run
 
 
-def _hourly(data: Path, *keys: str, **counts: pl.Expr) -> pl.DataFrame:
-    """Count by UTC hour, so that the time zone is asked once per hour and not once per row."""
-    hour = (pl.col("timestamp").to_physical() // HOUR_US).cast(pl.Int32).alias("utc_hour")
-    return pl.scan_parquet(_files(data, "interactions")).group_by(*keys, hour).agg(**counts).collect(engine="streaming")
+def _hourly(data: Path, **counts: pl.Expr) -> pl.DataFrame:
+    """Count by ad and UTC hour in one key, so that the time zone is asked once per hour and not once per row."""
+    size = Ads.read(data).size
+    key = (_hour() * size + pl.col("ad_id")).cast(pl.Int32).alias("key")
+    sums = pl.scan_parquet(_files(data, "interactions")).group_by(key).agg(**counts).collect(engine="streaming")
+    return sums.with_columns(ad_id=(pl.col("key") % size).cast(pl.Int64), hour=pl.col("key") // size)
 
 
-def _local() -> pl.Expr:
-    instant = pl.from_epoch(pl.col("utc_hour").cast(pl.Int64) * 3600, time_unit="s")
+def _hour() -> pl.Expr:
+    return (pl.col("timestamp").to_physical() // HOUR_US).cast(pl.Int32)
+
+
+def _local(hour: str) -> pl.Expr:
+    instant = pl.from_epoch(pl.col(hour).cast(pl.Int64) * 3600, time_unit="s")
     return instant.dt.replace_time_zone("UTC").dt.convert_time_zone(TZ)
 
 
@@ -117,14 +126,26 @@ def _ads(data: Path, column: str) -> pl.DataFrame:
 
 def profiles(data: Path) -> Run:
     def run() -> Any:
-        ads = _ads(data, "category").lazy().with_columns(pl.col("category").cast(pl.Categorical))
-        local = pl.col("timestamp").dt.convert_time_zone(TZ)
-        part = (local.dt.hour() // 6).alias("day_part")
-        rows = pl.scan_parquet(_files(data, "interactions")).join(ads, on="ad_id")
-        counts = rows.group_by("user_id", part, "category").agg(pl.len().alias("interactions"))
-        return counts.collect(engine="streaming")
+        ads = Ads.read(data)
+        codes = pl.LazyFrame({"ad_id": range(ads.size), "code": ads.codes})
+        hours = pl.select(hour=pl.int_range(FIRST_HOUR, LAST_HOUR, dtype=pl.Int32)).lazy()
+        parts = hours.with_columns(part=_local("hour").dt.hour().cast(pl.Int64) // 6 * CATEGORIES)
+        rows = pl.scan_parquet(_files(data, "interactions")).with_columns(hour=_hour())
+        rows = rows.join(parts, on="hour").join(codes, on="ad_id")
+        key = (pl.col("user_id") * PARTS + pl.col("part") + pl.col("code")).alias("key")
+        sums = rows.group_by(key).agg(interactions=pl.len())
+        return sums.select(*_unpacked(ads), "interactions").collect(engine="streaming")
 
     return run
+
+
+def _unpacked(ads: Ads) -> list[pl.Expr]:
+    small = (pl.col("key") % PARTS).cast(pl.UInt8)
+    return [
+        (pl.col("key") // PARTS).alias("user_id"),
+        (small // CATEGORIES).alias("day_part"),
+        (small % CATEGORIES).cast(pl.Enum(ads.categories)).alias("category"),
+    ]
 
 
 def _files(data: Path, table: str) -> Any:

@@ -116,7 +116,11 @@ def attributed(data: Path) -> Run:
 
 def _columns(data: Path, table: str, *names: str) -> list[np.ndarray]:
     read = pq.read_table(data / f"{table}.parquet", columns=list(names))
-    return [read[name].to_numpy().view(np.int64) for name in names]
+    arrays = [read[name].to_numpy().view(np.int64) for name in names]
+    for array in arrays:
+        # As one chunk already is, and several are not: another type, for which numba would compile again.
+        array.flags.writeable = False
+    return arrays
 
 
 @njit(cache=True)

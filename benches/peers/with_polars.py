@@ -144,7 +144,7 @@ def _unpacked(ads: Ads) -> list[pl.Expr]:
     return [
         (pl.col("key") // PARTS).alias("user_id"),
         (small // CATEGORIES).alias("day_part"),
-        (small % CATEGORIES).cast(pl.Enum(ads.categories)).alias("category"),
+        (small % CATEGORIES).cat.to(pl.Enum(ads.categories)).alias("category"),
     ]
 
 

@@ -87,7 +87,8 @@ impl Session {
         reading.threads = thread_count(options.threads);
         let sources = sources(root, given, &reading)?;
         let calendar = Calendar::new(&options.tz)?;
-        let context = new_context(options.threads, options.memory_limit)?;
+        // The small tables stay in memory, whatever the limit of the work on the large ones.
+        let context = new_context(options.threads, None)?;
         let (mut establishments, mut ads) = (None, None);
         if let Some(source) = sources.get("establishments") {
             establishments = Some(Arc::new(Establishments::new(small_table(&context, source)?, options.radius_m)?));
@@ -248,6 +249,8 @@ pub(super) fn new_context(threads: Option<usize>, memory_limit: Option<usize>) -
     config.options_mut().optimizer.enable_join_dynamic_filter_pushdown = false;
     let mut runtime = RuntimeEnvBuilder::new();
     if let Some(bytes) = memory_limit {
+        let execution = &mut config.options_mut().execution;
+        execution.sort_spill_reservation_bytes = execution.sort_spill_reservation_bytes.min(bytes / 16);
         runtime = runtime.with_memory_pool(Arc::new(FairSpillPool::new(bytes)));
     }
     let state = SessionStateBuilder::new().with_config(config).with_runtime_env(runtime.build_arc().map_err(error_of)?);

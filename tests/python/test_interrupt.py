@@ -12,10 +12,12 @@ import pytest
 
 # Enough work for many seconds on any machine: millions of pings, each near a dozen establishments.
 CHILD = """
-import sys, time
+import signal, sys, time
 import numpy as np, pyarrow as pa
 import footfall
 
+# A run in the background inherits an ignored Ctrl-C; a terminal's does not.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 rng = np.random.default_rng(1)
 count, places = 4_000_000, 12
 

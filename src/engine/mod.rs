@@ -32,6 +32,9 @@ const RAW: &str = "given";
 
 /// Tells the user's mistakes and broken files from our bugs.
 pub fn error_of(error: DataFusionError) -> Error {
+    if let DataFusionError::ResourcesExhausted(reason) = error.find_root() {
+        return out_of_memory(reason);
+    }
     match error {
         DataFusionError::External(inner) => match inner.downcast::<Error>() {
             Ok(ours) => *ours,
@@ -43,14 +46,17 @@ pub fn error_of(error: DataFusionError) -> Error {
         DataFusionError::ParquetError(inner) => Error::Io { path: "Parquet".into(), reason: inner.to_string() },
         DataFusionError::ObjectStore(inner) => Error::Io { path: "storage".into(), reason: inner.to_string() },
         DataFusionError::IoError(inner) => Error::Io { path: "storage".into(), reason: inner.to_string() },
-        DataFusionError::ResourcesExhausted(reason) => Error::Definition {
-            name: "memory_limit".into(),
-            value: "reached".into(),
-            reason: format!("give more, or ask for less at once ({reason})"),
-        },
         DataFusionError::Internal(reason) => Error::Internal(reason),
         DataFusionError::ExecutionJoin(join) => Error::Internal(join.to_string()),
         query => Error::Query(query.strip_backtrace()),
+    }
+}
+
+fn out_of_memory(reason: &str) -> Error {
+    Error::Definition {
+        name: "memory_limit".into(),
+        value: "reached".into(),
+        reason: format!("give more, or ask for less at once ({reason})"),
     }
 }
 

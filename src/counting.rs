@@ -5,96 +5,88 @@
 
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, Int64Array, PrimitiveArray, StringViewArray};
-use arrow::datatypes::{ArrowPrimitiveType, DataType, Date32Type, Int64Type};
+use arrow::array::{
+    Array, ArrayRef, ArrowPrimitiveType, AsArray, BooleanArray, Date32Array, Int64Array, PrimitiveArray, UInt32Array,
+};
+use arrow::compute::take;
+use arrow::datatypes::{DataType, Date32Type, Int64Type};
+use arrow::error::ArrowError;
 
-use crate::codes::{Codes, NULL, TextCodes};
+use crate::ids::{Id, Ids};
 
-/// Cells beyond which the counts so far are given away and a new table is begun: 8 MB of cells.
+/// Cells beyond which groups are hashed instead: 8 MB of cells.
 const LARGEST_TABLE_BITS: u32 = 21;
+/// Groups beyond which the counts so far are given away and counting begins anew.
+const MOST_GROUPS: usize = 1 << 20;
+/// A cell's number has 128 bits, and a code 32 at most.
+pub const MOST_KEYS: usize = 4;
+/// The code of a null; values have 1, 2, 3 as they come.
+const NULL: u32 = 0;
+
 /// Whether values of this type get codes here.
 pub fn is_countable(data_type: &DataType) -> bool {
     matches!(data_type, DataType::Utf8View | DataType::Int64 | DataType::Date32)
 }
 
-/// The codes of one column's values: 0 for null, then 1, 2, 3 as they come.
+/// The codes of one column's values.
 #[derive(Debug)]
-enum Coder {
-    Texts(TextCodes),
-    Integers(DataType, Codes, Vec<i64>),
+struct Coder {
+    data_type: DataType,
+    values: Ids,
 }
 
 impl Coder {
     fn new(data_type: &DataType) -> Self {
-        match data_type {
-            DataType::Utf8View => Coder::Texts(TextCodes::default()),
-            integer => Coder::Integers(integer.clone(), Codes::default(), vec![]),
-        }
+        Self { data_type: data_type.clone(), values: Ids::default() }
     }
 
-    fn data_type(&self) -> DataType {
-        match self {
-            Coder::Texts(_) => DataType::Utf8View,
-            Coder::Integers(data_type, ..) => data_type.clone(),
-        }
-    }
-
-    /// One more than the largest code.
-    fn len(&self) -> usize {
-        match self {
-            Coder::Texts(texts) => 1 + texts.len(),
-            Coder::Integers(_, _, integers) => 1 + integers.len(),
-        }
+    /// The bits that the largest code needs.
+    fn bits(&self) -> u32 {
+        (self.values.len() + 1).next_power_of_two().ilog2()
     }
 
     fn encode(&mut self, column: &ArrayRef, into: &mut Vec<u32>) {
         into.clear();
-        match self {
-            Coder::Texts(texts) => texts.encode(column.as_string_view(), into),
-            Coder::Integers(DataType::Date32, codes, integers) => {
-                encode_integers(column.as_primitive::<Date32Type>(), codes, integers, into);
+        match self.data_type {
+            DataType::Utf8View => {
+                let texts = column.as_string_view();
+                let code = |row| if texts.is_valid(row) { 1 + self.values.add(Id::at(texts, row)) } else { NULL };
+                into.extend((0..texts.len()).map(code));
             }
-            Coder::Integers(_, codes, integers) => {
-                encode_integers(column.as_primitive::<Int64Type>(), codes, integers, into);
-            }
+            DataType::Date32 => self.encode_integers(column.as_primitive::<Date32Type>(), into),
+            _ => self.encode_integers(column.as_primitive::<Int64Type>(), into),
         }
+    }
+
+    fn encode_integers<T: ArrowPrimitiveType<Native: Into<i64>>>(
+        &mut self,
+        column: &PrimitiveArray<T>,
+        into: &mut Vec<u32>,
+    ) {
+        let mut code = |value: i64| 1 + self.values.add(Id::number(u128::from(value as u64)));
+        into.extend(column.iter().map(|value| value.map_or(NULL, |value| code(value.into()))));
     }
 
     /// The values of `codes`.
-    fn decode(&self, codes: impl Iterator<Item = u32>) -> ArrayRef {
-        let at = |code: u32| (code != NULL).then(|| code as usize - 1);
-        match self {
-            Coder::Texts(texts) => Arc::new(codes.map(|code| texts.text(code)).collect::<StringViewArray>()),
-            Coder::Integers(DataType::Date32, _, integers) => {
-                let days = codes.map(|code| at(code).map(|i| integers[i] as i32));
-                Arc::new(days.collect::<PrimitiveArray<Date32Type>>())
-            }
-            Coder::Integers(_, _, integers) => {
-                Arc::new(codes.map(|code| at(code).map(|i| integers[i])).collect::<Int64Array>())
-            }
-        }
+    fn decode(&self, codes: impl Iterator<Item = u32>) -> Result<ArrayRef, ArrowError> {
+        let rows: UInt32Array = codes.map(|code| code.checked_sub(1)).collect();
+        let integers = || self.values.as_numbers().iter().map(|number| *number as i64);
+        let values: ArrayRef = match self.data_type {
+            DataType::Utf8View => Arc::new(self.values.to_array()?),
+            DataType::Date32 => Arc::new(Date32Array::from_iter_values(integers().map(|day| day as i32))),
+            _ => Arc::new(Int64Array::from_iter_values(integers())),
+        };
+        take(&values, &rows, None)
     }
 }
 
-fn encode_integers<T: ArrowPrimitiveType<Native: Into<i64>>>(
-    column: &PrimitiveArray<T>,
-    codes: &mut Codes,
-    integers: &mut Vec<i64>,
-    into: &mut Vec<u32>,
-) {
-    let mut last = None;
-    into.extend(column.iter().map(|value| match (value.map(Into::into), last) {
-        (None, _) => NULL,
-        (Some(value), Some((same, code))) if value == same => code,
-        (Some(value), _) => {
-            let code = codes.code(u128::from(value as u64), || {
-                integers.push(value);
-                integers.len() as u32
-            });
-            last = Some((value, code));
-            code
-        }
-    }));
+/// Where the group of each combination of codes is found.
+#[derive(Debug)]
+enum Cells {
+    /// One place for each cell: its group, counted from 1; 0 is none yet.
+    Dense(Vec<u32>),
+    /// The cells that there are, numbered as their groups.
+    Hashed(Ids),
 }
 
 /// Counts of rows by their keys.
@@ -103,8 +95,7 @@ pub struct Counts {
     coders: Vec<Coder>,
     /// Bits of the cell's number that each key's code takes.
     bits: Vec<u32>,
-    /// The group of each cell, counted from 1; 0 is none yet.
-    cells: Vec<u32>,
+    cells: Cells,
     /// The codes of each group's keys, group after group.
     keys: Vec<u32>,
     /// Each measure's count of each group.
@@ -113,12 +104,13 @@ pub struct Counts {
 }
 
 impl Counts {
-    /// Counts by keys of the types `keys`, of which [`is_countable`] holds, of `measures` measures.
+    /// Counts by at most [`MOST_KEYS`] keys of the types `keys`, of which [`is_countable`] holds, of `measures`
+    /// measures.
     pub fn new(keys: &[DataType], measures: usize) -> Self {
         Self {
             coders: keys.iter().map(Coder::new).collect(),
-            bits: vec![2; keys.len()],
-            cells: vec![0; 1 << (2 * keys.len())],
+            bits: vec![0; keys.len()],
+            cells: Cells::Dense(vec![0]),
             keys: vec![],
             counts: vec![vec![]; measures],
             scratch: vec![vec![]; keys.len()],
@@ -137,7 +129,7 @@ impl Counts {
 
     /// Whether it is time to [`Counts::take`] what there is.
     pub fn is_full(&self) -> bool {
-        self.bits.iter().sum::<u32>() > LARGEST_TABLE_BITS
+        self.len() > MOST_GROUPS
     }
 
     /// Counts `rows` rows with the keys `keys`; a measure counts the rows where its condition is true, or all.
@@ -147,65 +139,89 @@ impl Counts {
             coder.encode(column, codes);
         }
         self.make_room();
-        let mut groups = vec![0; rows];
-        for (key, codes) in codes.iter().enumerate() {
-            let shift: u32 = self.bits[..key].iter().sum();
-            groups.iter_mut().zip(codes).for_each(|(cell, code)| *cell |= code << shift);
-        }
-        for (row, cell) in groups.iter_mut().enumerate() {
-            *cell = self.group(*cell, row, &codes);
-        }
+        let groups = self.groups(&codes, rows);
         for (counts, condition) in self.counts.iter_mut().zip(conditions) {
+            counts.resize(self.keys.len() / self.bits.len(), 0);
             count(counts, &groups, condition.as_ref());
         }
         self.scratch = codes;
     }
 
-    /// The group of `cell`, to which the codes of `row` lead.
-    fn group(&mut self, cell: u32, row: usize, codes: &[Vec<u32>]) -> u32 {
-        match self.cells[cell as usize] {
-            0 => {
-                self.keys.extend(codes.iter().map(|codes| codes[row]));
-                self.counts.iter_mut().for_each(|counts| counts.push(0));
-                self.cells[cell as usize] = self.len() as u32;
-                self.len() as u32 - 1
+    /// The group of each row.
+    fn groups(&mut self, codes: &[Vec<u32>], rows: usize) -> Vec<u32> {
+        let mut groups = vec![0; rows];
+        match &mut self.cells {
+            Cells::Dense(cells) => {
+                let mut shift = 0;
+                for (codes, bits) in codes.iter().zip(&self.bits) {
+                    groups.iter_mut().zip(codes).for_each(|(cell, code)| *cell |= code << shift);
+                    shift += bits;
+                }
+                let mut known = (self.keys.len() / self.bits.len()) as u32;
+                for (row, group) in groups.iter_mut().enumerate() {
+                    let cell = &mut cells[*group as usize];
+                    if *cell == 0 {
+                        known += 1;
+                        *cell = known;
+                        self.keys.extend(codes.iter().map(|codes| codes[row]));
+                    }
+                    *group = *cell - 1;
+                }
             }
-            known => known - 1,
+            Cells::Hashed(cells) => {
+                for (row, group) in groups.iter_mut().enumerate() {
+                    let known = cells.len();
+                    *group = cells.add(Id::number(cell(codes.iter().map(|codes| codes[row]), &self.bits)));
+                    if cells.len() > known {
+                        self.keys.extend(codes.iter().map(|codes| codes[row]));
+                    }
+                }
+            }
         }
+        groups
     }
 
     /// Widens the table so that each code has its cells.
     fn make_room(&mut self) {
-        let needed: Vec<u32> = self.coders.iter().map(|coder| coder.len().next_power_of_two().ilog2()).collect();
-        if needed.iter().zip(&self.bits).all(|(needed, bits)| needed <= bits) {
+        let needed: Vec<u32> = self.coders.iter().map(Coder::bits).collect();
+        if needed == self.bits {
             return;
         }
-        self.bits = needed.iter().zip(&self.bits).map(|(needed, bits)| *needed.max(bits)).collect();
-        self.cells = vec![0; 1 << self.bits.iter().sum::<u32>()];
-        for (group, codes) in self.keys.chunks(self.bits.len().max(1)).enumerate() {
-            let mut shift = 0;
-            let mut cell = 0;
-            for (code, bits) in codes.iter().zip(&self.bits) {
-                cell |= code << shift;
-                shift += bits;
-            }
-            self.cells[cell as usize] = group as u32 + 1;
-        }
+        self.bits = needed;
+        let bits: u32 = self.bits.iter().sum();
+        let groups = self.keys.chunks(self.bits.len()).map(|codes| cell(codes.iter().copied(), &self.bits));
+        self.cells = if bits <= LARGEST_TABLE_BITS {
+            let mut cells = vec![0; 1 << bits];
+            (1..).zip(groups).for_each(|(group, cell)| cells[cell as usize] = group);
+            Cells::Dense(cells)
+        } else {
+            let mut cells = Ids::default();
+            groups.for_each(|cell| {
+                cells.add(Id::number(cell));
+            });
+            Cells::Hashed(cells)
+        };
     }
 
     /// The groups so far: a column for each key, then one for each measure. Counting begins anew.
-    pub fn take(&mut self) -> Vec<ArrayRef> {
+    pub fn take(&mut self) -> Result<Vec<ArrayRef>, ArrowError> {
         let width = self.coders.len();
         let key =
             |(number, coder): (usize, &Coder)| coder.decode(self.keys.iter().skip(number).step_by(width).copied());
-        let mut columns: Vec<ArrayRef> = self.coders.iter().enumerate().map(key).collect();
+        let mut columns = self.coders.iter().enumerate().map(key).collect::<Result<Vec<ArrayRef>, ArrowError>>()?;
         columns.extend(
             self.counts.iter_mut().map(|counts| Arc::new(Int64Array::from(std::mem::take(counts))) as ArrayRef),
         );
-        let types: Vec<DataType> = self.coders.iter().map(Coder::data_type).collect();
+        let types: Vec<DataType> = self.coders.iter().map(|coder| coder.data_type.clone()).collect();
         *self = Self::new(&types, self.counts.len());
-        columns
+        Ok(columns)
     }
+}
+
+/// The number of the cell of `codes`.
+fn cell(codes: impl Iterator<Item = u32>, bits: &[u32]) -> u128 {
+    let join = |(cell, shift): (u128, u32), (code, bits): (u32, &u32)| (cell | u128::from(code) << shift, shift + bits);
+    codes.zip(bits).fold((0, 0), join).0
 }
 
 fn count(counts: &mut [i64], groups: &[u32], condition: Option<&BooleanArray>) {
@@ -227,6 +243,8 @@ mod tests {
     use std::collections::BTreeMap;
 
     use super::*;
+
+    use arrow::array::StringViewArray;
 
     type Row = (Option<String>, Option<i64>, bool);
 
@@ -272,8 +290,26 @@ mod tests {
                 let (keys, condition) = columns(part);
                 counts.add(&keys, &[None, Some(condition)], part.len());
             }
-            assert_eq!(found(&counts.take()), expected(&rows));
+            assert_eq!(found(&counts.take().unwrap()), expected(&rows));
             assert!(counts.is_empty());
         }
+    }
+
+    #[test]
+    fn more_values_than_cells_are_counted_too() {
+        let integers = |factor: i64| -> ArrayRef {
+            Arc::new(Int64Array::from_iter_values((0..20_000).map(|i| i * factor % 5_000)))
+        };
+        let types = [DataType::Int64, DataType::Int64];
+        let mut counts = Counts::new(&types, 1);
+        for factor in [1, 7] {
+            counts.add(&[integers(1), integers(factor)], &[None], 20_000);
+        }
+        assert!(matches!(counts.cells, Cells::Hashed(_)) && !counts.is_full());
+        let columns = counts.take().unwrap();
+        let numbers = columns[2].as_primitive::<Int64Type>();
+        assert_eq!(numbers.iter().flatten().sum::<i64>(), 40_000);
+        // Of the pairs (i, i) and (i, 7 i mod 5 000), those with 6 i = 0 mod 5 000 are the same: i = 0 and 2 500.
+        assert_eq!((numbers.len(), numbers.iter().flatten().max()), (9_998, Some(8)));
     }
 }

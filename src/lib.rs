@@ -10,24 +10,26 @@
 //! | [`calendar`] | time zone to local month, week, day, hour, weekday, part of the day |
 //! | [`visits`] | pings past the grid: visits |
 //! | [`attribution`] | visits and interactions in time order: attributed visits |
-//! | [`codes`] | small integers in the place of values |
+//! | [`decimal`] | integers as text |
+//! | [`ids`] | ids and other values as small numbers |
 //! | [`counting`] | counts by keys of few values |
 //! | [`statistics`] | Wilson interval |
 //! | `engine` | DataFusion: nouns, files, operators, functions, the jobs' SQL, the session |
 //! | `synth` | a seeded city with planted answers |
 //! | `py` | the binding: convert, release the GIL, call, wrap |
 //!
-//! The laws: the first nine know neither DataFusion nor Python; counts are integers and add up, and ratios are made
+//! The laws: the first ten know neither DataFusion nor Python; counts are integers and add up, and ratios are made
 //! from them last, so that any split, any order of rows and any number of threads gives the same bytes.
 
 pub mod attribution;
 pub mod calendar;
-pub mod codes;
 pub mod counting;
+pub mod decimal;
 #[cfg(feature = "engine")]
 pub mod engine;
 pub mod error;
 pub mod geo;
+pub mod ids;
 #[cfg(feature = "python")]
 mod py;
 pub mod statistics;

@@ -15,13 +15,13 @@ use datafusion::prelude::DataFrame;
 use super::catalog::Source;
 use super::checks;
 use super::functions::function;
-use super::ids::Ids;
 use super::nouns::{ADS_OF_ESTABLISHMENTS, Column, INTERACTIONS, PINGS, VISITS, convert};
 use super::operators::{AttributedVisits, Known, VisitsOf};
 use super::places::{Ads, Establishments};
 use super::run::{Heartbeat, run};
 use super::session::{Table, new_context, outward, small_table, thread_count};
 use super::{error_of, quality};
+use crate::ids::Ids;
 use crate::{Error, Result};
 
 /// Pings that one thread takes at a time.

@@ -1,7 +1,7 @@
 //! DataFusion: nouns in, answers out.
 //!
 //! [`nouns`] says what the columns are, [`files`] and [`json`] find and read them, [`catalog`] makes tables of them,
-//! [`places`] holds the two small tables, [`ids`] numbers ids, [`checks`], [`copies`] and [`quality`] say which rows
+//! [`places`] holds the two small tables, [`checks`], [`copies`] and [`quality`] say which rows
 //! can be used, [`functions`] and [`operators`] bring the pure core into plans, [`jobs`] keeps the SQL, [`run`] runs
 //! it, and [`session`] answers. [`kernels`] are the two joins by themselves; [`ingest`] rewrites a data set for many
 //! reads.
@@ -11,7 +11,6 @@ pub mod checks;
 pub mod copies;
 pub mod files;
 pub mod functions;
-pub mod ids;
 pub mod ingest;
 pub mod jobs;
 pub mod json;

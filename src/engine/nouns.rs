@@ -1,13 +1,15 @@
 //! The four nouns: their columns, and how a user's columns become them.
 
-use datafusion::arrow::array::ArrayRef;
+use std::sync::Arc;
+
+use datafusion::arrow::array::{ArrayRef, AsArray};
 use datafusion::arrow::compute;
 use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
 use datafusion::logical_expr::{Expr, ScalarUDF, cast, col, lit, try_cast, when};
 use datafusion::prelude::coalesce;
 
 use super::functions::function;
-use crate::{Error, Result};
+use crate::{Error, Result, decimal};
 
 /// What a column holds, whatever type the user's file gives it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -215,10 +217,19 @@ pub fn convert(table: &str, column: &Column, theirs: &str, from: &DataType, epoc
     }
 }
 
+/// The function that makes text of ids that are integers.
+pub const INTEGER_AS_TEXT: &str = "integer_as_text";
+
 /// Not a cast: the planner would cast the bounds of the column with it, and `8` to `11` is no range of text.
 fn integer_as_text(from: &DataType) -> ScalarUDF {
-    let kernel = |arrays: &[ArrayRef]| Ok(compute::cast(&arrays[0], &DataType::Utf8View)?);
-    function("integer_as_text", vec![from.clone()], DataType::Utf8View, Box::new(kernel))
+    let kernel = |arrays: &[ArrayRef]| {
+        let text: ArrayRef = match arrays[0].data_type() {
+            DataType::UInt64 | DataType::Dictionary(..) => compute::cast(&arrays[0], &DataType::Utf8View)?,
+            _ => Arc::new(decimal::as_text(compute::cast(&arrays[0], &DataType::Int64)?.as_primitive())?),
+        };
+        Ok(text)
+    };
+    function(INTEGER_AS_TEXT, vec![from.clone()], DataType::Utf8View, Box::new(kernel))
 }
 
 fn is_text(data_type: &DataType) -> bool {

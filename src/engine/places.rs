@@ -3,9 +3,9 @@
 use datafusion::arrow::array::{ArrayRef, AsArray, RecordBatch};
 use datafusion::arrow::datatypes::Float64Type;
 
-use super::ids::Ids;
 use crate::Result;
 use crate::geo::index::EstablishmentIndex;
+use crate::ids::Ids;
 
 /// Establishments in order of id; an establishment's number is its row.
 #[derive(Debug)]

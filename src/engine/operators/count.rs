@@ -21,7 +21,7 @@ use datafusion::physical_plan::{
 use futures::{StreamExt, stream};
 
 use super::yielding;
-use crate::counting::{Counts, is_countable};
+use crate::counting::{Counts, MOST_KEYS, is_countable};
 
 /// Columns that have few values, so that counting by them is best done in a table of cells.
 const FEW_VALUES: [&str; 3] = ["campaign_id", "category", "establishment_id"];
@@ -79,7 +79,7 @@ impl CountExec {
         let few = |key: &Arc<dyn PhysicalExpr>| {
             has_few_values(key) && key.data_type(&schema).is_ok_and(|data_type| is_countable(&data_type))
         };
-        (plain && only_counts && !keys.is_empty() && keys.iter().all(few)).then(|| Self {
+        (plain && only_counts && (1..=MOST_KEYS).contains(&keys.len()) && keys.iter().all(few)).then(|| Self {
             input: Arc::clone(stage.input()),
             keys,
             conditions: stage.filter_expr().to_vec(),
@@ -194,10 +194,8 @@ impl Counting {
             }
             None => !self.counts.is_empty(),
         };
-        Ok(ready.then(|| {
-            self.metrics.record_output(self.counts.len());
-            self.counts.take()
-        }))
+        self.metrics.record_output(if ready { self.counts.len() } else { 0 });
+        Ok(ready.then(|| self.counts.take()).transpose()?)
     }
 
     fn add(&mut self, rows: &RecordBatch) -> PlanResult<()> {

@@ -4,8 +4,8 @@ use std::any::Any;
 use std::fmt;
 use std::sync::Arc;
 
-use datafusion::arrow::array::{ArrayRef, AsArray, BooleanArray, RecordBatch, RecordBatchOptions, UInt32Array};
-use datafusion::arrow::compute::{filter_record_batch, take};
+use datafusion::arrow::array::{Array, ArrayRef, AsArray, RecordBatch, RecordBatchOptions, UInt32Array};
+use datafusion::arrow::compute::{filter, filter_record_batch, is_not_null, take};
 use datafusion::arrow::datatypes::{DataType, SchemaRef};
 use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode, TreeNodeRecursion};
 use datafusion::common::{JoinType, Result as PlanResult, internal_err};
@@ -24,7 +24,7 @@ use datafusion::physical_plan::{
 use futures::StreamExt;
 
 use super::yielding;
-use crate::codes::{Codes, NULL, TextCodes};
+use crate::ids::Ids;
 
 /// Puts [`LookupExec`] in the place of a hash join with a table in memory whose text key is unique.
 #[derive(Debug)]
@@ -50,18 +50,20 @@ impl PhysicalOptimizerRule for UseLookups {
     }
 }
 
-/// The small table: row `code - 1` has the id of that code.
+/// A small table; an id's number is its row.
 #[derive(Debug)]
-struct Table {
-    rows: RecordBatch,
-    codes: TextCodes,
+pub struct SmallTable {
+    /// The rows.
+    pub rows: RecordBatch,
+    /// Their ids.
+    pub ids: Ids,
 }
 
 /// Joins each row with the row of the table that has its id; a row whose id is not there has no partner and goes.
 #[derive(Debug)]
 pub struct LookupExec {
     input: Arc<dyn ExecutionPlan>,
-    table: Arc<Table>,
+    table: Arc<SmallTable>,
     key: usize,
     /// The columns that come out, counted through the table's and then the input's.
     columns: Vec<usize>,
@@ -70,7 +72,8 @@ pub struct LookupExec {
 }
 
 impl LookupExec {
-    fn in_place_of(node: &Arc<dyn ExecutionPlan>) -> PlanResult<Option<Self>> {
+    /// What can stand in the place of `node`, if it is a join with such a table.
+    pub fn in_place_of(node: &Arc<dyn ExecutionPlan>) -> PlanResult<Option<Self>> {
         let Some(join) = node.downcast_ref::<HashJoinExec>() else { return Ok(None) };
         let plain = *join.join_type() == JoinType::Inner && join.filter().is_none();
         let ([(left, right)], true) = (join.on(), plain) else { return Ok(None) };
@@ -84,9 +87,29 @@ impl LookupExec {
         Ok(Some(Self::new(Arc::clone(join.right()), table, right.index(), columns, join.schema())))
     }
 
+    /// The rows that look for partners.
+    pub fn input(&self) -> &Arc<dyn ExecutionPlan> {
+        &self.input
+    }
+
+    /// The small table.
+    pub fn table(&self) -> &Arc<SmallTable> {
+        &self.table
+    }
+
+    /// The column of the input that has the id.
+    pub fn key(&self) -> usize {
+        self.key
+    }
+
+    /// The columns that come out, counted through the table's and then the input's.
+    pub fn columns(&self) -> &[usize] {
+        &self.columns
+    }
+
     fn new(
         input: Arc<dyn ExecutionPlan>,
-        table: Arc<Table>,
+        table: Arc<SmallTable>,
         key: usize,
         columns: Vec<usize>,
         schema: SchemaRef,
@@ -103,7 +126,7 @@ impl LookupExec {
 }
 
 /// The table that `plan` reads from memory, if its column `key` is text, unique and without nulls.
-fn table_of(plan: &Arc<dyn ExecutionPlan>, key: usize) -> PlanResult<Option<Arc<Table>>> {
+fn table_of(plan: &Arc<dyn ExecutionPlan>, key: usize) -> PlanResult<Option<Arc<SmallTable>>> {
     let schema = plan.schema();
     let source = plan.downcast_ref::<DataSourceExec>().map(DataSourceExec::data_source);
     let memory = source.and_then(|source| (source.as_ref() as &dyn Any).downcast_ref::<MemorySourceConfig>());
@@ -113,10 +136,9 @@ fn table_of(plan: &Arc<dyn ExecutionPlan>, key: usize) -> PlanResult<Option<Arc<
         Some(columns) => batch.project(columns)?,
         None => batch.clone(),
     };
-    let (mut codes, mut numbers) = (TextCodes::default(), vec![]);
-    codes.encode(rows.column(key).as_string_view(), &mut numbers);
-    let unique = codes.len() == rows.num_rows() && !numbers.contains(&NULL);
-    Ok(unique.then(|| Arc::new(Table { rows, codes })))
+    let ids = rows.column(key).as_string_view();
+    let table = SmallTable { ids: if ids.null_count() == 0 { Ids::of(ids) } else { Ids::default() }, rows: rows.clone() };
+    Ok((table.ids.len() == rows.num_rows()).then(|| Arc::new(table)))
 }
 
 impl DisplayAs for LookupExec {
@@ -157,13 +179,11 @@ impl ExecutionPlan for LookupExec {
 
     fn execute(&self, partition: usize, context: Arc<TaskContext>) -> PlanResult<SendableRecordBatchStream> {
         let metrics = BaselineMetrics::new(&self.metrics, partition);
-        let mut finder = Finder {
+        let finder = Finder {
             table: Arc::clone(&self.table),
             key: self.key,
             columns: self.columns.clone(),
             schema: self.schema(),
-            views: Codes::default(),
-            codes: vec![],
         };
         let joined = self.input.execute(partition, context)?.map(move |rows| {
             let timer = metrics.elapsed_compute().timer();
@@ -179,36 +199,30 @@ impl ExecutionPlan for LookupExec {
     }
 }
 
-/// One partition's work, and its scratch space.
+/// One partition's work.
 struct Finder {
-    table: Arc<Table>,
+    table: Arc<SmallTable>,
     key: usize,
     columns: Vec<usize>,
     schema: SchemaRef,
-    views: Codes,
-    codes: Vec<u32>,
 }
 
 impl Finder {
-    fn join(&mut self, rows: &RecordBatch) -> PlanResult<RecordBatch> {
-        self.codes.clear();
-        self.table.codes.find(rows.column(self.key).as_string_view(), &mut self.views, &mut self.codes);
-        if self.codes.contains(&NULL) {
-            let found: BooleanArray = self.codes.iter().map(|code| Some(*code != NULL)).collect();
-            let rows = filter_record_batch(rows, &found)?;
-            self.codes.retain(|code| *code != NULL);
-            return self.batch(&rows);
+    fn join(&self, rows: &RecordBatch) -> PlanResult<RecordBatch> {
+        let partners = self.table.ids.numbers(rows.column(self.key).as_string_view());
+        if partners.null_count() == 0 {
+            return self.batch(rows, &partners);
         }
-        self.batch(rows)
+        let found = is_not_null(&partners)?;
+        self.batch(&filter_record_batch(rows, &found)?, filter(&partners, &found)?.as_primitive())
     }
 
     /// The rows, all of which have partners, with them.
-    fn batch(&self, rows: &RecordBatch) -> PlanResult<RecordBatch> {
-        let partners: UInt32Array = self.codes.iter().map(|code| code - 1).collect::<Vec<_>>().into();
+    fn batch(&self, rows: &RecordBatch, partners: &UInt32Array) -> PlanResult<RecordBatch> {
         let width = self.table.rows.num_columns();
         let column = |number: &usize| -> PlanResult<ArrayRef> {
             match number.checked_sub(width) {
-                None => Ok(take(self.table.rows.column(*number), &partners, None)?),
+                None => Ok(take(self.table.rows.column(*number), partners, None)?),
                 Some(own) => Ok(Arc::clone(rows.column(own))),
             }
         };

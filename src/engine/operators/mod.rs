@@ -16,7 +16,7 @@ use futures::{Stream, StreamExt};
 pub use attribution::AttributionExec;
 pub use count::{CountExec, UseCounts};
 pub use known::Known;
-pub use lookup::{LookupExec, UseLookups};
+pub use lookup::{LookupExec, SmallTable, UseLookups};
 pub use sorted_attribution::SortedAttributionExec;
 pub use tables::{AttributedVisits, Visits};
 pub use visit_join::{VisitJoinExec, VisitsOf};

@@ -7,8 +7,8 @@ use datafusion::arrow::array::{Array, ArrayRef, AsArray, Float64Array, RecordBat
 use datafusion::arrow::datatypes::{Float64Type, TimestampMicrosecondType, UInt32Type};
 
 use crate::attribution::{Credit, Interaction, Visit};
-use crate::engine::ids::{Id, Ids};
 use crate::engine::places::Ads;
+use crate::ids::{Id, Ids};
 
 /// Into how many shares users are split: a power of two.
 pub const SHARES: usize = 128;

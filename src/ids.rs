@@ -1,8 +1,8 @@
 //! Ids as small numbers: text that comes again and again is kept, hashed and compared as little as possible.
 
-use datafusion::arrow::array::{Array, MAX_INLINE_VIEW_LEN, StringViewArray, UInt32Array};
-use datafusion::arrow::buffer::Buffer;
-use datafusion::arrow::error::ArrowError;
+use arrow::array::{Array, MAX_INLINE_VIEW_LEN, StringViewArray, UInt32Array};
+use arrow::buffer::Buffer;
+use arrow::error::ArrowError;
 
 /// An id in a column, ready to be looked for.
 #[derive(Debug, Clone, Copy)]
@@ -28,6 +28,12 @@ impl<'a> Id<'a> {
     #[inline]
     fn short(view: u128) -> Self {
         Self { key: view, text: &[], hash: mix(view as u64, (view >> 64) as u64) }
+    }
+
+    /// A number as an id. Numbers and texts must not be mixed.
+    #[inline]
+    pub fn number(number: u128) -> Self {
+        Self::short(number)
     }
 
     fn long(view: u128, text: &'a [u8]) -> Self {
@@ -99,6 +105,11 @@ impl Ids {
     #[inline]
     pub fn find(&self, id: Id) -> Option<u32> {
         self.look(id).ok()
+    }
+
+    /// The ids that were added by [`Id::number`], by number.
+    pub fn as_numbers(&self) -> &[u128] {
+        &self.keys
     }
 
     /// The number of `id`, which gets the next one if it is new.
@@ -185,7 +196,7 @@ impl Ids {
 
 #[cfg(test)]
 mod tests {
-    use datafusion::arrow::array::StringViewArray;
+    use arrow::array::StringViewArray;
 
     use super::Ids;
 

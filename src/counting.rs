@@ -30,13 +30,14 @@ pub fn is_countable(data_type: &DataType) -> bool {
 
 /// The codes of one column's values.
 #[derive(Debug)]
-struct Coder {
+pub struct Coder {
     data_type: DataType,
     values: Ids,
 }
 
 impl Coder {
-    fn new(data_type: &DataType) -> Self {
+    /// Codes for values of a type of which [`is_countable`] holds.
+    pub fn new(data_type: &DataType) -> Self {
         Self { data_type: data_type.clone(), values: Ids::default() }
     }
 
@@ -45,7 +46,8 @@ impl Coder {
         (self.values.len() + 1).next_power_of_two().ilog2()
     }
 
-    fn encode(&mut self, column: &ArrayRef, into: &mut Vec<u32>) {
+    /// The codes of `column`, in the place of what `into` held.
+    pub fn encode(&mut self, column: &ArrayRef, into: &mut Vec<u32>) {
         into.clear();
         match self.data_type {
             DataType::Utf8View => {
@@ -134,17 +136,40 @@ impl Counts {
 
     /// Counts `rows` rows with the keys `keys`; a measure counts the rows where its condition is true, or all.
     pub fn add(&mut self, keys: &[ArrayRef], conditions: &[Option<BooleanArray>], rows: usize) {
+        let groups = self.groups_of(keys, rows);
+        for (counts, condition) in self.counts.iter_mut().zip(conditions) {
+            count(counts, &groups, condition.as_ref());
+        }
+    }
+
+    /// Adds counts by `measures` of groups with the keys `keys`.
+    pub fn merge(&mut self, keys: &[ArrayRef], measures: &[Vec<i64>]) {
+        let groups = self.groups_of(keys, measures.first().map_or(0, Vec::len));
+        for (counts, more) in self.counts.iter_mut().zip(measures) {
+            groups.iter().zip(more).for_each(|(group, more)| counts[*group as usize] += more);
+        }
+    }
+
+    /// Adds all counts of `others`, which begin anew.
+    pub fn add_all(&mut self, others: &mut Self) -> Result<(), ArrowError> {
+        let mut columns = others.take()?;
+        let measures = columns.split_off(self.coders.len());
+        let measures = measures.iter().map(|counts| counts.as_primitive::<Int64Type>().values().to_vec());
+        self.merge(&columns, &measures.collect::<Vec<_>>());
+        Ok(())
+    }
+
+    /// The number of the group of each of `rows` rows with the keys `keys`.
+    pub fn groups_of(&mut self, keys: &[ArrayRef], rows: usize) -> Vec<u32> {
         let mut codes = std::mem::take(&mut self.scratch);
         for ((coder, column), codes) in self.coders.iter_mut().zip(keys).zip(&mut codes) {
             coder.encode(column, codes);
         }
         self.make_room();
         let groups = self.groups(&codes, rows);
-        for (counts, condition) in self.counts.iter_mut().zip(conditions) {
-            counts.resize(self.keys.len() / self.bits.len(), 0);
-            count(counts, &groups, condition.as_ref());
-        }
+        self.counts.iter_mut().for_each(|counts| counts.resize(self.keys.len() / self.bits.len(), 0));
         self.scratch = codes;
+        groups
     }
 
     /// The group of each row.
@@ -203,12 +228,17 @@ impl Counts {
         };
     }
 
-    /// The groups so far: a column for each key, then one for each measure. Counting begins anew.
-    pub fn take(&mut self) -> Result<Vec<ArrayRef>, ArrowError> {
+    /// Each key of the groups so far.
+    pub fn keys(&self) -> Result<Vec<ArrayRef>, ArrowError> {
         let width = self.coders.len();
         let key =
             |(number, coder): (usize, &Coder)| coder.decode(self.keys.iter().skip(number).step_by(width).copied());
-        let mut columns = self.coders.iter().enumerate().map(key).collect::<Result<Vec<ArrayRef>, ArrowError>>()?;
+        self.coders.iter().enumerate().map(key).collect()
+    }
+
+    /// The groups so far: a column for each key, then one for each measure. Counting begins anew.
+    pub fn take(&mut self) -> Result<Vec<ArrayRef>, ArrowError> {
+        let mut columns = self.keys()?;
         columns.extend(
             self.counts.iter_mut().map(|counts| Arc::new(Int64Array::from(std::mem::take(counts))) as ArrayRef),
         );

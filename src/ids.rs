@@ -36,6 +36,12 @@ impl<'a> Id<'a> {
         Self::short(number)
     }
 
+    /// The number that [`Id::number`] makes the same id of; none if the text is too long for its view.
+    #[inline]
+    pub fn as_number(&self) -> Option<u128> {
+        self.text.is_empty().then_some(self.key)
+    }
+
     fn long(view: u128, text: &'a [u8]) -> Self {
         let word = |bytes: &[u8]| bytes.iter().fold(0, |word, byte| word << 8 | u64::from(*byte));
         let hash = text.chunks(8).fold(text.len() as u64, |hash, bytes| mix(hash, word(bytes)));

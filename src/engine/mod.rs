@@ -8,6 +8,7 @@
 
 pub mod catalog;
 pub mod checks;
+pub mod coded;
 pub mod copies;
 pub mod files;
 pub mod functions;

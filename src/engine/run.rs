@@ -66,7 +66,11 @@ fn watched<T: Send + 'static>(
 /// The rows that `plan` has read so far: of its leaves, or, where these do not count, of what stands above them.
 fn rows_read(plan: &Arc<dyn ExecutionPlan>) -> u64 {
     match plan.children().into_iter().map(rows_read).sum() {
-        0 => plan.metrics().and_then(|metrics| metrics.output_rows()).unwrap_or(0) as u64,
+        0 => {
+            let metrics = plan.metrics();
+            let read = metrics.as_ref().and_then(|metrics| metrics.sum_by_name("rows_read")).map(|read| read.as_usize());
+            read.or_else(|| metrics?.output_rows()).unwrap_or(0) as u64
+        }
         below => below,
     }
 }

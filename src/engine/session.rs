@@ -14,12 +14,14 @@ use datafusion::execution::memory_pool::FairSpillPool;
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion::execution::session_state::SessionStateBuilder;
 use datafusion::logical_expr::{LogicalPlan, LogicalPlanBuilder, col, lit};
+use datafusion::physical_optimizer::PhysicalOptimizerRule;
+use datafusion::physical_optimizer::optimizer::PhysicalOptimizer;
 use datafusion::prelude::{DataFrame, SQLOptions, SessionConfig, SessionContext};
 use datafusion::scalar::ScalarValue;
 
 use super::catalog::{Given, Reading, Source, sources};
 use super::jobs::{Job, Request};
-use super::operators::{AttributedVisits, Known, UseCounts, UseLookups, Visits};
+use super::operators::{AttributedVisits, Known, UseCodes, UseCounts, UseLookups, Visits};
 use super::places::{Ads, Establishments};
 use super::run::{Heartbeat, run, silent, threads};
 use super::{error_of, functions, quality};
@@ -254,10 +256,19 @@ pub(super) fn new_context(threads: Option<usize>, memory_limit: Option<usize>) -
         runtime = runtime.with_memory_pool(Arc::new(FairSpillPool::new(bytes)));
     }
     let state = SessionStateBuilder::new().with_config(config).with_runtime_env(runtime.build_arc().map_err(error_of)?);
-    let state = state.with_default_features();
-    let state = state.with_physical_optimizer_rule(Arc::new(UseLookups));
-    let state = state.with_physical_optimizer_rule(Arc::new(UseCounts));
+    let state = state.with_default_features().with_physical_optimizer_rules(rules(memory_limit.is_some()));
     Ok(SessionContext::new_with_state(state.build()))
+}
+
+/// DataFusion's own rules and ours: codes are used before filters go into scans and rows are exchanged; look-ups and
+/// counts, in what has no codes, when all else is settled.
+fn rules(is_limited: bool) -> Vec<Arc<dyn PhysicalOptimizerRule + Send + Sync>> {
+    let mut rules = PhysicalOptimizer::new().rules;
+    let joined = rules.iter().position(|rule| rule.name() == "join_selection").map_or(0, |place| place + 1);
+    rules.insert(joined, Arc::new(UseCodes { is_limited }));
+    rules.push(Arc::new(UseLookups));
+    rules.push(Arc::new(UseCounts));
+    rules
 }
 
 /// The usable rows of a small noun in order of id, one for each id; of rows that disagree, the smallest.

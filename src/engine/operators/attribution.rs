@@ -1,26 +1,25 @@
 //! `Attribution`: names, for each visit, the interaction that earned it.
 
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use datafusion::arrow::datatypes::SchemaRef;
-use datafusion::common::runtime::SpawnedTask;
 use datafusion::common::tree_node::TreeNodeRecursion;
-use datafusion::common::{Result as PlanResult, internal_datafusion_err};
+use datafusion::common::Result as PlanResult;
 use datafusion::execution::TaskContext;
 use datafusion::execution::memory_pool::MemoryConsumer;
 use datafusion::physical_expr::{EquivalenceProperties, Partitioning, PhysicalExpr};
 use datafusion::physical_plan::execution_plan::{Boundedness, EmissionType};
 use datafusion::physical_plan::metrics::{BaselineMetrics, ExecutionPlanMetricsSet, MetricsSet};
-use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::{
     DisplayAs, DisplayFormatType, ExecutionPlan, ExecutionPlanProperties, PlanProperties, SendableRecordBatchStream,
 };
-use futures::stream;
+use futures::future::BoxFuture;
 
 use super::Known;
 use super::attribution_work::{Inputs, Work};
-use super::outlets::{Outlet, Outlets};
+use super::outlets::Outlets;
+use super::shared_work::SharedWork;
 
 /// Attributes visits to interactions; the rows of both may lie anyhow.
 ///
@@ -38,27 +37,7 @@ pub struct AttributionExec {
     schema: SchemaRef,
     properties: Arc<PlanProperties>,
     metrics: ExecutionPlanMetricsSet,
-    started: Mutex<Option<Started>>,
-}
-
-/// An execution that not all partitions have been asked of yet.
-struct Started {
-    outlets: Vec<Option<Outlet>>,
-    running: Arc<Mutex<Running>>,
-}
-
-/// The work begins when the first partition is read and ends, done or not, when the last one is dropped.
-struct Running {
-    not_yet: Option<(Work, Inputs)>,
-    task: Option<SpawnedTask<()>>,
-}
-
-impl Running {
-    fn start(&mut self) {
-        if let Some((work, inputs)) = self.not_yet.take() {
-            self.task = Some(SpawnedTask::spawn(work.run(inputs)));
-        }
-    }
+    shared: SharedWork,
 }
 
 impl AttributionExec {
@@ -73,26 +52,11 @@ impl AttributionExec {
             Boundedness::Bounded,
         );
         let metrics = ExecutionPlanMetricsSet::new();
-        Self { inputs, known, schema, properties: Arc::new(properties), metrics, started: Mutex::default() }
+        Self { inputs, known, schema, properties: Arc::new(properties), metrics, shared: SharedWork::default() }
     }
 
-    /// What `partition` reads from. The execution is forgotten with its last partition, so that the next one is new.
-    fn outlet(&self, partition: usize, context: &Arc<TaskContext>) -> PlanResult<(Outlet, Arc<Mutex<Running>>)> {
-        let mut started = self.started.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut execution = match started.take() {
-            Some(execution) => execution,
-            None => self.execution(context)?,
-        };
-        let outlet = execution.outlets.get_mut(partition).and_then(Option::take);
-        let outlet = outlet.ok_or_else(|| internal_datafusion_err!("partition {partition} was taken before"))?;
-        let running = Arc::clone(&execution.running);
-        if execution.outlets.iter().any(Option::is_some) {
-            *started = Some(execution);
-        }
-        Ok((outlet, running))
-    }
-
-    fn execution(&self, context: &Arc<TaskContext>) -> PlanResult<Started> {
+    /// All the work of one execution.
+    fn work(&self, context: &Arc<TaskContext>, outlets: Outlets) -> PlanResult<BoxFuture<'static, PlanResult<()>>> {
         let input = |number: usize| match self.inputs.get(number) {
             Some(input) => (0..input.output_partitioning().partition_count())
                 .map(|partition| input.execute(partition, Arc::clone(context)))
@@ -100,11 +64,8 @@ impl AttributionExec {
             None => Ok(vec![]),
         };
         let inputs = Inputs { visits: input(0)?, interactions: input(1)?, fallback: input(2)? };
-        let (outlets, receivers) = Outlets::new(self.properties.partitioning.partition_count());
         let memory = MemoryConsumer::new(self.name()).register(context.memory_pool());
-        let work = Work::new(self.known.clone(), Arc::clone(&self.schema), memory, outlets);
-        let running = Arc::new(Mutex::new(Running { not_yet: Some((work, inputs)), task: None }));
-        Ok(Started { outlets: receivers.into_iter().map(Some).collect(), running })
+        Ok(Box::pin(Work::new(self.known.clone(), Arc::clone(&self.schema), memory, outlets).run(inputs)))
     }
 }
 
@@ -147,16 +108,9 @@ impl ExecutionPlan for AttributionExec {
 
     fn execute(&self, partition: usize, context: Arc<TaskContext>) -> PlanResult<SendableRecordBatchStream> {
         let metrics = BaselineMetrics::new(&self.metrics, partition);
-        let visits = stream::unfold(self.outlet(partition, &context)?, move |(mut outlet, running)| {
-            running.lock().unwrap_or_else(PoisonError::into_inner).start();
-            let metrics = metrics.clone();
-            async move {
-                let batch = outlet.recv().await?;
-                metrics.record_output(batch.as_ref().map_or(0, |batch| batch.num_rows()));
-                Some((batch, (outlet, running)))
-            }
-        });
-        Ok(Box::pin(RecordBatchStreamAdapter::new(Arc::clone(&self.schema), visits)))
+        let partitions = self.properties.partitioning.partition_count();
+        let work = |outlets| self.work(&context, outlets);
+        self.shared.stream(partition, partitions, Arc::clone(&self.schema), metrics, work)
     }
 
     fn metrics(&self) -> Option<MetricsSet> {

@@ -6,14 +6,13 @@ use std::sync::Arc;
 use datafusion::arrow::array::{Array, ArrayRef, RecordBatch, StringViewArray, TimestampMicrosecondArray, UInt32Array};
 use datafusion::arrow::compute::{filter_record_batch, not, take};
 use datafusion::arrow::datatypes::SchemaRef;
-use datafusion::common::runtime::SpawnedTask;
-use datafusion::common::{DataFusionError, Result as PlanResult};
+use datafusion::common::Result as PlanResult;
 use datafusion::execution::memory_pool::MemoryReservation;
 use datafusion::physical_plan::SendableRecordBatchStream;
 use futures::StreamExt;
-use futures::future::try_join_all;
 
 use super::outlets::Outlets;
+use super::shared_work::{all, forward};
 use super::shares::{Interactions, SHARES, Share, Visits};
 use super::{Known, yielding};
 use crate::attribution::Evidence;
@@ -49,17 +48,9 @@ impl Work {
         Self { known, schema, memory: Arc::new(memory), outlets, gives_up: false }
     }
 
-    /// Gives all attributed visits to the outlets, an error at the end if there is one.
-    pub async fn run(mut self, inputs: Inputs) {
+    /// Gives all attributed visits to the outlets.
+    pub async fn run(mut self, inputs: Inputs) -> PlanResult<()> {
         self.gives_up = !inputs.fallback.is_empty();
-        let outlets = self.outlets.clone();
-        if let Err(error) = self.attribute(inputs).await {
-            // Nobody is there to hear it if all outlets are closed.
-            let _ = outlets.send(Err(error)).await;
-        }
-    }
-
-    async fn attribute(self, inputs: Inputs) -> PlanResult<()> {
         let tasks = inputs.visits.into_iter().enumerate().map(|(number, visits)| self.at(number).read_visits(visits));
         let Some(visits) = all(tasks).await?.into_iter().collect::<Option<Vec<_>>>() else {
             return self.forward(inputs.fallback).await;
@@ -210,16 +201,7 @@ impl Work {
     /// Gives away what the other way makes.
     async fn forward(self, fallback: Vec<SendableRecordBatchStream>) -> PlanResult<()> {
         self.memory.free();
-        let tasks = fallback.into_iter().enumerate().map(|(number, mut visits)| {
-            let outlets = self.outlets.starting_at(number);
-            async move {
-                while let Some(batch) = visits.next().await.transpose()? {
-                    outlets.send(Ok(batch)).await?;
-                }
-                Ok(())
-            }
-        });
-        all(tasks).await.map(|_| ())
+        forward(fallback, self.outlets).await
     }
 }
 
@@ -235,15 +217,4 @@ async fn merge(mut parts: Vec<Vec<Share>>) -> PlanResult<Vec<Share>> {
         tokio::task::yield_now().await;
     }
     Ok(merged)
-}
-
-/// What all `tasks` give, on all threads; at the first error, or when nobody waits any more, they end.
-async fn all<T: Send + 'static>(
-    tasks: impl IntoIterator<Item = impl Future<Output = PlanResult<T>> + Send + 'static>,
-) -> PlanResult<Vec<T>> {
-    let tasks: Vec<_> = tasks.into_iter().map(SpawnedTask::spawn).collect();
-    let ends = tasks.into_iter().map(|task| async {
-        task.join_unwind().await.map_err(|error| DataFusionError::ExecutionJoin(Box::new(error)))?
-    });
-    try_join_all(ends).await
 }

@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use datafusion::arrow::array::{ArrayRef, AsArray, BooleanArray, RecordBatch};
-use datafusion::arrow::datatypes::DataType;
+use datafusion::arrow::datatypes::{DataType, SchemaRef};
 use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode, TreeNodeRecursion};
 use datafusion::common::{Result as PlanResult, internal_err};
 use datafusion::config::ConfigOptions;
@@ -26,7 +26,7 @@ use crate::counting::{Counts, MOST_KEYS, is_countable};
 /// Columns that have few values, so that counting by them is best done in a table of cells.
 const FEW_VALUES: [&str; 3] = ["campaign_id", "category", "establishment_id"];
 /// Functions that have few values.
-const FEW_RESULTS: [&str; 6] = ["local_day", "local_week", "local_month", "local_hour", "local_weekday", "day_part"];
+pub const FEW_RESULTS: [&str; 6] = ["local_day", "local_week", "local_month", "local_hour", "local_weekday", "day_part"];
 
 /// Puts [`CountExec`] in the place of a first stage of grouping that only counts, by keys of few values.
 #[derive(Debug)]
@@ -62,12 +62,22 @@ pub struct CountExec {
     metrics: ExecutionPlanMetricsSet,
 }
 
-impl CountExec {
-    fn in_place_of(node: &Arc<dyn ExecutionPlan>) -> Option<Self> {
-        let stage = node.downcast_ref::<AggregateExec>()?;
+/// A first stage of grouping that only counts.
+pub struct CountedStage {
+    /// What is counted.
+    pub input: Arc<dyn ExecutionPlan>,
+    /// Its schema.
+    pub schema: SchemaRef,
+    /// The groups' keys.
+    pub keys: Vec<Arc<dyn PhysicalExpr>>,
+    /// Each measure's condition, if it has one.
+    pub conditions: Vec<Option<Arc<dyn PhysicalExpr>>>,
+}
+
+impl CountedStage {
+    /// What `stage` counts, if it does nothing else.
+    pub fn of(stage: &AggregateExec) -> Option<Self> {
         let groups = stage.group_expr();
-        let plain = *stage.mode() == AggregateMode::Partial && groups.is_single() && stage.limit_options().is_none();
-        let keys: Vec<_> = groups.expr().iter().map(|(key, _)| Arc::clone(key)).collect();
         let only_counts = !stage.aggr_expr().is_empty()
             && stage.aggr_expr().iter().all(|measure| {
                 let counted = measure.expressions();
@@ -76,13 +86,31 @@ impl CountExec {
                     && counted.iter().all(|of| of.downcast_ref::<Literal>().is_some_and(|of| !of.value().is_null()))
             });
         let schema = stage.input_schema();
-        let few = |key: &Arc<dyn PhysicalExpr>| {
-            has_few_values(key) && key.data_type(&schema).is_ok_and(|data_type| is_countable(&data_type))
-        };
-        (plain && only_counts && (1..=MOST_KEYS).contains(&keys.len()) && keys.iter().all(few)).then(|| Self {
+        let keys: Vec<_> = groups.expr().iter().map(|(key, _)| Arc::clone(key)).collect();
+        let countable = |key: &Arc<dyn PhysicalExpr>| key.data_type(&schema).is_ok_and(|known| is_countable(&known));
+        let fits = groups.is_single() && stage.limit_options().is_none() && (1..=MOST_KEYS).contains(&keys.len());
+        (fits && only_counts && keys.iter().all(countable)).then(|| Self {
             input: Arc::clone(stage.input()),
+            schema,
             keys,
             conditions: stage.filter_expr().to_vec(),
+        })
+    }
+
+    /// Whether a key is known to have few values.
+    pub fn is_few(&self, key: &Arc<dyn PhysicalExpr>) -> bool {
+        has_few_values(key)
+    }
+}
+
+impl CountExec {
+    fn in_place_of(node: &Arc<dyn ExecutionPlan>) -> Option<Self> {
+        let stage = node.downcast_ref::<AggregateExec>().filter(|stage| *stage.mode() == AggregateMode::Partial)?;
+        let counted = CountedStage::of(stage)?;
+        counted.keys.iter().all(has_few_values).then(|| Self {
+            input: counted.input,
+            keys: counted.keys,
+            conditions: counted.conditions,
             properties: Arc::clone(stage.properties()),
             metrics: ExecutionPlanMetricsSet::new(),
         })

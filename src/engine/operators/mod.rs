@@ -2,10 +2,14 @@
 
 mod attribution;
 mod attribution_work;
+mod coded_count;
+mod coded_users;
+mod coded_work;
 mod count;
 mod known;
 mod lookup;
 mod outlets;
+mod shared_work;
 mod shares;
 mod sorted_attribution;
 mod tables;
@@ -14,6 +18,7 @@ mod visit_join;
 use futures::{Stream, StreamExt};
 
 pub use attribution::AttributionExec;
+pub use coded_count::{CodedCountExec, UseCodes};
 pub use count::{CountExec, UseCounts};
 pub use known::Known;
 pub use lookup::{LookupExec, SmallTable, UseLookups};

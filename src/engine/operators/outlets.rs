@@ -49,7 +49,7 @@ impl Outlets {
         let room = self.senders.iter().map(|sender| Box::pin(sender.reserve()));
         match select_ok(room).await {
             Ok((place, _)) => place.send(batch),
-            Err(_) => return exec_err!("nobody reads the attributed visits any more"),
+            Err(_) => return exec_err!("nobody reads the answer any more"),
         }
         Ok(())
     }

@@ -1,0 +1,96 @@
+//! The row groups of a scan, and the bytes of their columns.
+
+use std::sync::Arc;
+
+use datafusion::arrow::datatypes::DataType;
+use datafusion::common::{Result as PlanResult, internal_datafusion_err};
+use datafusion::datasource::physical_plan::FileScanConfig;
+use datafusion::datasource::physical_plan::parquet::metadata::DFParquetMetadata;
+use datafusion::execution::TaskContext;
+use datafusion::object_store::ObjectStore;
+use datafusion::object_store::path::Path;
+use parquet::file::metadata::{ColumnChunkMetaData, ParquetMetaData};
+
+use super::chunk::Chunk;
+use super::column::is_readable;
+
+/// A row group of a file, with some of its columns.
+#[derive(Clone)]
+pub struct RowGroup {
+    store: Arc<dyn ObjectStore>,
+    path: Path,
+    metadata: Arc<ParquetMetaData>,
+    number: usize,
+    columns: Arc<Vec<usize>>,
+}
+
+/// All row groups of `files`, with those of the files' columns whose numbers and types are `columns`; none if a column
+/// of a file is written in a way that cannot be read as codes.
+pub async fn row_groups(
+    files: &FileScanConfig,
+    columns: &[(usize, DataType)],
+    context: &TaskContext,
+) -> PlanResult<Option<Vec<RowGroup>>> {
+    let runtime = context.runtime_env();
+    let store = runtime.object_store(&files.object_store_url)?;
+    let mut groups = vec![];
+    for file in files.file_groups.iter().flat_map(|group| group.iter()) {
+        let cache = runtime.cache_manager.get_file_metadata_cache();
+        let footer = DFParquetMetadata::new(store.as_ref(), &file.object_meta);
+        let metadata = footer.with_file_metadata_cache(Some(cache)).fetch_metadata().await?;
+        let names = columns.iter().map(|(column, _)| files.file_schema().field(*column).name().as_str());
+        let Some(places) = names.map(|name| place_of(&metadata, name)).collect::<Option<Vec<_>>>() else {
+            return Ok(None);
+        };
+        let of_file = places.iter().zip(columns).map(|(place, (_, data_type))| (*place, data_type));
+        let mut chunks = metadata.row_groups().iter().flat_map(|group| of_file.clone().map(|(p, t)| (group.column(p), t)));
+        if file.range.is_some() || !chunks.all(|(chunk, data_type)| is_readable(chunk, data_type)) {
+            return Ok(None);
+        }
+        let columns = Arc::new(places);
+        groups.extend((0..metadata.num_row_groups()).map(|number| RowGroup {
+            store: Arc::clone(&store),
+            path: file.object_meta.location.clone(),
+            metadata: Arc::clone(&metadata),
+            number,
+            columns: Arc::clone(&columns),
+        }));
+    }
+    Ok(Some(groups))
+}
+
+/// The place of a column among those of the file, if it is not part of another.
+fn place_of(metadata: &ParquetMetaData, name: &str) -> Option<usize> {
+    let columns = metadata.file_metadata().schema_descr().columns();
+    columns.iter().position(|column| matches!(column.path().parts(), [only] if only == name))
+}
+
+impl RowGroup {
+    /// How many rows there are.
+    pub fn rows(&self) -> PlanResult<usize> {
+        let rows = self.metadata.row_group(self.number).num_rows();
+        usize::try_from(rows).map_err(|_| internal_datafusion_err!("a row group of {rows} rows"))
+    }
+
+    /// What is known of each column.
+    pub fn columns(&self) -> Vec<&ColumnChunkMetaData> {
+        let group = self.metadata.row_group(self.number);
+        self.columns.iter().map(|place| group.column(*place)).collect()
+    }
+
+    /// The bytes of those columns that are `needed`.
+    pub async fn fetch(&self, needed: &[bool]) -> PlanResult<Vec<Option<Chunk>>> {
+        let columns = self.columns();
+        let ranges = columns.iter().zip(needed).filter(|(_, needed)| **needed).map(|(column, _)| {
+            let (start, length) = column.byte_range();
+            start..start + length
+        });
+        let ranges: Vec<_> = ranges.collect();
+        let mut fetched = self.store.get_ranges(&self.path, &ranges).await?.into_iter().zip(&ranges);
+        let mut chunk = |needed: &bool| match needed {
+            true => fetched.next().map(|(data, range)| Chunk { start: range.start, data }),
+            false => None,
+        };
+        Ok(needed.iter().map(&mut chunk).collect())
+    }
+}

@@ -1,0 +1,25 @@
+//! Columns of Parquet files as they are written: dictionaries and codes.
+//!
+//! What depends on one column alone is worked out once for each entry of its dictionary, not for each row. Instants
+//! have quarters of hours for a dictionary, where only units of the calendar are asked of them.
+
+mod chunk;
+mod classes;
+mod column;
+mod files;
+mod function;
+mod group;
+mod rows;
+mod runs;
+
+use parquet::errors::ParquetError;
+
+pub use classes::{Asked, Classes, DROPPED};
+pub use files::{RowGroup, row_groups};
+pub use function::{Derived, Function};
+pub use group::{Group, Part, Piece, is_needed};
+pub use rows::Rows;
+
+fn broken(reason: &str) -> ParquetError {
+    ParquetError::General(reason.into())
+}

@@ -1,0 +1,96 @@
+//! The rows of a plan over Parquet files, as long as each of their columns depends on one column of the files.
+
+use std::any::Any;
+use std::sync::Arc;
+
+use datafusion::common::Result as PlanResult;
+use datafusion::datasource::physical_plan::{FileScanConfig, ParquetSource};
+use datafusion::datasource::source::DataSourceExec;
+use datafusion::physical_expr::utils::split_conjunction;
+use datafusion::physical_plan::ExecutionPlan;
+use datafusion::physical_plan::filter::FilterExec;
+use datafusion::physical_plan::projection::ProjectionExec;
+
+use super::function::{Derived, Function};
+use crate::engine::operators::LookupExec;
+
+/// What a plan makes of the rows of files.
+#[derive(Debug, Clone)]
+pub struct Rows {
+    /// The files.
+    pub files: FileScanConfig,
+    /// The plan's columns; none for one that depends on several of the files'.
+    pub columns: Vec<Option<Derived>>,
+    /// What holds of each row of the plan.
+    pub conditions: Vec<Derived>,
+}
+
+impl Rows {
+    /// The rows of `plan`; none if it is more than a choice and a mapping of the rows of Parquet files.
+    pub fn of(plan: &Arc<dyn ExecutionPlan>) -> PlanResult<Option<Self>> {
+        if let Some(scan) = plan.downcast_ref::<DataSourceExec>() {
+            return Self::scanned(scan);
+        }
+        if let Some(projection) = plan.downcast_ref::<ProjectionExec>() {
+            let Some(rows) = Self::of(projection.input())? else { return Ok(None) };
+            let schema = projection.input().schema();
+            let columns = projection.expr().iter().map(|column| Derived::new(&column.expr, &rows.columns, &schema));
+            let columns = columns.collect::<PlanResult<_>>()?;
+            return Ok(Some(Self { columns, ..rows }));
+        }
+        if let Some(filter) = plan.downcast_ref::<FilterExec>() {
+            return Self::filtered(filter);
+        }
+        Self::looked_up(plan)
+    }
+
+    fn scanned(scan: &DataSourceExec) -> PlanResult<Option<Self>> {
+        let source = scan.data_source();
+        let Some(files) = (source.as_ref() as &dyn Any).downcast_ref::<FileScanConfig>() else { return Ok(None) };
+        let source = files.file_source();
+        let is_parquet = (source.as_ref() as &dyn Any).is::<ParquetSource>();
+        let is_plain = files.limit.is_none() && files.table_partition_cols().is_empty() && source.filter().is_none();
+        let Some(projection) = source.projection().filter(|_| is_parquet && is_plain) else { return Ok(None) };
+        let of_file = |column| Some(Derived { column: Some(column), function: Arc::new(Function::Itself) });
+        let schema = files.file_schema();
+        let all: Vec<_> = (0..schema.fields().len()).map(of_file).collect();
+        let columns = projection.iter().map(|column| Derived::new(&column.expr, &all, schema));
+        Ok(Some(Self { files: files.clone(), columns: columns.collect::<PlanResult<_>>()?, conditions: vec![] }))
+    }
+
+    fn filtered(filter: &FilterExec) -> PlanResult<Option<Self>> {
+        let Some(mut rows) = Self::of(filter.input())? else { return Ok(None) };
+        if filter.fetch().is_some() {
+            return Ok(None);
+        }
+        let schema = filter.input().schema();
+        for condition in split_conjunction(filter.predicate()) {
+            let Some(condition) = Derived::new(condition, &rows.columns, &schema)? else { return Ok(None) };
+            rows.conditions.push(condition);
+        }
+        if let Some(projection) = filter.projection() {
+            rows.columns = projection.iter().map(|column| rows.columns[*column].clone()).collect();
+        }
+        Ok(Some(rows))
+    }
+
+    fn looked_up(plan: &Arc<dyn ExecutionPlan>) -> PlanResult<Option<Self>> {
+        let Some(lookup) = LookupExec::in_place_of(plan)? else { return Ok(None) };
+        let Some(mut rows) = Self::of(lookup.input())? else { return Ok(None) };
+        let Some(key) = rows.columns[lookup.key()].clone() else { return Ok(None) };
+        let with = |function: Function| Derived { column: key.column, function: Arc::new(function) };
+        let table = lookup.table();
+        let found = Function::Found { table: Arc::clone(table), key: Arc::clone(&key.function) };
+        let width = table.rows.num_columns();
+        let column = |number: &usize| match number.checked_sub(width) {
+            Some(own) => rows.columns[own].clone(),
+            None => {
+                let key = Arc::clone(&key.function);
+                Some(with(Function::LookedUp { table: Arc::clone(table), column: *number, key }))
+            }
+        };
+        let columns = lookup.columns().iter().map(column).collect();
+        rows.conditions.push(with(found));
+        Ok(Some(Self { columns, ..rows }))
+    }
+}

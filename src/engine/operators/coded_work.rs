@@ -1,0 +1,294 @@
+//! The work of `CodedCount`: row groups are read by all tasks, counted by class, and the counts added up.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use datafusion::arrow::array::{ArrayRef, BooleanArray, RecordBatch, UInt32Array};
+use datafusion::arrow::compute::{filter, take};
+use datafusion::common::Result as PlanResult;
+use datafusion::datasource::physical_plan::FileScanConfig;
+use datafusion::execution::TaskContext;
+use datafusion::physical_plan::metrics::Count;
+use datafusion::physical_plan::{ExecutionPlan, ExecutionPlanProperties};
+
+use super::coded_count::{Question, UNITS, condition};
+use super::coded_users::{UserTally, Users};
+use super::outlets::Outlets;
+use super::shared_work::{all, forward};
+use crate::counting::Counts;
+use crate::engine::coded::{Classes, DROPPED, Group, Part, Piece, RowGroup, is_needed, row_groups};
+
+/// Cells beyond which rows are counted by their keys instead: 8 MB of cells.
+const MOST_CELLS: usize = 1 << 21;
+
+/// All the work of one execution.
+pub struct Work {
+    /// The files.
+    pub files: Arc<FileScanConfig>,
+    /// What is counted.
+    pub question: Arc<Question>,
+    /// What is done where the files cannot be read as codes.
+    pub otherwise: Arc<dyn ExecutionPlan>,
+    /// Where the counts go.
+    pub outlets: Outlets,
+    /// Rows read so far.
+    pub rows_read: Count,
+}
+
+/// Row groups that all tasks take from.
+struct Queue {
+    groups: Vec<RowGroup>,
+    next: AtomicUsize,
+    rows_read: Count,
+}
+
+impl Queue {
+    fn take(&self) -> Option<&RowGroup> {
+        self.groups.get(self.next.fetch_add(1, Ordering::Relaxed))
+    }
+}
+
+/// Counts the pieces that one task reads.
+pub trait CountsPieces: Send + 'static {
+    /// Counts the rows of a piece.
+    fn add(&mut self, piece: &Piece) -> PlanResult<()>;
+
+    /// Counts what still waits.
+    fn finish(&mut self) -> PlanResult<()>;
+}
+
+impl Work {
+    /// Gives all counts to the outlets.
+    pub async fn run(self, context: Arc<TaskContext>) -> PlanResult<()> {
+        let columns: Vec<_> = self.question.asked.iter().map(|asked| (asked.column, asked.data_type.clone())).collect();
+        let Some(groups) = row_groups(&self.files, &columns, &context).await? else {
+            let partitions = 0..self.otherwise.output_partitioning().partition_count();
+            let batches = partitions.map(|partition| self.otherwise.execute(partition, Arc::clone(&context)));
+            return forward(batches.collect::<PlanResult<_>>()?, self.outlets).await;
+        };
+        let tasks = self.outlets.len();
+        let queue = Arc::new(Queue { groups, next: AtomicUsize::new(0), rows_read: self.rows_read });
+        let schema = self.otherwise.schema();
+        if let Some((key, _)) = self.question.user {
+            let users = Arc::new(Users::new(Arc::clone(&self.question), key, schema));
+            let tallies = (0..tasks).map(|_| UserTally::new(Arc::clone(&users)));
+            all(tallies.map(|tally| count(Arc::clone(&self.question), Arc::clone(&queue), tally))).await?;
+            let outlets = &self.outlets;
+            let tasks = (0..tasks).map(|task| Arc::clone(&users).give(task, tasks, outlets.starting_at(task)));
+            return all(tasks).await.map(|_| ());
+        }
+        let tallies = (0..tasks).map(|_| Tally::new(Arc::clone(&self.question)));
+        let tallies = tallies.map(|tally| count(Arc::clone(&self.question), Arc::clone(&queue), tally));
+        let mut totals: Option<Counts> = None;
+        for mut tally in all(tallies).await? {
+            match &mut totals {
+                None => totals = Some(tally.totals),
+                Some(totals) => totals.add_all(&mut tally.totals)?,
+            }
+        }
+        match totals {
+            Some(mut totals) if !totals.is_empty() => {
+                self.outlets.send(Ok(RecordBatch::try_new(schema, totals.take()?)?)).await
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Reads row groups until there are no more.
+async fn count<T: CountsPieces>(question: Arc<Question>, queue: Arc<Queue>, mut tally: T) -> PlanResult<T> {
+    let wanted = question.user.map(|(_, place)| place);
+    while let Some(group) = queue.take() {
+        let columns = group.columns();
+        let needed = question.asked.iter().zip(&columns).enumerate();
+        let needed = needed.map(|(place, (asked, chunk))| is_needed(asked, chunk, UNITS, wanted == Some(place)));
+        let needed = needed.collect::<PlanResult<Vec<_>>>()?;
+        let chunks = columns.into_iter().zip(group.fetch(&needed).await?).collect();
+        let mut reader = Group::new(&question.asked, wanted, UNITS, group.rows()?, chunks)?;
+        let mut piece = Piece::default();
+        while let Some(next) = reader.next(piece)? {
+            tally.add(&next)?;
+            queue.rows_read.add(next.rows);
+            piece = next;
+            tokio::task::yield_now().await;
+        }
+    }
+    tally.finish()?;
+    Ok(tally)
+}
+
+/// Cells: one for each combination of the classes of all columns.
+#[derive(Default)]
+pub struct Cells {
+    /// Whose combinations they are.
+    classes: Vec<Arc<Classes>>,
+    /// How many there are.
+    pub count: usize,
+    /// What each entry of each column adds to the number of its rows' cell.
+    steps: Vec<Vec<u32>>,
+}
+
+impl Cells {
+    /// The cells of other classes; none if there are too many.
+    pub fn new(parts: &[Part], most: usize) -> Option<Self> {
+        let mut cells = Self { count: 1, ..Self::default() };
+        for part in parts {
+            let step = cells.count as u32;
+            cells.steps.push(part.classes.of_entry.iter().map(|class| class * step).collect());
+            cells.count = cells.count.checked_mul(part.classes.count).filter(|count| *count <= most)?;
+            cells.classes.push(Arc::clone(&part.classes));
+        }
+        Some(cells)
+    }
+
+    /// Whether these are the cells of the classes of `parts`.
+    pub fn are_of(&self, parts: &[Part]) -> bool {
+        let same = |(part, classes): (&Part, &Arc<Classes>)| Arc::ptr_eq(&part.classes, classes);
+        self.classes.len() == parts.len() && parts.iter().zip(&self.classes).all(same)
+    }
+
+    /// The cell of each row.
+    pub fn of_rows(&self, piece: &Piece, into: &mut Vec<u32>) {
+        let same = piece.columns.iter().zip(&self.steps).filter(|(part, _)| part.entries.is_empty());
+        let first: u32 = same.map(|(_, steps)| steps[0]).sum();
+        into.clear();
+        into.resize(piece.rows, first);
+        for (part, steps) in piece.columns.iter().zip(&self.steps) {
+            let entries = part.entries.iter();
+            into.iter_mut().zip(entries).for_each(|(cell, entry)| *cell += steps[*entry as usize]);
+        }
+    }
+
+    /// The class of each column in `cell`; none if its rows do not count.
+    fn classes_of(&self, cell: usize) -> Option<Vec<u32>> {
+        let mut rest = cell;
+        let classes = self.classes.iter().map(|classes| {
+            let class = rest % classes.count;
+            rest /= classes.count;
+            class as u32
+        });
+        let classes: Vec<u32> = classes.collect();
+        classes.iter().all(|class| *class != DROPPED).then_some(classes)
+    }
+
+    /// Those of `cells` whose rows count; for each column, the class in each of them.
+    pub fn counting(&self, cells: impl Iterator<Item = usize>) -> (Vec<usize>, Vec<Vec<u32>>) {
+        let (mut counting, mut by_column) = (vec![], vec![vec![]; self.classes.len()]);
+        for cell in cells {
+            if let Some(classes) = self.classes_of(cell) {
+                counting.push(cell);
+                by_column.iter_mut().zip(classes).for_each(|(column, class)| column.push(class));
+            }
+        }
+        (counting, by_column)
+    }
+
+    /// The keys, in their order, of rows whose `classes` are known by column.
+    pub fn keys(&self, question: &Question, classes: &[Vec<u32>], rows: usize) -> PlanResult<Vec<ArrayRef>> {
+        keys(question, &self.classes, classes, rows)
+    }
+}
+
+/// The keys, in their order, of rows whose class in each column is known.
+fn keys(
+    question: &Question,
+    columns: &[Arc<Classes>],
+    classes: &[Vec<u32>],
+    rows: usize,
+) -> PlanResult<Vec<ArrayRef>> {
+    let mut keys: Vec<Option<ArrayRef>> = vec![None; question.keys.len()];
+    for (number, constant) in &question.constants {
+        keys[*number] = Some(take(constant, &UInt32Array::from(vec![0; rows]), None)?);
+    }
+    for (column, classes) in columns.iter().zip(classes) {
+        for (number, values) in &column.keys {
+            keys[*number] = Some(take(values, &UInt32Array::from(classes.clone()), None)?);
+        }
+    }
+    Ok(keys.into_iter().flatten().collect())
+}
+
+/// Counts by keys of few values: first by cell, and when the classes change, by key.
+struct Tally {
+    question: Arc<Question>,
+    totals: Counts,
+    cells: Cells,
+    counts: Vec<u32>,
+    of_rows: Vec<u32>,
+}
+
+impl Tally {
+    fn new(question: Arc<Question>) -> Self {
+        let totals = Counts::new(&question.keys, question.measures);
+        Self { question, totals, cells: Cells::default(), counts: vec![], of_rows: vec![] }
+    }
+
+    /// Adds what is counted by cell to the totals.
+    fn flush(&mut self) -> PlanResult<()> {
+        let counts = std::mem::take(&mut self.counts);
+        let met = counts.iter().enumerate().filter(|(_, count)| **count > 0).map(|(cell, _)| cell);
+        let (met, classes) = self.cells.counting(met);
+        let of_measure = |measure: usize| {
+            let holds = self.cells.classes.iter().zip(&classes).find_map(|(column, classes)| {
+                let (_, holds) = column.measures.iter().find(|(number, _)| *number == measure)?;
+                Some((holds, classes))
+            });
+            let count = |(place, cell): (usize, &usize)| {
+                let counts_here = holds.is_none_or(|(holds, classes)| holds[classes[place] as usize]);
+                if counts_here { i64::from(counts[*cell]) } else { 0 }
+            };
+            met.iter().enumerate().map(count).collect()
+        };
+        let measures: Vec<Vec<i64>> = (0..self.question.measures).map(of_measure).collect();
+        if !met.is_empty() {
+            self.totals.merge(&self.cells.keys(&self.question, &classes, met.len())?, &measures);
+        }
+        self.cells = Cells::default();
+        Ok(())
+    }
+
+    /// Counts rows one by one, where there are too many cells.
+    fn add_rows(&mut self, piece: &Piece) -> PlanResult<()> {
+        let class_of = |part: &Part| -> Vec<u32> {
+            match part.entries.is_empty() {
+                true => vec![part.classes.of_entry[0]; piece.rows],
+                false => part.entries.iter().map(|entry| part.classes.of_entry[*entry as usize]).collect(),
+            }
+        };
+        let classes: Vec<Vec<u32>> = piece.columns.iter().map(class_of).collect();
+        let counting = |row: usize| Some(classes.iter().all(|classes| classes[row] != DROPPED));
+        let counting: BooleanArray = (0..piece.rows).map(counting).collect();
+        let columns: Vec<_> = piece.columns.iter().map(|part| Arc::clone(&part.classes)).collect();
+        let keys = keys(&self.question, &columns, &classes, piece.rows)?;
+        let keys = keys.iter().map(|key| filter(key, &counting)).collect::<Result<Vec<_>, _>>()?;
+        let mut conditions: Vec<Option<BooleanArray>> = vec![None; self.question.measures];
+        for (column, classes) in columns.iter().zip(&classes) {
+            for (number, holds) in &column.measures {
+                let holds = filter(&condition(holds, classes), &counting)?;
+                conditions[*number] = Some(datafusion::arrow::array::AsArray::as_boolean(&holds).clone());
+            }
+        }
+        self.totals.add(&keys, &conditions, counting.true_count());
+        Ok(())
+    }
+}
+
+impl CountsPieces for Tally {
+    fn add(&mut self, piece: &Piece) -> PlanResult<()> {
+        if !self.cells.are_of(&piece.columns) {
+            self.flush()?;
+            match Cells::new(&piece.columns, MOST_CELLS) {
+                Some(cells) => self.cells = cells,
+                None => return self.add_rows(piece),
+            }
+            self.counts.resize(self.cells.count, 0);
+        }
+        self.cells.of_rows(piece, &mut self.of_rows);
+        self.of_rows.iter().for_each(|cell| self.counts[*cell as usize] += 1);
+        Ok(())
+    }
+
+    fn finish(&mut self) -> PlanResult<()> {
+        self.flush()
+    }
+}

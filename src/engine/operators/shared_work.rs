@@ -1,0 +1,124 @@
+//! Work that all partitions of an operator share.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use datafusion::arrow::datatypes::SchemaRef;
+use datafusion::common::runtime::SpawnedTask;
+use datafusion::common::{DataFusionError, Result as PlanResult, internal_datafusion_err};
+use datafusion::physical_plan::metrics::BaselineMetrics;
+use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
+use datafusion::physical_plan::SendableRecordBatchStream;
+use futures::future::{BoxFuture, try_join_all};
+use futures::{StreamExt, stream};
+
+use super::outlets::{Outlet, Outlets};
+
+/// One execution of an operator at a time. Its work begins when the first partition is read and ends, done or not,
+/// when the last one is dropped.
+#[derive(Default)]
+pub struct SharedWork(Mutex<Option<Started>>);
+
+/// An execution that not all partitions have been asked of yet.
+struct Started {
+    outlets: Vec<Option<Outlet>>,
+    running: Arc<Mutex<Running>>,
+}
+
+struct Running {
+    not_yet: Option<BoxFuture<'static, ()>>,
+    task: Option<SpawnedTask<()>>,
+}
+
+impl Running {
+    fn start(&mut self) {
+        if let Some(work) = self.not_yet.take() {
+            self.task = Some(SpawnedTask::spawn(work));
+        }
+    }
+}
+
+impl SharedWork {
+    /// What `partition` of `partitions` gives. With the first one, `work` is made: it gives batches to the outlets.
+    pub fn stream(
+        &self,
+        partition: usize,
+        partitions: usize,
+        schema: SchemaRef,
+        metrics: BaselineMetrics,
+        work: impl FnOnce(Outlets) -> PlanResult<BoxFuture<'static, PlanResult<()>>>,
+    ) -> PlanResult<SendableRecordBatchStream> {
+        let outlet = self.outlet(partition, partitions, work)?;
+        let batches = stream::unfold(outlet, move |(mut outlet, running)| {
+            running.lock().unwrap_or_else(PoisonError::into_inner).start();
+            let metrics = metrics.clone();
+            async move {
+                let batch = outlet.recv().await?;
+                metrics.record_output(batch.as_ref().map_or(0, |batch| batch.num_rows()));
+                Some((batch, (outlet, running)))
+            }
+        });
+        Ok(Box::pin(RecordBatchStreamAdapter::new(schema, batches)))
+    }
+
+    /// The execution is forgotten with its last partition, so that the next one is new.
+    fn outlet(
+        &self,
+        partition: usize,
+        partitions: usize,
+        work: impl FnOnce(Outlets) -> PlanResult<BoxFuture<'static, PlanResult<()>>>,
+    ) -> PlanResult<(Outlet, Arc<Mutex<Running>>)> {
+        let mut started = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut execution = match started.take() {
+            Some(execution) => execution,
+            None => execution(partitions, work)?,
+        };
+        let outlet = execution.outlets.get_mut(partition).and_then(Option::take);
+        let outlet = outlet.ok_or_else(|| internal_datafusion_err!("partition {partition} was taken before"))?;
+        let running = Arc::clone(&execution.running);
+        if execution.outlets.iter().any(Option::is_some) {
+            *started = Some(execution);
+        }
+        Ok((outlet, running))
+    }
+}
+
+fn execution(
+    partitions: usize,
+    work: impl FnOnce(Outlets) -> PlanResult<BoxFuture<'static, PlanResult<()>>>,
+) -> PlanResult<Started> {
+    let (outlets, receivers) = Outlets::new(partitions);
+    let work = work(outlets.clone())?;
+    let work = Box::pin(async move {
+        if let Err(error) = work.await {
+            // Nobody is there to hear it if all outlets are closed.
+            let _ = outlets.send(Err(error)).await;
+        }
+    });
+    let running = Arc::new(Mutex::new(Running { not_yet: Some(work), task: None }));
+    Ok(Started { outlets: receivers.into_iter().map(Some).collect(), running })
+}
+
+/// What all `tasks` give, on all threads; at the first error, or when nobody waits any more, they end.
+pub async fn all<T: Send + 'static>(
+    tasks: impl IntoIterator<Item = impl Future<Output = PlanResult<T>> + Send + 'static>,
+) -> PlanResult<Vec<T>> {
+    let tasks: Vec<_> = tasks.into_iter().map(SpawnedTask::spawn).collect();
+    let ends = tasks.into_iter().map(|task| async {
+        task.join_unwind().await.map_err(|error| DataFusionError::ExecutionJoin(Box::new(error)))?
+    });
+    try_join_all(ends).await
+}
+
+/// Gives away what another plan makes in the place of the work.
+pub async fn forward(batches: Vec<SendableRecordBatchStream>, outlets: Outlets) -> PlanResult<()> {
+    let tasks = batches.into_iter().enumerate().map(|(number, mut batches)| {
+        let outlets = outlets.starting_at(number);
+        async move {
+            while let Some(batch) = batches.next().await.transpose()? {
+                outlets.send(Ok(batch)).await?;
+            }
+            Ok(())
+        }
+    });
+    all(tasks).await.map(|_| ())
+}

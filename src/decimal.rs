@@ -14,7 +14,8 @@ use arrow::error::ArrowError;
 /// None that is known: Arrow checks the texts.
 pub fn as_text(integers: &Int64Array) -> Result<StringViewArray, ArrowError> {
     let mut long = Vec::new();
-    let views = integers.values().iter().map(|&integer| short_view(integer).unwrap_or_else(|| view(integer, &mut long)));
+    let views =
+        integers.values().iter().map(|&integer| short_view(integer).unwrap_or_else(|| view(integer, &mut long)));
     let views: Vec<u128> = views.collect();
     let buffers = if long.is_empty() { vec![] } else { vec![Buffer::from(long)] };
     StringViewArray::try_new(views.into(), buffers, integers.nulls().cloned())
@@ -36,9 +37,7 @@ fn short_view(integer: i64) -> Option<u128> {
     };
     match integer < 0 {
         false => Some(text << 32 | u128::from(length)),
-        true if length < MAX_INLINE_VIEW_LEN => {
-            Some(text << 40 | u128::from(b'-') << 32 | u128::from(length + 1))
-        }
+        true if length < MAX_INLINE_VIEW_LEN => Some(text << 40 | u128::from(b'-') << 32 | u128::from(length + 1)),
         true => None,
     }
 }
@@ -79,7 +78,8 @@ mod tests {
     fn assert_texts(integers: impl Iterator<Item = i64>) {
         let integers: Int64Array = integers.map(Some).chain([None]).collect();
         let texts = as_text(&integers).expect("valid text");
-        let wanted: StringViewArray = integers.iter().map(|integer| integer.map(|integer| integer.to_string())).collect();
+        let wanted: StringViewArray =
+            integers.iter().map(|integer| integer.map(|integer| integer.to_string())).collect();
         assert_eq!(texts, wanted);
     }
 

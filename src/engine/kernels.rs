@@ -18,8 +18,8 @@ use super::functions::function;
 use super::nouns::{ADS_OF_ESTABLISHMENTS, Column, INTERACTIONS, PINGS, VISITS, convert};
 use super::operators::{AttributedVisits, Known, VisitsOf};
 use super::places::{Ads, Establishments};
-use super::run::{Heartbeat, run};
-use super::session::{Table, new_context, outward, small_table, thread_count};
+use super::run::{Heartbeat, run_as};
+use super::session::{Table, new_context, outward, outward_plan, small_table, thread_count};
 use super::{error_of, quality};
 use crate::ids::Ids;
 use crate::{Error, Result};
@@ -47,7 +47,8 @@ pub fn visit_join(pings: &Table, establishments: &Table, radius_m: f64, heartbea
 /// Ids as text and instants in microseconds UTC; only what came out of the join is converted.
 fn as_visits(visits: Table, heartbeat: Heartbeat) -> Result<Table> {
     let source = Source::of_memory(VISITS, &visits, 1)?;
-    outward(run(DataFrame::new(new_context(Some(1), None)?.state(), source.converted()?), heartbeat)?)
+    let frame = DataFrame::new(new_context(Some(1), None)?.state(), source.converted()?);
+    outward(run_as(frame, outward_plan, heartbeat)?)
 }
 
 fn visits_schema(pings: &SchemaRef, places: &RecordBatch) -> Result<SchemaRef> {
@@ -182,7 +183,7 @@ pub fn attribute_visits(
         ])
     });
     let plan = plan.and_then(LogicalPlanBuilder::build).map_err(error_of)?;
-    outward(run(DataFrame::new(context.state(), plan), heartbeat)?)
+    outward(run_as(DataFrame::new(context.state(), plan), outward_plan, heartbeat)?)
 }
 
 /// The ids that there are, each once, in text order.

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use datafusion::arrow::array::RecordBatch;
 use datafusion::arrow::datatypes::SchemaRef;
+use datafusion::common::Result as PlanResult;
 use datafusion::physical_plan::{ExecutionPlan, collect};
 use datafusion::prelude::DataFrame;
 use tokio::runtime::{Builder, Runtime};
@@ -34,8 +35,18 @@ pub fn threads() -> &'static Runtime {
 
 /// All rows of `frame`.
 pub fn run(frame: DataFrame, heartbeat: Heartbeat) -> Result<(SchemaRef, Vec<RecordBatch>)> {
+    run_as(frame, Ok, heartbeat)
+}
+
+/// All rows of what `shape` makes of the plan of `frame`.
+pub fn run_as(
+    frame: DataFrame,
+    shape: impl FnOnce(Arc<dyn ExecutionPlan>) -> PlanResult<Arc<dyn ExecutionPlan>>,
+    heartbeat: Heartbeat,
+) -> Result<(SchemaRef, Vec<RecordBatch>)> {
     let context = Arc::new(frame.task_ctx());
     let plan = watched(async move { frame.create_physical_plan().await }, &|| 0, heartbeat)?;
+    let plan = shape(plan).map_err(error_of)?;
     let work = collect(Arc::clone(&plan), context);
     let batches = watched(work, &|| rows_read(&plan), heartbeat)?;
     Ok((plan.schema(), batches))
@@ -68,7 +79,8 @@ fn rows_read(plan: &Arc<dyn ExecutionPlan>) -> u64 {
     match plan.children().into_iter().map(rows_read).sum() {
         0 => {
             let metrics = plan.metrics();
-            let read = metrics.as_ref().and_then(|metrics| metrics.sum_by_name("rows_read")).map(|read| read.as_usize());
+            let read =
+                metrics.as_ref().and_then(|metrics| metrics.sum_by_name("rows_read")).map(|read| read.as_usize());
             read.or_else(|| metrics?.output_rows()).unwrap_or(0) as u64
         }
         below => below,

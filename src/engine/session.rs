@@ -9,13 +9,18 @@ use datafusion::arrow::compute::{cast, concat_batches};
 use datafusion::arrow::datatypes::{DataType, Field, Int64Type, Schema, SchemaRef};
 use datafusion::catalog::MemTable;
 use datafusion::catalog::view::ViewTable;
+use datafusion::common::Result as PlanResult;
 use datafusion::datasource::provider_as_source;
 use datafusion::execution::memory_pool::FairSpillPool;
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion::execution::session_state::SessionStateBuilder;
 use datafusion::logical_expr::{LogicalPlan, LogicalPlanBuilder, col, lit};
+use datafusion::physical_expr::PhysicalExpr;
+use datafusion::physical_expr::expressions::{CastExpr, Column};
 use datafusion::physical_optimizer::PhysicalOptimizerRule;
 use datafusion::physical_optimizer::optimizer::PhysicalOptimizer;
+use datafusion::physical_plan::ExecutionPlan;
+use datafusion::physical_plan::projection::{ProjectionExec, ProjectionExpr};
 use datafusion::prelude::{DataFrame, SQLOptions, SessionConfig, SessionContext};
 use datafusion::scalar::ScalarValue;
 
@@ -23,7 +28,7 @@ use super::catalog::{Given, Reading, Source, sources};
 use super::jobs::{Job, Request};
 use super::operators::{AttributedVisits, Known, UseCodes, UseCounts, UseLookups, Visits};
 use super::places::{Ads, Establishments};
-use super::run::{Heartbeat, run, silent, threads};
+use super::run::{Heartbeat, run, run_as, silent, threads};
 use super::{error_of, functions, quality};
 use crate::calendar::Calendar;
 use crate::{Error, Result};
@@ -231,12 +236,12 @@ impl Session {
         let counts = MemTable::try_new(schema, vec![batches]).map_err(error_of)?;
         context.register_table("counts", Arc::new(counts)).map_err(error_of)?;
         let frame = threads().block_on(context.sql(&job.finish(request)?)).map_err(error_of)?;
-        outward(run(frame, heartbeat)?)
+        outward(run_as(frame, outward_plan, heartbeat)?)
     }
 
     /// Answers a query over the nouns and derived nouns.
     pub fn sql(&self, query: &str, heartbeat: Heartbeat) -> Result<Table> {
-        outward(run(self.frame(query)?, heartbeat)?)
+        outward(run_as(self.frame(query)?, outward_plan, heartbeat)?)
     }
 
     pub(super) fn frame(&self, query: &str) -> Result<DataFrame> {
@@ -299,6 +304,22 @@ pub(super) fn outward((schema, batches): Table) -> Result<Table> {
     };
     let batches = batches.iter().map(plain).collect::<Result<_>>()?;
     Ok((schema, batches))
+}
+
+/// The same rows in the types in which they leave: batch by batch, so that no answer is there twice.
+pub(super) fn outward_plan(plan: Arc<dyn ExecutionPlan>) -> PlanResult<Arc<dyn ExecutionPlan>> {
+    let schema = plan.schema();
+    if schema.fields().iter().all(|field| outward_type(field.data_type()) == *field.data_type()) {
+        return Ok(plan);
+    }
+    let column = |(place, field): (usize, &Arc<Field>)| {
+        let column: Arc<dyn PhysicalExpr> = Arc::new(Column::new(field.name(), place));
+        let to = outward_type(field.data_type());
+        let expr = if to == *field.data_type() { column } else { Arc::new(CastExpr::new(column, to, None)) };
+        ProjectionExpr { expr, alias: field.name().clone() }
+    };
+    let columns = schema.fields().iter().enumerate().map(column);
+    Ok(Arc::new(ProjectionExec::try_new(columns.collect::<Vec<_>>(), plan)?))
 }
 
 fn outward_type(inner: &DataType) -> DataType {

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use datafusion::arrow::array::{
-    ArrayRef, ByteView, Date32Array, Float64Array, Int32Array, Int64Array, StringViewArray, UInt32Array, new_empty_array,
+    ArrayRef, ByteView, Date32Array, Float64Array, Int32Array, Int64Array, StringViewArray, UInt32Array,
+    new_empty_array,
 };
 use datafusion::arrow::buffer::{Buffer, NullBuffer};
 use datafusion::arrow::compute::{cast, concat, take};
@@ -256,9 +257,7 @@ fn split(data: &mut Bytes, count: usize) -> Result<Bytes> {
 fn plain(data: &mut Bytes, count: usize, data_type: &DataType) -> Result<ArrayRef> {
     Ok(match data_type {
         DataType::Int64 => Arc::new(Int64Array::from(numbers(data, count, i64::from_le_bytes)?)),
-        DataType::Timestamp(..) => {
-            cast(&Int64Array::from(numbers(data, count, i64::from_le_bytes)?), data_type)?
-        }
+        DataType::Timestamp(..) => cast(&Int64Array::from(numbers(data, count, i64::from_le_bytes)?), data_type)?,
         DataType::Int32 => Arc::new(Int32Array::from(numbers(data, count, i32::from_le_bytes)?)),
         DataType::Date32 => Arc::new(Date32Array::from(numbers(data, count, i32::from_le_bytes)?)),
         DataType::Float64 => Arc::new(Float64Array::from(numbers(data, count, f64::from_le_bytes)?)),
@@ -267,7 +266,7 @@ fn plain(data: &mut Bytes, count: usize, data_type: &DataType) -> Result<ArrayRe
     })
 }
 
-fn numbers<const SIZE: usize, T>(data: &mut Bytes, count: usize, of: fn([u8; SIZE]) -> T) -> Result<Vec<T>> {
+fn numbers<const SIZE: usize, T>(data: &mut Bytes, count: usize, of: impl Fn([u8; SIZE]) -> T) -> Result<Vec<T>> {
     let bytes = split(data, count * SIZE)?;
     Ok(bytes.chunks_exact(SIZE).map(|bytes| of(bytes.try_into().expect("chunks are exact"))).collect())
 }

@@ -43,7 +43,8 @@ pub async fn row_groups(
             return Ok(None);
         };
         let of_file = places.iter().zip(columns).map(|(place, (_, data_type))| (*place, data_type));
-        let mut chunks = metadata.row_groups().iter().flat_map(|group| of_file.clone().map(|(p, t)| (group.column(p), t)));
+        let mut chunks =
+            metadata.row_groups().iter().flat_map(|group| of_file.clone().map(|(p, t)| (group.column(p), t)));
         if file.range.is_some() || !chunks.all(|(chunk, data_type)| is_readable(chunk, data_type)) {
             return Ok(None);
         }

@@ -155,7 +155,9 @@ impl Derived {
             (Some(tested), _) => return Self::present(tested.arg(), columns, schema),
             _ => {
                 let places: Vec<usize> = used.into_iter().collect();
-                let schema = Arc::new(schema.project(&places)?);
+                // A dictionary has an entry for rows without a value, even where there are none.
+                let fields = places.iter().map(|place| schema.field(*place).clone().with_nullable(true));
+                let schema = Arc::new(Schema::new(fields.collect::<Vec<_>>()));
                 Function::Expression { expression: with_columns(expression, &places)?, inputs, schema }
             }
         };

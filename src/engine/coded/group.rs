@@ -10,8 +10,8 @@ use parquet::file::metadata::ColumnChunkMetaData;
 use parquet::file::statistics::Statistics;
 
 use super::broken;
-use super::classes::{Asked, Classes};
 use super::chunk::Chunk;
+use super::classes::{Asked, Classes};
 use super::column::{Column, NULL};
 
 /// Rows read at a time: their codes stay in the second-level cache.

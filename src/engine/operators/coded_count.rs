@@ -176,7 +176,8 @@ impl fmt::Debug for CodedCountExec {
 
 impl DisplayAs for CodedCountExec {
     fn fmt_as(&self, _: DisplayFormatType, f: &mut fmt::Formatter) -> fmt::Result {
-        let names = self.question.asked.iter().map(|asked| self.files.file_schema().field(asked.column).name().as_str());
+        let names =
+            self.question.asked.iter().map(|asked| self.files.file_schema().field(asked.column).name().as_str());
         let names: Vec<_> = names.collect();
         write!(f, "CodedCountExec: columns=[{}], measures={}", names.join(", "), self.question.measures)
     }

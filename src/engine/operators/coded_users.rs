@@ -80,9 +80,18 @@ impl Users {
                 continue;
             }
             let users = self.ids(&share.users)?;
-            let mut groups = share.counts.groups().peekable();
-            while groups.peek().is_some() {
-                let batch = self.batch(&users, &others, groups.by_ref().take(GROUPS_PER_BATCH))?;
+            let (mut of_user, mut of_combination, mut counts) = (vec![], vec![], vec![]);
+            share.counts.for_each(|user, combination, count| {
+                of_user.push(user);
+                of_combination.push(combination);
+                counts.push(i64::from(count));
+            });
+            drop(share);
+            let groups = (UInt32Array::from(of_user), UInt32Array::from(of_combination), Int64Array::from(counts));
+            let all = groups.0.len();
+            for start in (0..all).step_by(GROUPS_PER_BATCH) {
+                let length = GROUPS_PER_BATCH.min(all - start);
+                let batch = self.batch(&users, &others, &groups, start, length)?;
                 outlets.send(Ok(batch)).await?;
             }
         }
@@ -94,31 +103,33 @@ impl Users {
         Ok(match self.question.asked[place].data_type {
             DataType::Utf8View => users.to_array()?,
             _ => {
-                let numbers = users.as_numbers().iter().map(|number| *number as u64 as i64);
+                let numbers = users.as_numbers().iter().map(|id| (id >> 32) as i64);
                 decimal::as_text(&Int64Array::from_iter_values(numbers))?
             }
         })
     }
 
+    /// As many of the `groups`, which are users, combinations and counts, from `start` on.
     fn batch(
         &self,
         users: &StringViewArray,
         others: &[ArrayRef],
-        groups: impl Iterator<Item = (u32, u32, u32)>,
+        (of_user, of_combination, counts): &(UInt32Array, UInt32Array, Int64Array),
+        start: usize,
+        length: usize,
     ) -> PlanResult<RecordBatch> {
-        let (mut of_user, mut of_combination, mut counts) = (vec![], vec![], vec![]);
-        for (user, combination, count) in groups {
-            of_user.push(user);
-            of_combination.push(combination);
-            counts.push(i64::from(count));
-        }
-        let (of_user, of_combination) = (UInt32Array::from(of_user), UInt32Array::from(of_combination));
+        let of_combination = of_combination.slice(start, length);
         let mut columns = others.iter().map(|key| take(key, &of_combination, None)).collect::<Result<Vec<_>, _>>()?;
-        columns.insert(self.key, take(users, &of_user, None)?);
-        let counts: ArrayRef = Arc::new(Int64Array::from(counts));
+        columns.insert(self.key, take(users, &of_user.slice(start, length), None)?);
+        let counts: ArrayRef = Arc::new(counts.slice(start, length));
         columns.extend((0..self.question.measures).map(|_| Arc::clone(&counts)));
         Ok(RecordBatch::try_new(Arc::clone(&self.schema), columns)?)
     }
+}
+
+/// An integer as an id, which leaves the lowest four bytes free.
+fn as_id(integer: i64) -> u128 {
+    u128::from(integer as u64) << 32
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -126,82 +137,92 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Share {
-    /// Counts a row of each of `users`, known by the numbers that their ids are.
-    fn add(&mut self, users: &[u128], combinations: &[u32]) {
-        for (user, combination) in users.iter().zip(combinations) {
-            let user = self.users.add(Id::number(*user));
-            self.counts.add(user, *combination);
+    /// Counts waiting rows. Users are looked for first and counts raised then, since the processor does many of the
+    /// same at a time, whether what they touch is in the cache or not.
+    fn add(&mut self, waiting: &[u128], users: &mut Vec<u32>) {
+        users.clear();
+        users.extend(waiting.iter().map(|row| self.users.add(Id::number(row & !COMBINATION))));
+        let most = waiting.iter().map(|row| combination_of(*row)).max().unwrap_or_default();
+        self.counts.make_room(self.users.len(), most);
+        match &mut self.counts {
+            ByUser::Dense(counts, width) => {
+                for (row, user) in waiting.iter().zip(users) {
+                    counts[*user as usize * *width + combination_of(*row) as usize] += 1;
+                }
+            }
+            ByUser::Sparse(groups, counts) => {
+                for (row, user) in waiting.iter().zip(users) {
+                    raise(groups, counts, *user, combination_of(*row), 1);
+                }
+            }
         }
     }
 }
 
+/// Where a waiting row has its combination: a short text's view has its length in the lowest four bytes, which is at
+/// most 12, so that three of them are free.
+const COMBINATION: u128 = 0xffff_ff00;
+
+fn waiting(id: u128, combination: u32) -> Option<u128> {
+    (combination < 1 << 24 && id & COMBINATION == 0).then_some(id | u128::from(combination) << 8)
+}
+
+#[inline]
+fn combination_of(row: u128) -> u32 {
+    row as u32 >> 8
+}
+
+fn raise(groups: &mut Ids, counts: &mut Vec<u32>, user: u32, combination: u32, more: u32) {
+    let group = groups.add(Id::number(u128::from(user) << 32 | u128::from(combination))) as usize;
+    if group == counts.len() {
+        counts.push(0);
+    }
+    counts[group] += more;
+}
+
 impl ByUser {
-    #[inline]
-    fn add(&mut self, user: u32, combination: u32) {
+    /// Makes room for so many users and for combinations up to `most`.
+    fn make_room(&mut self, users: usize, most: u32) {
+        let Self::Dense(counts, width) = self else { return };
+        if most as usize >= *width {
+            let width = (most as usize + 1).next_power_of_two();
+            let mut wider = match width <= MOST_DENSE {
+                true => Self::Dense(vec![0; users * width], width),
+                false => Self::Sparse(Ids::default(), vec![]),
+            };
+            std::mem::take(self).for_each(|user, combination, count| match &mut wider {
+                Self::Dense(counts, width) => counts[user as usize * *width + combination as usize] = count,
+                Self::Sparse(groups, counts) => raise(groups, counts, user, combination, count),
+            });
+            *self = wider;
+        } else if counts.len() < users * *width {
+            counts.resize(users * *width, 0);
+        }
+    }
+
+    /// Counts one row of one of so many users.
+    fn add(&mut self, user: u32, combination: u32, users: usize) {
+        self.make_room(users, combination);
         match self {
-            Self::Dense(counts, width) if (combination as usize) < *width => {
-                let place = user as usize * *width + combination as usize;
-                if place >= counts.len() {
-                    counts.resize((user as usize + 1) * *width, 0);
-                }
-                counts[place] += 1;
-            }
-            Self::Dense(..) => {
-                self.widen(combination);
-                self.add(user, combination);
-            }
-            Self::Sparse(groups, counts) => {
-                let group = groups.add(Id::number(u128::from(user) << 32 | u128::from(combination))) as usize;
-                if group == counts.len() {
-                    counts.push(0);
-                }
-                counts[group] += 1;
-            }
+            Self::Dense(counts, width) => counts[user as usize * *width + combination as usize] += 1,
+            Self::Sparse(groups, counts) => raise(groups, counts, user, combination, 1),
         }
     }
 
-    #[cold]
-    fn widen(&mut self, combination: u32) {
-        let wider = (combination as usize + 1).next_power_of_two();
-        let mut widened = match wider <= MOST_DENSE {
-            true => Self::Dense(vec![], wider),
-            false => Self::Sparse(Ids::default(), vec![]),
-        };
-        let groups: Vec<_> = std::mem::take(self).groups().collect();
-        for (user, combination, count) in groups {
-            widened.add(user, combination);
-            widened.raise(user, combination, count - 1);
-        }
-        *self = widened;
-    }
-
-    /// Adds to a count that is there.
-    fn raise(&mut self, user: u32, combination: u32, more: u32) {
-        match self {
-            Self::Dense(counts, width) => counts[user as usize * *width + combination as usize] += more,
-            Self::Sparse(_, counts) => {
-                if let Some(last) = counts.last_mut() {
-                    *last += more;
-                }
-            }
-        }
-    }
-
-    /// User, combination and count of each group.
-    fn groups(self) -> Box<dyn Iterator<Item = (u32, u32, u32)> + Send> {
+    /// Calls `group(user, combination, count)` for each group.
+    fn for_each(&self, mut group: impl FnMut(u32, u32, u32)) {
         match self {
             Self::Dense(counts, width) => {
-                let group = move |(place, count)| ((place / width) as u32, (place % width) as u32, count);
-                Box::new(counts.into_iter().enumerate().filter(|(_, count)| *count > 0).map(group))
+                for (user, counts) in counts.chunks_exact(*width).enumerate() {
+                    for (combination, count) in counts.iter().enumerate().filter(|(_, count)| **count > 0) {
+                        group(user as u32, combination as u32, *count);
+                    }
+                }
             }
             Self::Sparse(groups, counts) => {
-                let group = |(place, count)| (place, count);
-                let numbers = groups.as_numbers().to_vec();
-                let groups = counts.into_iter().enumerate().map(group);
-                Box::new(groups.map(move |(place, count)| {
-                    let number = numbers[place];
-                    ((number >> 32) as u32, number as u32, count)
-                }))
+                for (number, count) in groups.as_numbers().iter().zip(counts) {
+                    group((number >> 32) as u32, *number as u32, *count);
+                }
             }
         }
     }
@@ -213,15 +234,17 @@ pub struct UserTally {
     cells: Cells,
     /// The combination of each cell.
     combinations: Vec<u32>,
-    waiting: Vec<(Vec<u128>, Vec<u32>)>,
+    /// Rows by share: the user's id and the combination.
+    waiting: Vec<Vec<u128>>,
+    users: Vec<u32>,
     of_rows: Vec<u32>,
 }
 
 impl UserTally {
     /// Counts rows of `all` users.
     pub fn new(all: Arc<Users>) -> Self {
-        let waiting = vec![(vec![], vec![]); SHARES];
-        Self { all, cells: Cells::default(), combinations: vec![], waiting, of_rows: vec![] }
+        let waiting = vec![vec![]; SHARES];
+        Self { all, cells: Cells::default(), combinations: vec![], waiting, users: vec![], of_rows: vec![] }
     }
 
     /// Numbers the combinations of those cells of `of_rows` that nobody has asked for.
@@ -244,26 +267,24 @@ impl UserTally {
         Ok(())
     }
 
+    #[inline]
     fn wait(&mut self, id: Id, combination: u32) {
-        let share = id.share(SHARES);
-        let Some(number) = id.as_number() else {
-            let mut share = lock(&self.all.shares[share]);
+        let number = id.share(SHARES);
+        let Some(row) = id.as_number().and_then(|id| waiting(id, combination)) else {
+            let mut share = lock(&self.all.shares[number]);
             let user = share.users.add(id);
-            return share.counts.add(user, combination);
+            let users = share.users.len();
+            return share.counts.add(user, combination, users);
         };
-        let (users, combinations) = &mut self.waiting[share];
-        users.push(number);
-        combinations.push(combination);
-        if users.len() == WAITING {
-            self.count(share);
+        self.waiting[number].push(row);
+        if self.waiting[number].len() == WAITING {
+            self.count(number);
         }
     }
 
     fn count(&mut self, share: usize) {
-        let (users, combinations) = &mut self.waiting[share];
-        lock(&self.all.shares[share]).add(users, combinations);
-        users.clear();
-        combinations.clear();
+        lock(&self.all.shares[share]).add(&self.waiting[share], &mut self.users);
+        self.waiting[share].clear();
     }
 }
 
@@ -292,7 +313,7 @@ impl CountsPieces for UserTally {
                 let numbers = cast(values, &DataType::Int64)?;
                 let numbers = numbers.as_primitive::<Int64Type>().values();
                 for (row, combination) in rows {
-                    self.wait(Id::number(u128::from(numbers[row] as u64)), combination);
+                    self.wait(Id::number(as_id(numbers[row])), combination);
                 }
             }
         }

@@ -190,12 +190,7 @@ impl Cells {
 }
 
 /// The keys, in their order, of rows whose class in each column is known.
-fn keys(
-    question: &Question,
-    columns: &[Arc<Classes>],
-    classes: &[Vec<u32>],
-    rows: usize,
-) -> PlanResult<Vec<ArrayRef>> {
+fn keys(question: &Question, columns: &[Arc<Classes>], classes: &[Vec<u32>], rows: usize) -> PlanResult<Vec<ArrayRef>> {
     let mut keys: Vec<Option<ArrayRef>> = vec![None; question.keys.len()];
     for (number, constant) in &question.constants {
         keys[*number] = Some(take(constant, &UInt32Array::from(vec![0; rows]), None)?);

@@ -26,7 +26,8 @@ use crate::counting::{Counts, MOST_KEYS, is_countable};
 /// Columns that have few values, so that counting by them is best done in a table of cells.
 const FEW_VALUES: [&str; 3] = ["campaign_id", "category", "establishment_id"];
 /// Functions that have few values.
-pub const FEW_RESULTS: [&str; 6] = ["local_day", "local_week", "local_month", "local_hour", "local_weekday", "day_part"];
+pub const FEW_RESULTS: [&str; 6] =
+    ["local_day", "local_week", "local_month", "local_hour", "local_weekday", "day_part"];
 
 /// Puts [`CountExec`] in the place of a first stage of grouping that only counts, by keys of few values.
 #[derive(Debug)]

@@ -137,7 +137,8 @@ fn table_of(plan: &Arc<dyn ExecutionPlan>, key: usize) -> PlanResult<Option<Arc<
         None => batch.clone(),
     };
     let ids = rows.column(key).as_string_view();
-    let table = SmallTable { ids: if ids.null_count() == 0 { Ids::of(ids) } else { Ids::default() }, rows: rows.clone() };
+    let table =
+        SmallTable { ids: if ids.null_count() == 0 { Ids::of(ids) } else { Ids::default() }, rows: rows.clone() };
     Ok((table.ids.len() == rows.num_rows()).then(|| Arc::new(table)))
 }
 

@@ -5,9 +5,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::common::runtime::SpawnedTask;
 use datafusion::common::{DataFusionError, Result as PlanResult, internal_datafusion_err};
+use datafusion::physical_plan::SendableRecordBatchStream;
 use datafusion::physical_plan::metrics::BaselineMetrics;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
-use datafusion::physical_plan::SendableRecordBatchStream;
 use futures::future::{BoxFuture, try_join_all};
 use futures::{StreamExt, stream};
 

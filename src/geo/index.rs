@@ -4,6 +4,7 @@ use super::grid::Grid;
 use super::haversine::{arc_m, half_chord_squared};
 use super::pairs::{Pairs, Place, place};
 use crate::error::{Error, Result};
+use crate::units::EARTH_RADIUS_M;
 
 /// Half the Earth's circumference, rounded down: beyond, everything is near everything.
 const LARGEST_RADIUS_M: f64 = 20_000_000.0;
@@ -84,6 +85,23 @@ impl EstablishmentIndex {
     pub fn is_near_any(&self, latitude: f64, longitude: f64) -> bool {
         let ping = self.ping(latitude, longitude);
         self.is_taken(ping.bucket) && self.nearby(ping).next().is_some()
+    }
+
+    /// Whether an establishment may be less than the radius from a place between these latitudes and longitudes.
+    /// Where it is hard to tell, near the poles and for large radii, it may.
+    pub fn may_be_near(&self, (south, north): (f64, f64), (west, east): (f64, f64)) -> bool {
+        let reach = 1.001 * (self.radius_m / EARTH_RADIUS_M).to_degrees();
+        let farthest = south.abs().max(north.abs()) + reach;
+        let reach_east = reach / farthest.to_radians().cos();
+        if !(farthest < 89.0 && reach_east < 90.0) {
+            return true;
+        }
+        let is_within = |place: &Place| {
+            let turns = [-360.0, 0.0, 360.0].into_iter().map(|turn| place.longitude + turn);
+            (south - reach..=north + reach).contains(&place.latitude)
+                && turns.into_iter().any(|longitude| (west - reach_east..=east + reach_east).contains(&longitude))
+        };
+        self.places.iter().any(is_within)
     }
 
     fn ping(&self, latitude: f64, longitude: f64) -> Ping {

@@ -4,11 +4,10 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use datafusion::arrow::array::{
-    ArrayRef, ByteView, Date32Array, Float64Array, Int32Array, Int64Array, StringViewArray, UInt32Array,
-    new_empty_array,
+    Array, ArrayRef, ByteView, Date32Array, Float64Array, Int32Array, Int64Array, StringViewArray, UInt32Array,
 };
 use datafusion::arrow::buffer::{Buffer, NullBuffer};
-use datafusion::arrow::compute::{cast, concat, take};
+use datafusion::arrow::compute::{cast, take};
 use datafusion::arrow::datatypes::{DataType, TimeUnit};
 use parquet::basic::{Encoding, IntType, LogicalType, TimeUnit as ParquetUnit, Type};
 use parquet::column::page::{Page, PageReader};
@@ -26,7 +25,7 @@ pub const NULL: u32 = u32::MAX;
 
 /// Reads one column chunk.
 pub struct Column {
-    pages: SerializedPageReader<Chunk>,
+    pub(super) pages: SerializedPageReader<Chunk>,
     data_type: DataType,
     is_optional: bool,
     dictionary: Option<ArrayRef>,
@@ -148,6 +147,20 @@ impl Column {
         }
     }
 
+    /// The values of the next `count` rows of the piece.
+    pub fn values(&mut self, count: usize) -> Result<ArrayRef> {
+        let mut codes = vec![];
+        if let Some(values) = self.read(count, &mut codes)? {
+            return Ok(values);
+        }
+        let dictionary = self.dictionary.as_ref().ok_or_else(|| broken("codes without a dictionary"))?;
+        let codes: UInt32Array = codes.into_iter().map(|code| (code != NULL).then_some(code)).collect();
+        match codes.iter().flatten().all(|code| (code as usize) < dictionary.len()) {
+            true => Ok(take(dictionary, &codes, None)?),
+            false => Err(broken("a code is larger than its dictionary")),
+        }
+    }
+
     /// Reads the levels of `count` rows; whether any of them may be without a value.
     fn read_levels(&mut self, count: usize) -> Result<bool> {
         let Some(runs) = &mut self.page.levels else { return Ok(false) };
@@ -157,42 +170,6 @@ impl Column {
         self.levels.clear();
         runs.read(count, &mut self.levels)?;
         Ok(true)
-    }
-
-    /// The values of `rows`, which ascend and are counted from the first row of the chunk. Nothing else may be read
-    /// from this column. Pages without any of these rows stay as they are, compressed.
-    pub fn take(mut self, rows: &[u32]) -> Result<ArrayRef> {
-        let (mut first, mut rest) = (0_usize, rows);
-        let mut parts: Vec<ArrayRef> = vec![];
-        let mut codes: Vec<u32> = vec![];
-        while !rest.is_empty() {
-            let Some(next) = self.pages.peek_next_page()? else { return Err(broken("a column has too few rows")) };
-            let count = next.num_rows.or(next.num_levels).ok_or_else(|| broken("a page does not tell its rows"))?;
-            let here = rest.partition_point(|row| (*row as usize) < first + count);
-            if here == 0 {
-                self.pages.skip_next_page()?;
-            } else {
-                let count = self.piece()?;
-                codes.clear();
-                let values = self.read(count, &mut codes)?;
-                let within = rest[..here].iter().map(|row| (*row as usize - first) as u32);
-                let indices: UInt32Array = match &values {
-                    Some(_) => within.map(Some).collect(),
-                    None => within.map(|row| Some(codes[row as usize]).filter(|code| *code != NULL)).collect(),
-                };
-                let values = values.as_ref().or(self.dictionary.as_ref());
-                let values = values.ok_or_else(|| broken("codes without a dictionary"))?;
-                check_codes(&indices, values.len())?;
-                parts.push(take(values, &indices, None)?);
-                rest = &rest[here..];
-            }
-            first += count;
-        }
-        let parts: Vec<_> = parts.iter().map(AsRef::as_ref).collect();
-        match parts.is_empty() {
-            true => Ok(new_empty_array(&self.data_type)),
-            false => Ok(concat(&parts)?),
-        }
     }
 
     fn read_dictionary(&mut self) -> Result<()> {
@@ -234,14 +211,6 @@ impl Column {
             other => return Err(broken(&format!("a page is encoded as {other}, of which its column says nothing"))),
         };
         Ok(DataPage { rows: rows as usize, levels: levels.map(|data| Runs::new(data, 1)).transpose()?, values })
-    }
-}
-
-/// An error if a code, of which some may be missing, has no value.
-pub fn check_codes(codes: &UInt32Array, values: usize) -> Result<()> {
-    match codes.iter().flatten().all(|code| (code as usize) < values) {
-        true => Ok(()),
-        false => Err(broken("a code is larger than its dictionary")),
     }
 }
 

@@ -1,5 +1,6 @@
 //! The row groups of a scan, and the bytes of their columns.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use datafusion::arrow::datatypes::DataType;
@@ -7,8 +8,8 @@ use datafusion::common::{Result as PlanResult, internal_datafusion_err};
 use datafusion::datasource::physical_plan::FileScanConfig;
 use datafusion::datasource::physical_plan::parquet::metadata::DFParquetMetadata;
 use datafusion::execution::TaskContext;
-use datafusion::object_store::ObjectStore;
 use datafusion::object_store::path::Path;
+use datafusion::object_store::{ObjectMeta, ObjectStore};
 use parquet::file::metadata::{ColumnChunkMetaData, ParquetMetaData};
 
 use super::chunk::Chunk;
@@ -34,9 +35,10 @@ pub async fn row_groups(
     let runtime = context.runtime_env();
     let store = runtime.object_store(&files.object_store_url)?;
     let mut groups = vec![];
-    for file in files.file_groups.iter().flat_map(|group| group.iter()) {
+    let Some(whole) = whole_files(files) else { return Ok(None) };
+    for file in whole {
         let cache = runtime.cache_manager.get_file_metadata_cache();
-        let footer = DFParquetMetadata::new(store.as_ref(), &file.object_meta);
+        let footer = DFParquetMetadata::new(store.as_ref(), file);
         let metadata = footer.with_file_metadata_cache(Some(cache)).fetch_metadata().await?;
         let names = columns.iter().map(|(column, _)| files.file_schema().field(*column).name().as_str());
         let Some(places) = names.map(|name| place_of(&metadata, name)).collect::<Option<Vec<_>>>() else {
@@ -45,19 +47,29 @@ pub async fn row_groups(
         let of_file = places.iter().zip(columns).map(|(place, (_, data_type))| (*place, data_type));
         let mut chunks =
             metadata.row_groups().iter().flat_map(|group| of_file.clone().map(|(p, t)| (group.column(p), t)));
-        if file.range.is_some() || !chunks.all(|(chunk, data_type)| is_readable(chunk, data_type)) {
+        if !chunks.all(|(chunk, data_type)| is_readable(chunk, data_type)) {
             return Ok(None);
         }
         let columns = Arc::new(places);
         groups.extend((0..metadata.num_row_groups()).map(|number| RowGroup {
             store: Arc::clone(&store),
-            path: file.object_meta.location.clone(),
+            path: file.location.clone(),
             metadata: Arc::clone(&metadata),
             number,
             columns: Arc::clone(&columns),
         }));
     }
     Ok(Some(groups))
+}
+
+/// Each of the `files` once, however they are split; none if parts of them are missing.
+fn whole_files(files: &FileScanConfig) -> Option<Vec<&ObjectMeta>> {
+    let mut whole: BTreeMap<&Path, (&ObjectMeta, u64)> = BTreeMap::new();
+    for file in files.file_groups.iter().flat_map(|group| group.iter()) {
+        let (_, covered) = whole.entry(&file.object_meta.location).or_insert((&file.object_meta, 0));
+        *covered += file.range.as_ref().map_or(file.object_meta.size, |range| (range.end - range.start) as u64);
+    }
+    whole.into_values().map(|(file, covered)| (covered == file.size).then_some(file)).collect()
 }
 
 /// The place of a column among those of the file, if it is not part of another.

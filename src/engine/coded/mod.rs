@@ -11,14 +11,18 @@ mod function;
 mod group;
 mod rows;
 mod runs;
+mod taker;
 
 use parquet::errors::ParquetError;
 
+pub use chunk::Chunk;
 pub use classes::{Asked, Classes, DROPPED};
+pub use column::Column;
 pub use files::{RowGroup, row_groups};
 pub use function::{Derived, Function};
 pub use group::{Group, Part, Piece, is_needed};
 pub use rows::Rows;
+pub use taker::Taker;
 
 fn broken(reason: &str) -> ParquetError {
     ParquetError::General(reason.into())

@@ -14,6 +14,9 @@ use datafusion::physical_plan::projection::ProjectionExec;
 use super::function::{Derived, Function};
 use crate::engine::operators::LookupExec;
 
+/// Operators that give the rows of their input, in whatever order.
+const SAME_ROWS: [&str; 3] = ["RepartitionExec", "CoalescePartitionsExec", "CooperativeExec"];
+
 /// What a plan makes of the rows of files.
 #[derive(Debug, Clone)]
 pub struct Rows {
@@ -41,6 +44,9 @@ impl Rows {
         if let Some(filter) = plan.downcast_ref::<FilterExec>() {
             return Self::filtered(filter);
         }
+        if let ([input], true) = (plan.children().as_slice(), SAME_ROWS.contains(&plan.name())) {
+            return if plan.fetch().is_none() { Self::of(input) } else { Ok(None) };
+        }
         Self::looked_up(plan)
     }
 
@@ -48,9 +54,11 @@ impl Rows {
         let source = scan.data_source();
         let Some(files) = (source.as_ref() as &dyn Any).downcast_ref::<FileScanConfig>() else { return Ok(None) };
         let source = files.file_source();
-        let is_parquet = (source.as_ref() as &dyn Any).is::<ParquetSource>();
-        let is_plain = files.limit.is_none() && files.table_partition_cols().is_empty() && source.filter().is_none();
-        let Some(projection) = source.projection().filter(|_| is_parquet && is_plain) else { return Ok(None) };
+        let parquet = (source.as_ref() as &dyn Any).downcast_ref::<ParquetSource>();
+        // Its predicate is a hint, of which the plan above makes sure itself.
+        let is_hint = |parquet: &ParquetSource| !parquet.table_parquet_options().global.pushdown_filters;
+        let is_plain = files.limit.is_none() && files.table_partition_cols().is_empty() && parquet.is_some_and(is_hint);
+        let Some(projection) = source.projection().filter(|_| is_plain) else { return Ok(None) };
         let of_file = |column| Some(Derived { column: Some(column), function: Arc::new(Function::Itself) });
         let schema = files.file_schema();
         let all: Vec<_> = (0..schema.fields().len()).map(of_file).collect();

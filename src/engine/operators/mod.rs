@@ -4,6 +4,7 @@ mod attribution;
 mod attribution_work;
 mod coded_count;
 mod coded_users;
+mod coded_visits;
 mod coded_work;
 mod count;
 mod known;
@@ -19,6 +20,7 @@ use futures::{Stream, StreamExt};
 
 pub use attribution::AttributionExec;
 pub use coded_count::{CodedCountExec, UseCodes};
+pub use coded_visits::CodedVisitsExec;
 pub use count::{CountExec, UseCounts};
 pub use known::Known;
 pub use lookup::{LookupExec, SmallTable, UseLookups};

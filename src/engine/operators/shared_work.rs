@@ -52,7 +52,10 @@ impl SharedWork {
             running.lock().unwrap_or_else(PoisonError::into_inner).start();
             let metrics = metrics.clone();
             async move {
-                let batch = outlet.recv().await?;
+                let batch = match outlet.recv().await {
+                    Some(batch) => batch,
+                    None => Err(panic_of(&running).await?),
+                };
                 metrics.record_output(batch.as_ref().map_or(0, |batch| batch.num_rows()));
                 Some((batch, (outlet, running)))
             }
@@ -80,6 +83,13 @@ impl SharedWork {
         }
         Ok((outlet, running))
     }
+}
+
+/// What the work died of, if it did not end as it should: nobody takes a part of the answer for the whole.
+async fn panic_of(running: &Mutex<Running>) -> Option<DataFusionError> {
+    let task = running.lock().unwrap_or_else(PoisonError::into_inner).task.take();
+    let end = task?.join().await;
+    end.err().map(|error| DataFusionError::ExecutionJoin(Box::new(error)))
 }
 
 fn execution(
@@ -121,4 +131,47 @@ pub async fn forward(batches: Vec<SendableRecordBatchStream>, outlets: Outlets) 
         }
     });
     all(tasks).await.map(|_| ())
+}
+
+#[cfg(test)]
+mod tests {
+    use datafusion::arrow::array::RecordBatch;
+    use datafusion::arrow::datatypes::Schema;
+    use datafusion::physical_plan::metrics::ExecutionPlanMetricsSet;
+    use futures::FutureExt;
+
+    use super::*;
+
+    /// What partitions give of work that gives one batch and then does `last`.
+    fn ends(last: fn()) -> Vec<Vec<PlanResult<RecordBatch>>> {
+        let schema = Arc::new(Schema::empty());
+        let (shared, metrics) = (SharedWork::default(), ExecutionPlanMetricsSet::new());
+        let streams = (0..2).map(|partition| {
+            let batch = RecordBatch::new_empty(Arc::clone(&schema));
+            let work = |outlets: Outlets| {
+                Ok(async move {
+                    outlets.send(Ok(batch)).await?;
+                    last();
+                    Ok(())
+                }
+                .boxed())
+            };
+            shared.stream(partition, 2, Arc::clone(&schema), BaselineMetrics::new(&metrics, partition), work).unwrap()
+        });
+        let streams: Vec<_> = streams.collect();
+        let all = futures::future::join_all(streams.into_iter().map(StreamExt::collect::<Vec<_>>));
+        crate::engine::run::threads().block_on(all)
+    }
+
+    #[test]
+    fn work_that_ends_gives_all_and_no_error() {
+        assert!(ends(|| {}).iter().flatten().all(Result::is_ok));
+        assert_eq!(ends(|| {}).iter().flatten().count(), 1);
+    }
+
+    #[test]
+    fn work_that_panics_is_no_end() {
+        let errors = ends(|| panic!("on purpose")).into_iter().flatten().filter(Result::is_err).count();
+        assert_eq!(errors, 1);
+    }
 }

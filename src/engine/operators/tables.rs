@@ -15,7 +15,7 @@ use datafusion::logical_expr::{
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::scalar::ScalarValue;
 
-use super::{AttributionExec, Known, SortedAttributionExec, VisitJoinExec};
+use super::{AttributionExec, CodedVisitsExec, Known, SortedAttributionExec, VisitJoinExec};
 use crate::engine::functions::function;
 use crate::engine::nouns::instant_type;
 use crate::engine::places::Establishments;
@@ -82,7 +82,10 @@ impl TableProvider for Visits {
         let wanted = own.chain(["latitude", "longitude"]).map(col);
         let pings = filtered(self.pings.clone(), filters)?.project(wanted)?.build()?;
         let input = state.create_physical_plan(&pings).await?;
-        Ok(Arc::new(VisitJoinExec::new(input, Arc::clone(&self.establishments), schema)))
+        let join: Arc<dyn ExecutionPlan> =
+            Arc::new(VisitJoinExec::new(Arc::clone(&input), Arc::clone(&self.establishments), schema));
+        let coded = CodedVisitsExec::new(Arc::clone(&join), &input, Arc::clone(&self.establishments))?;
+        Ok(coded.map_or(join, |coded| Arc::new(coded)))
     }
 }
 

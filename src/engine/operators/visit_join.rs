@@ -19,6 +19,7 @@ use futures::{TryStreamExt, stream};
 
 use super::yielding;
 use crate::engine::places::Establishments;
+use crate::geo::EstablishmentIndex;
 use crate::visits::{Matches, match_pings};
 
 /// Turns pings (with `latitude` and `longitude`) into visits. The establishments are broadcast; pings may lie anyhow.
@@ -103,6 +104,19 @@ const PINGS_PER_STEP: usize = 1_024;
 /// Visits after which a batch is given away, so that crowded places fill no memory.
 const VISITS_PER_BATCH: usize = 65_536;
 
+/// Matches pings from the `next` on, until there are enough visits or no more pings.
+pub fn matches(index: &EstablishmentIndex, latitudes: &[f64], longitudes: &[f64], next: &mut usize) -> Matches {
+    let mut found = Matches::default();
+    while *next < latitudes.len() && found.ping.len() < VISITS_PER_BATCH {
+        let (start, known) = (*next, found.ping.len());
+        let end = latitudes.len().min(start + PINGS_PER_STEP);
+        match_pings(index, &latitudes[start..end], &longitudes[start..end], &mut found);
+        found.ping[known..].iter_mut().for_each(|row| *row += start as u32);
+        *next = end;
+    }
+    found
+}
+
 /// The visits of a batch of pings, in the order of the pings and, within a ping, of the establishments.
 pub struct VisitsOf {
     pings: RecordBatch,
@@ -117,19 +131,9 @@ impl VisitsOf {
         Self { pings, next: 0, establishments, schema }
     }
 
-    /// Matches pings until there are enough visits or no more pings.
     fn matches(&mut self) -> Matches {
         let degrees = |name: &str| self.pings[name].as_primitive::<Float64Type>().values();
-        let (latitudes, longitudes) = (degrees("latitude"), degrees("longitude"));
-        let mut found = Matches::default();
-        while self.next < latitudes.len() && found.ping.len() < VISITS_PER_BATCH {
-            let (start, known) = (self.next, found.ping.len());
-            let end = latitudes.len().min(start + PINGS_PER_STEP);
-            match_pings(&self.establishments.index, &latitudes[start..end], &longitudes[start..end], &mut found);
-            found.ping[known..].iter_mut().for_each(|row| *row += start as u32);
-            self.next = end;
-        }
-        found
+        matches(&self.establishments.index, degrees("latitude"), degrees("longitude"), &mut self.next)
     }
 
     fn batch(&self, found: Matches) -> PlanResult<RecordBatch> {

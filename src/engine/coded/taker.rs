@@ -1,0 +1,87 @@
+//! Some rows of a column: pages without any of them stay as they are, compressed.
+
+use datafusion::arrow::array::{Array, ArrayRef, UInt32Array, new_empty_array};
+use datafusion::arrow::compute::{concat, take};
+use datafusion::arrow::datatypes::DataType;
+use parquet::column::page::PageReader;
+use parquet::errors::Result;
+
+use super::broken;
+use super::column::{Column, NULL};
+
+/// Takes rows, which ascend from call to call, from one column.
+pub struct Taker {
+    column: Column,
+    data_type: DataType,
+    page: TakenPage,
+}
+
+/// A page of which rows are taken.
+#[derive(Default)]
+struct TakenPage {
+    /// Its first row, counted through the column, and the one after its last.
+    first: usize,
+    end: usize,
+    codes: Vec<u32>,
+    /// The rows' values; none if they have codes.
+    values: Option<ArrayRef>,
+}
+
+impl Taker {
+    /// Takes rows of `column`, which nobody has read from.
+    pub fn new(column: Column, data_type: &DataType) -> Self {
+        Self { column, data_type: data_type.clone(), page: TakenPage::default() }
+    }
+
+    /// The values of `rows`, which ascend and are counted from the first row of the column.
+    pub fn take(&mut self, rows: &[u32]) -> Result<ArrayRef> {
+        let mut rest = rows;
+        let mut parts: Vec<ArrayRef> = vec![];
+        while let Some(row) = rest.first() {
+            self.open_page_of(*row as usize)?;
+            let here = rest.partition_point(|row| (*row as usize) < self.page.end);
+            parts.push(self.values(&rest[..here])?);
+            rest = &rest[here..];
+        }
+        match parts.as_slice() {
+            [] => Ok(new_empty_array(&self.data_type)),
+            [only] => Ok(ArrayRef::clone(only)),
+            several => Ok(concat(&several.iter().map(AsRef::as_ref).collect::<Vec<_>>())?),
+        }
+    }
+
+    fn open_page_of(&mut self, row: usize) -> Result<()> {
+        while row >= self.page.end {
+            let next = self.column.pages.peek_next_page()?.ok_or_else(|| broken("a column has too few rows"))?;
+            let rows = next.num_rows.or(next.num_levels).ok_or_else(|| broken("a page does not tell its rows"))?;
+            self.page.first = self.page.end;
+            self.page.end += rows;
+            if row >= self.page.end {
+                self.column.pages.skip_next_page()?;
+                continue;
+            }
+            self.page.codes.clear();
+            if self.column.piece()? != rows {
+                return Err(broken("a page has other rows than it tells"));
+            }
+            self.page.values = self.column.read(rows, &mut self.page.codes)?;
+        }
+        Ok(())
+    }
+
+    /// The values of rows of the page.
+    fn values(&self, rows: &[u32]) -> Result<ArrayRef> {
+        let within = rows.iter().map(|row| *row as usize - self.page.first);
+        let (values, indices): (_, UInt32Array) = match &self.page.values {
+            Some(values) => (values, within.map(|row| Some(row as u32)).collect()),
+            None => {
+                let values = self.column.dictionary().ok_or_else(|| broken("codes without a dictionary"))?;
+                (values, within.map(|row| Some(self.page.codes[row]).filter(|code| *code != NULL)).collect())
+            }
+        };
+        match indices.iter().flatten().all(|index| (index as usize) < values.len()) {
+            true => Ok(take(values, &indices, None)?),
+            false => Err(broken("a code is larger than its dictionary")),
+        }
+    }
+}

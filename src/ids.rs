@@ -48,6 +48,12 @@ impl<'a> Id<'a> {
         Self { key: u128::from(view as u64), text, hash }
     }
 
+    /// A number that depends on the text alone.
+    #[inline]
+    pub fn hash(&self) -> u64 {
+        self.hash
+    }
+
     /// A number below `count`, a power of two, that depends on the text alone.
     #[inline]
     pub fn share(&self, count: usize) -> usize {

@@ -13,7 +13,7 @@ use futures::StreamExt;
 
 use super::outlets::Outlets;
 use super::shared_work::{all, forward};
-use super::shares::{Interactions, SHARES, Share, Visits};
+use super::shares::{Chances, Interactions, SHARES, Share, Visits};
 use super::{Known, yielding};
 use crate::attribution::Evidence;
 
@@ -55,12 +55,16 @@ impl Work {
         let Some(visits) = all(tasks).await?.into_iter().collect::<Option<Vec<_>>>() else {
             return self.forward(inputs.fallback).await;
         };
-        let visits = Arc::new(self.merged(visits).await?);
+        let count = visits.iter().flat_map(|task| &task.shares).map(|share| share.visits.len()).sum();
+        let chances = Arc::new(Chances::new(count, self.known.window_us));
+        let visits = Arc::new(self.merged(visits, &chances).await?);
         if visits.shares.iter().all(|share| share.visits.is_empty()) {
             return Ok(());
         }
         let tasks = inputs.interactions.into_iter();
-        let tasks = tasks.map(|interactions| self.clone().read_interactions(interactions, Arc::clone(&visits)));
+        let tasks = tasks.map(|interactions| {
+            self.clone().read_interactions(interactions, Arc::clone(&visits), Arc::clone(&chances))
+        });
         let Some(interactions) = all(tasks).await?.into_iter().collect::<Option<Vec<_>>>() else {
             drop(visits);
             return self.forward(inputs.fallback).await;
@@ -123,13 +127,13 @@ impl Work {
     }
 
     /// The visits of all tasks as one.
-    async fn merged(&self, mut visits: Vec<Visits>) -> PlanResult<Visits> {
+    async fn merged(&self, mut visits: Vec<Visits>, chances: &Arc<Chances>) -> PlanResult<Visits> {
         let visited = (0..self.known.establishment_ids.len())
             .map(|number| visits.iter().any(|task| task.visited[number]))
             .collect();
         let tasks = self.ranges().into_iter().map(|range| {
             let parts = visits.iter_mut().map(|task| task.shares.drain(..range.len()).collect()).collect();
-            merge(parts)
+            merge(parts, Arc::clone(chances))
         });
         let tasks: Vec<_> = tasks.collect();
         Ok(Visits { shares: all(tasks).await?.into_iter().flatten().collect(), visited })
@@ -139,11 +143,12 @@ impl Work {
         self,
         interactions: SendableRecordBatchStream,
         visits: Arc<Visits>,
+        chances: Arc<Chances>,
     ) -> PlanResult<Option<Interactions>> {
         let mut kept = Interactions::default();
         let (mut interactions, mut held) = (Box::pin(yielding(interactions)), 0);
         while let Some(interactions) = interactions.next().await.transpose()? {
-            kept.push(&interactions, &self.known.ads, &visits.visited, &visits.shares);
+            kept.push(&interactions, &self.known.ads, &visits, &chances);
             if !self.holds(kept.size(), &mut held)? {
                 return Ok(None);
             }
@@ -206,13 +211,13 @@ impl Work {
 }
 
 /// Share by share, the parts that the tasks have.
-async fn merge(mut parts: Vec<Vec<Share>>) -> PlanResult<Vec<Share>> {
+async fn merge(mut parts: Vec<Vec<Share>>, chances: Arc<Chances>) -> PlanResult<Vec<Share>> {
     let mut merged = vec![];
     let Some(first) = parts.pop() else { return Ok(merged) };
     let mut others: Vec<_> = parts.into_iter().map(Vec::into_iter).collect();
     for mut share in first {
         others.iter_mut().filter_map(Iterator::next).for_each(|other| share.merge(other));
-        share.index_pairs();
+        share.note(&chances);
         merged.push(share);
         tokio::task::yield_now().await;
     }

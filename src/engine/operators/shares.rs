@@ -2,8 +2,9 @@
 
 use std::ops::Range;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
-use datafusion::arrow::array::{Array, ArrayRef, AsArray, Float64Array, RecordBatch, StringViewArray};
+use datafusion::arrow::array::{Array, ArrayRef, AsArray, Float64Array, RecordBatch};
 use datafusion::arrow::datatypes::{Float64Type, TimestampMicrosecondType, UInt32Type};
 
 use crate::attribution::{Credit, Interaction, Visit};
@@ -22,8 +23,6 @@ pub struct Share {
     pub visits: Vec<Visit>,
     /// How far each visit was from its establishment, if that is wanted.
     pub distances_m: Vec<Option<f64>>,
-    /// Bits for the pairs of user and establishment that there are, and a few that there are not.
-    pairs: Vec<u64>,
 }
 
 impl Share {
@@ -35,40 +34,73 @@ impl Share {
         self.distances_m.extend(other.distances_m);
     }
 
-    /// Makes [`Share::has_pair`] ready, after the last visit.
-    pub fn index_pairs(&mut self) {
-        // Eight bits for each visit let one of eight other pairs pass at most.
-        self.pairs = vec![0; (self.visits.len() / 8).next_power_of_two()];
-        for visit in &self.visits {
-            let bit = self.bit(visit.user, visit.establishment);
-            self.pairs[bit / 64] |= 1 << (bit % 64);
-        }
-    }
-
-    /// Whether `user` may have been to `establishment`; never no if so.
-    #[inline]
-    fn has_pair(&self, user: u32, establishment: u32) -> bool {
-        let bit = self.bit(user, establishment);
-        self.pairs[bit / 64] >> (bit % 64) & 1 == 1
-    }
-
-    #[inline]
-    fn bit(&self, user: u32, establishment: u32) -> usize {
-        // Fibonacci hashing (Knuth, The Art of Computer Programming 3, 6.4).
-        let hash = (u64::from(user) << 32 | u64::from(establishment)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-        (hash ^ hash >> 29).wrapping_mul(0xbf58_476d_1ce4_e5b9) as usize >> 20 & (self.pairs.len() * 64 - 1)
+    /// Notes what may have earned each visit.
+    pub fn note(&self, chances: &Chances) {
+        let users: Vec<u64> = self.users.iter().map(|id| id.hash()).collect();
+        self.visits.iter().for_each(|visit| chances.note(users[visit.user as usize], visit));
     }
 
     fn size(&self) -> usize {
         self.users.size()
             + self.visits.capacity() * size_of::<Visit>()
             + self.distances_m.capacity() * size_of::<Option<f64>>()
-            + self.pairs.capacity() * 8
     }
 
     /// The distances of the visits in `rows`.
     pub fn distances(&self, rows: Range<usize>) -> ArrayRef {
         Arc::new(self.distances_m[rows].iter().copied().collect::<Float64Array>())
+    }
+}
+
+/// Bits for what may have earned a visit: whose and which establishment's it was, and when, as exactly as the window is
+/// long. Most interactions have earned none, and one look here tells.
+#[derive(Debug)]
+pub struct Chances {
+    bits: Vec<AtomicU64>,
+    span_us: i64,
+}
+
+/// Bits for each visit, two of which are set: one of some ten interactions that earned nothing gets through.
+const BITS_PER_VISIT: usize = 20;
+
+impl Chances {
+    /// None yet; there will be so many visits.
+    pub fn new(visits: usize, window_us: i64) -> Self {
+        let words = (visits * BITS_PER_VISIT / 64 + 1).next_power_of_two();
+        Self { bits: (0..words).map(|_| AtomicU64::new(0)).collect(), span_us: window_us.max(1) }
+    }
+
+    /// An interaction earns visits within the span of time in which it happens and within the next one.
+    fn note(&self, user: u64, visit: &Visit) {
+        let span = visit.timestamp_us.div_euclid(self.span_us);
+        for span in [span, span - 1] {
+            let bit = self.bit(user, visit.establishment, span);
+            self.bits[bit / 64].fetch_or(1 << (bit % 64), Ordering::Relaxed);
+        }
+    }
+
+    /// Where an interaction of a user, known by the hash of the id, at that instant would be noted.
+    #[inline]
+    fn bit_at(&self, user: u64, establishment: u32, timestamp_us: i64) -> usize {
+        self.bit(user, establishment, timestamp_us.div_euclid(self.span_us))
+    }
+
+    #[inline]
+    fn has(&self, bit: usize) -> bool {
+        self.bits[bit / 64].load(Ordering::Relaxed) >> (bit % 64) & 1 == 1
+    }
+
+    #[inline]
+    fn bit(&self, user: u64, establishment: u32, span: i64) -> usize {
+        // Fibonacci hashing (Knuth, The Art of Computer Programming 3, 6.4).
+        let hash =
+            (user ^ (u64::from(establishment) << 32 | span as u64 & 0xffff_ffff)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        (hash ^ hash >> 29).wrapping_mul(0xbf58_476d_1ce4_e5b9) as usize >> 20 & (self.bits.len() * 64 - 1)
+    }
+
+    /// The bytes held.
+    pub fn size(&self) -> usize {
+        self.bits.len() * 8
     }
 }
 
@@ -119,12 +151,12 @@ pub struct Interactions {
     near: Vec<Near>,
 }
 
-/// An interaction whose establishment has visits.
+/// An interaction whose establishment has visits, and where its chance would be noted.
 #[derive(Debug)]
 struct Near {
-    row: usize,
+    row: u32,
     ad: u32,
-    establishment: u32,
+    bit: usize,
 }
 
 impl Default for Interactions {
@@ -134,31 +166,30 @@ impl Default for Interactions {
 }
 
 impl Interactions {
-    /// Keeps those of the `interactions` that may have earned a visit: the ad is of an establishment that `visited`
-    /// knows, the user has visits, and probably to that establishment.
-    pub fn push(&mut self, interactions: &RecordBatch, ads: &Ads, visited: &[bool], visits: &[Share]) {
-        let users = interactions["user_id"].as_string_view();
+    /// Keeps those of the `interactions` that have a chance to have earned one of the `visits`.
+    pub fn push(&mut self, interactions: &RecordBatch, ads: &Ads, visits: &Visits, chances: &Chances) {
+        let ids = interactions["user_id"].as_string_view();
         let timestamps = interactions["timestamp"].as_primitive::<TimestampMicrosecondType>().values();
         let clicks = interactions["click"].as_boolean();
-        self.keep_near(interactions["ad_id"].as_string_view(), ads, visited);
-        for Near { row, ad, establishment } in &self.near {
-            let id = Id::at(users, *row);
+        let ads_of_rows = interactions["ad_id"].as_string_view();
+        self.near.clear();
+        self.near.extend((0..ids.len()).filter_map(|row| {
+            let ad = ads.numbers.find(Id::at(ads_of_rows, row))?;
+            let establishment = ads.establishments[ad as usize].filter(|number| visits.visited[*number as usize])?;
+            let bit = chances.bit_at(Id::at(ids, row).hash(), establishment, timestamps[row]);
+            Some(Near { row: row as u32, ad, bit })
+        }));
+        // One after the other: the processor fetches many bits at a time.
+        self.near.retain(|near| chances.has(near.bit));
+        for Near { row, ad, .. } in &self.near {
+            let row = *row as usize;
+            let id = Id::at(ids, row);
             let share = id.share(SHARES);
-            let Some(user) = visits[share].users.find(id) else { continue };
-            if visits[share].has_pair(user, *establishment) {
-                let credit = Credit { timestamp_us: timestamps[*row], click: clicks.value(*row), ad: *ad };
+            if let Some(user) = visits.shares[share].users.find(id) {
+                let credit = Credit { timestamp_us: timestamps[row], click: clicks.value(row), ad: *ad };
                 self.shares[share].push(Interaction::new(user, credit));
             }
         }
-    }
-
-    fn keep_near(&mut self, ids: &StringViewArray, ads: &Ads, visited: &[bool]) {
-        self.near.clear();
-        self.near.extend((0..ids.len()).filter_map(|row| {
-            let ad = ads.numbers.find(Id::at(ids, row))?;
-            let establishment = ads.establishments[ad as usize]?;
-            visited[establishment as usize].then_some(Near { row, ad, establishment })
-        }));
     }
 
     /// The bytes held.

@@ -9,7 +9,7 @@ use arrow::array::{
     Array, ArrayRef, ArrowPrimitiveType, AsArray, BooleanArray, Date32Array, Int64Array, PrimitiveArray, UInt32Array,
 };
 use arrow::compute::take;
-use arrow::datatypes::{DataType, Date32Type, Int64Type};
+use arrow::datatypes::{DataType, Date32Type, Int64Type, UInt32Type};
 use arrow::error::ArrowError;
 
 use crate::ids::{Id, Ids};
@@ -25,7 +25,7 @@ const NULL: u32 = 0;
 
 /// Whether values of this type get codes here.
 pub fn is_countable(data_type: &DataType) -> bool {
-    matches!(data_type, DataType::Utf8View | DataType::Int64 | DataType::Date32)
+    matches!(data_type, DataType::Utf8View | DataType::Int64 | DataType::UInt32 | DataType::Date32 | DataType::Boolean)
 }
 
 /// The codes of one column's values.
@@ -56,6 +56,11 @@ impl Coder {
                 into.extend((0..texts.len()).map(code));
             }
             DataType::Date32 => self.encode_integers(column.as_primitive::<Date32Type>(), into),
+            DataType::UInt32 => self.encode_integers(column.as_primitive::<UInt32Type>(), into),
+            DataType::Boolean => {
+                let mut code = |holds: bool| 1 + self.values.add(Id::integer(i64::from(holds)));
+                into.extend(column.as_boolean().iter().map(|holds| holds.map_or(NULL, &mut code)));
+            }
             _ => self.encode_integers(column.as_primitive::<Int64Type>(), into),
         }
     }
@@ -65,17 +70,19 @@ impl Coder {
         column: &PrimitiveArray<T>,
         into: &mut Vec<u32>,
     ) {
-        let mut code = |value: i64| 1 + self.values.add(Id::number(u128::from(value as u64)));
+        let mut code = |value: i64| 1 + self.values.add(Id::integer(value));
         into.extend(column.iter().map(|value| value.map_or(NULL, |value| code(value.into()))));
     }
 
     /// The values of `codes`.
     fn decode(&self, codes: impl Iterator<Item = u32>) -> Result<ArrayRef, ArrowError> {
         let rows: UInt32Array = codes.map(|code| code.checked_sub(1)).collect();
-        let integers = || self.values.as_numbers().iter().map(|number| *number as i64);
+        let integers = || self.values.integers();
         let values: ArrayRef = match self.data_type {
             DataType::Utf8View => Arc::new(self.values.to_array()?),
             DataType::Date32 => Arc::new(Date32Array::from_iter_values(integers().map(|day| day as i32))),
+            DataType::UInt32 => Arc::new(UInt32Array::from_iter_values(integers().map(|integer| integer as u32))),
+            DataType::Boolean => Arc::new(BooleanArray::from_iter(integers().map(|integer| Some(integer == 1)))),
             _ => Arc::new(Int64Array::from_iter_values(integers())),
         };
         take(&values, &rows, None)

@@ -36,6 +36,12 @@ impl<'a> Id<'a> {
         Self::short(number)
     }
 
+    /// An integer as an id. Like a short text, it leaves three of the lowest four bytes of its number free.
+    #[inline]
+    pub fn integer(integer: i64) -> Self {
+        Self::number(u128::from(integer as u64) << 32)
+    }
+
     /// The number that [`Id::number`] makes the same id of; none if the text is too long for its view.
     #[inline]
     pub fn as_number(&self) -> Option<u128> {
@@ -122,6 +128,11 @@ impl Ids {
     /// The ids that were added by [`Id::number`], by number.
     pub fn as_numbers(&self) -> &[u128] {
         &self.keys
+    }
+
+    /// The ids that were added by [`Id::integer`], by number.
+    pub fn integers(&self) -> impl Iterator<Item = i64> {
+        self.keys.iter().map(|key| (key >> 32) as i64)
     }
 
     /// The number of `id`, which gets the next one if it is new.

@@ -6,6 +6,7 @@ use datafusion::arrow::array::{Array, ArrayRef, AsArray, BooleanArray, UInt32Arr
 use datafusion::arrow::compute::{concat, take};
 use datafusion::arrow::datatypes::DataType;
 use datafusion::common::Result as PlanResult;
+use datafusion::datasource::physical_plan::FileScanConfig;
 
 use super::function::Function;
 use crate::counting::Coder;
@@ -18,6 +19,8 @@ pub struct Asked {
     pub column: usize,
     /// Its type.
     pub data_type: DataType,
+    /// Whether the rows' values are wanted.
+    pub is_wanted: bool,
     /// What holds of each row that counts.
     pub conditions: Vec<Arc<Function>>,
     /// Keys of the groups, each with its number.
@@ -27,6 +30,16 @@ pub struct Asked {
 }
 
 impl Asked {
+    /// What is asked of a column of `files`, of which `all` has what is asked of others: nothing yet.
+    pub fn about<'a>(all: &'a mut Vec<Self>, column: usize, files: &FileScanConfig) -> (usize, &'a mut Self) {
+        let place = all.iter().position(|asked| asked.column == column).unwrap_or_else(|| {
+            let data_type = files.file_schema().field(column).data_type().clone();
+            all.push(Self { column, data_type, is_wanted: false, conditions: vec![], keys: vec![], measures: vec![] });
+            all.len() - 1
+        });
+        (place, &mut all[place])
+    }
+
     fn functions(&self) -> impl Iterator<Item = &Arc<Function>> {
         let numbered = self.keys.iter().chain(&self.measures).map(|(_, function)| function);
         self.conditions.iter().chain(numbered)

@@ -13,7 +13,9 @@ use datafusion::object_store::{ObjectMeta, ObjectStore};
 use parquet::file::metadata::{ColumnChunkMetaData, ParquetMetaData};
 
 use super::chunk::Chunk;
+use super::classes::Asked;
 use super::column::is_readable;
+use super::group::{Group, is_needed};
 
 /// A row group of a file, with some of its columns.
 #[derive(Clone)]
@@ -105,5 +107,14 @@ impl RowGroup {
             false => None,
         };
         Ok(needed.iter().map(&mut chunk).collect())
+    }
+
+    /// Reads what is asked of the columns, which are those of the row group.
+    pub async fn open<'a>(&self, asked: &'a [Asked], units: &[&str]) -> PlanResult<Group<'a>> {
+        let columns = self.columns();
+        let needed = asked.iter().zip(&columns).map(|(asked, chunk)| is_needed(asked, chunk, units));
+        let needed = needed.collect::<PlanResult<Vec<_>>>()?;
+        let chunks = columns.into_iter().zip(self.fetch(&needed).await?).collect();
+        Group::new(asked, units, self.rows()?, chunks)
     }
 }

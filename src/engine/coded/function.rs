@@ -101,6 +101,13 @@ impl Function {
             _ => Arc::clone(self),
         }
     }
+
+    /// The integers of `data_type` of which the function makes text, if it does that alone.
+    pub fn without_text_of(self: &Arc<Self>, data_type: &DataType) -> Option<Arc<Self>> {
+        let values = self.without_text();
+        let is_integer = matches!(data_type, DataType::Int64 | DataType::Int32);
+        (is_integer && matches!(values.as_ref(), Function::Itself)).then_some(values)
+    }
 }
 
 fn is_calendar_unit(expression: &Arc<dyn PhysicalExpr>, units: &[&str]) -> bool {

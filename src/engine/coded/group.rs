@@ -38,6 +38,16 @@ pub struct Part {
     pub values: Option<ArrayRef>,
 }
 
+impl Part {
+    /// The class of each of `rows` rows.
+    pub fn classes_of_rows(&self, rows: usize) -> Vec<u32> {
+        match self.entries.is_empty() {
+            true => vec![self.classes.of_entry[0]; rows],
+            false => self.entries.iter().map(|entry| self.classes.of_entry[*entry as usize]).collect(),
+        }
+    }
+}
+
 /// How the rows of a column become entries.
 enum Source {
     /// Nothing tells the rows apart, so that the column need not be read.
@@ -51,15 +61,13 @@ enum Source {
 /// A row group that is being read.
 pub struct Group<'a> {
     asked: &'a [Asked],
-    /// The column whose values are wanted.
-    wanted: Option<usize>,
     sources: Vec<Source>,
     left: usize,
 }
 
 /// Whether a column has to be read at all to answer what is asked of it.
-pub fn is_needed(asked: &Asked, chunk: &ColumnChunkMetaData, units: &[&str], wanted: bool) -> PlanResult<bool> {
-    Ok(wanted || unread(asked, chunk, units)?.is_none())
+pub fn is_needed(asked: &Asked, chunk: &ColumnChunkMetaData, units: &[&str]) -> PlanResult<bool> {
+    Ok(asked.is_wanted || unread(asked, chunk, units)?.is_none())
 }
 
 /// The classes of a column that need not be read.
@@ -80,7 +88,6 @@ impl<'a> Group<'a> {
     /// The row group of `rows` rows whose columns are `chunks`, in the order in which they are asked about.
     pub fn new(
         asked: &'a [Asked],
-        wanted: Option<usize>,
         units: &[&str],
         rows: usize,
         chunks: Vec<(&ColumnChunkMetaData, Option<Chunk>)>,
@@ -92,7 +99,8 @@ impl<'a> Group<'a> {
             };
             let column = Column::new(chunk, data, &asked.data_type, rows)?;
             let most = FEW_QUARTERS.max(rows as i64 / 4);
-            let quarters = chunk.statistics().map(|known| Quarters::new(asked, known, units, most)).transpose()?;
+            let statistics = chunk.statistics().filter(|_| !asked.is_wanted);
+            let quarters = statistics.map(|known| Quarters::new(asked, known, units, most)).transpose()?;
             if let Some(quarters) = quarters.flatten() {
                 let classes = Classes::new(asked, &quarters.starts()?)?;
                 if quarters.agree(asked)? {
@@ -103,7 +111,7 @@ impl<'a> Group<'a> {
             Ok(Source::Coded(column, classes.map(Arc::new)))
         };
         let sources = asked.iter().zip(chunks).map(source).collect::<PlanResult<_>>()?;
-        Ok(Self { asked, wanted, sources, left: rows })
+        Ok(Self { asked, sources, left: rows })
     }
 
     /// The next rows; none at the end. `used` is a piece that is no longer needed.
@@ -122,18 +130,17 @@ impl<'a> Group<'a> {
         }
         self.left -= rows;
         let mut scratch = used.columns.into_iter().map(|part| part.entries);
-        let sources = self.sources.iter_mut().zip(self.asked).enumerate();
-        let columns = sources.map(|(number, (source, asked))| {
+        let columns = self.sources.iter_mut().zip(self.asked).map(|(source, asked)| {
             let mut entries = scratch.next().unwrap_or_default();
             entries.clear();
-            source.read(asked, rows, entries, self.wanted == Some(number))
+            source.read(asked, rows, entries)
         });
         Ok(Some(Piece { rows, columns: columns.collect::<PlanResult<_>>()? }))
     }
 }
 
 impl Source {
-    fn read(&mut self, asked: &Asked, rows: usize, mut entries: Vec<u32>, is_wanted: bool) -> PlanResult<Part> {
+    fn read(&mut self, asked: &Asked, rows: usize, mut entries: Vec<u32>) -> PlanResult<Part> {
         let (column, classes) = match self {
             Source::Same(classes) => return Ok(Part { classes: Arc::clone(classes), entries, values: None }),
             Source::Quarters(column, quarters, classes) => {
@@ -155,7 +162,7 @@ impl Source {
         match (column.read(rows, &mut entries)?, classes) {
             (None, Some(classes)) => {
                 check(&mut entries, classes.of_entry.len())?;
-                let values = column.dictionary().filter(|_| is_wanted).cloned();
+                let values = column.dictionary().filter(|_| asked.is_wanted).cloned();
                 Ok(Part { classes: Arc::clone(classes), entries, values })
             }
             (None, None) => Err(broken("codes without a dictionary").into()),
@@ -167,7 +174,7 @@ impl Source {
                 if classes.of_entry.len() > 1 {
                     entries.extend(0..rows as u32);
                 }
-                Ok(Part { classes: Arc::new(classes), entries, values: is_wanted.then_some(values) })
+                Ok(Part { classes: Arc::new(classes), entries, values: asked.is_wanted.then_some(values) })
             }
         }
     }

@@ -20,7 +20,7 @@ pub use classes::{Asked, Classes, DROPPED};
 pub use column::Column;
 pub use files::{RowGroup, row_groups};
 pub use function::{Derived, Function};
-pub use group::{Group, Part, Piece, is_needed};
+pub use group::{Group, Part, Piece};
 pub use rows::Rows;
 pub use taker::Taker;
 

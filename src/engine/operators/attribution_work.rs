@@ -3,9 +3,11 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use datafusion::arrow::array::{Array, ArrayRef, RecordBatch, StringViewArray, TimestampMicrosecondArray, UInt32Array};
+use datafusion::arrow::array::{
+    Array, ArrayRef, Int64Array, RecordBatch, StringViewArray, TimestampMicrosecondArray, UInt32Array,
+};
 use datafusion::arrow::compute::{filter_record_batch, not, take};
-use datafusion::arrow::datatypes::SchemaRef;
+use datafusion::arrow::datatypes::{DataType, SchemaRef};
 use datafusion::common::Result as PlanResult;
 use datafusion::execution::memory_pool::MemoryReservation;
 use datafusion::physical_plan::SendableRecordBatchStream;
@@ -16,6 +18,8 @@ use super::shared_work::{all, forward};
 use super::shares::{Chances, Interactions, SHARES, Share, Visits};
 use super::{Known, yielding};
 use crate::attribution::Evidence;
+use crate::decimal;
+use crate::ids::Ids;
 
 /// Visits of one batch that leaves.
 const VISITS_PER_BATCH: usize = 16_384;
@@ -24,7 +28,7 @@ const VISITS_PER_BATCH: usize = 16_384;
 pub struct Inputs {
     /// user_id, timestamp, establishment (its number), and what else of a visit is wanted.
     pub visits: Vec<SendableRecordBatchStream>,
-    /// user_id, ad_id, click, timestamp.
+    /// user_id, ad and establishment (their numbers), click, timestamp.
     pub interactions: Vec<SendableRecordBatchStream>,
     /// The attributed visits to establishments with ads, made with less memory; only where memory has a limit.
     pub fallback: Vec<SendableRecordBatchStream>,
@@ -40,17 +44,23 @@ pub struct Work {
     outlets: Outlets,
     /// Whether to do without what memory cannot hold.
     gives_up: bool,
+    /// Whether users' ids come as integers.
+    are_integers: bool,
 }
 
 impl Work {
     /// The work of making visits with the columns of `schema`.
     pub fn new(known: Known, schema: SchemaRef, memory: MemoryReservation, outlets: Outlets) -> Self {
-        Self { known, schema, memory: Arc::new(memory), outlets, gives_up: false }
+        Self { known, schema, memory: Arc::new(memory), outlets, gives_up: false, are_integers: false }
     }
 
     /// Gives all attributed visits to the outlets.
     pub async fn run(mut self, inputs: Inputs) -> PlanResult<()> {
         self.gives_up = !inputs.fallback.is_empty();
+        let visits = inputs.visits.first().map(|visits| visits.schema());
+        self.are_integers = visits.is_some_and(|visits| {
+            visits.field_with_name("user_id").is_ok_and(|user| *user.data_type() == DataType::Int64)
+        });
         let tasks = inputs.visits.into_iter().enumerate().map(|(number, visits)| self.at(number).read_visits(visits));
         let Some(visits) = all(tasks).await?.into_iter().collect::<Option<Vec<_>>>() else {
             return self.forward(inputs.fallback).await;
@@ -148,7 +158,7 @@ impl Work {
         let mut kept = Interactions::default();
         let (mut interactions, mut held) = (Box::pin(yielding(interactions)), 0);
         while let Some(interactions) = interactions.next().await.transpose()? {
-            kept.push(&interactions, &self.known.ads, &visits, &chances);
+            kept.push(&interactions, &visits, &chances);
             if !self.holds(kept.size(), &mut held)? {
                 return Ok(None);
             }
@@ -168,7 +178,7 @@ impl Work {
             let of = &self.known.ads.establishments;
             let establishment_of = |ad: u32| of[ad as usize].unwrap_or_default();
             let evidence = Evidence::new(&parts, share.users.len(), establishment_of, self.known.window_us);
-            let users = share.users.to_array()?;
+            let users = self.user_ids(&share.users)?;
             for start in (0..share.visits.len()).step_by(VISITS_PER_BATCH) {
                 let rows = start..share.visits.len().min(start + VISITS_PER_BATCH);
                 self.outlets.send(self.credited(share, &users, &evidence, rows)).await?;
@@ -176,6 +186,13 @@ impl Work {
             }
         }
         Ok(())
+    }
+
+    fn user_ids(&self, users: &Ids) -> PlanResult<StringViewArray> {
+        Ok(match self.are_integers {
+            true => decimal::as_text(&Int64Array::from_iter_values(users.integers()))?,
+            false => users.to_array()?,
+        })
     }
 
     fn credited(

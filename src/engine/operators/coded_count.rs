@@ -1,32 +1,22 @@
-//! `CodedCount`: counts rows of Parquet files by what depends on one column each, without decoding these columns.
+//! What is counted of the rows of Parquet files: keys and conditions that depend on one column each.
 
-use std::fmt;
 use std::sync::Arc;
 
-use datafusion::arrow::array::{ArrayRef, BooleanArray, Int64Array};
+use datafusion::arrow::array::{ArrayRef, Int64Array};
 use datafusion::arrow::datatypes::DataType;
+use datafusion::common::Result as PlanResult;
 use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode, TreeNodeRecursion};
-use datafusion::common::{Result as PlanResult, internal_err};
 use datafusion::config::ConfigOptions;
-use datafusion::datasource::physical_plan::FileScanConfig;
-use datafusion::execution::TaskContext;
-use datafusion::physical_expr::{EquivalenceProperties, Partitioning, PhysicalExpr};
 use datafusion::physical_optimizer::PhysicalOptimizerRule;
+use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::aggregates::{AggregateExec, AggregateMode};
-use datafusion::physical_plan::execution_plan::{Boundedness, EmissionType};
-use datafusion::physical_plan::metrics::{BaselineMetrics, ExecutionPlanMetricsSet, MetricBuilder, MetricsSet};
-use datafusion::physical_plan::{
-    DisplayAs, DisplayFormatType, ExecutionPlan, ExecutionPlanProperties, PlanProperties, SendableRecordBatchStream,
-};
-use futures::future::BoxFuture;
 
-use super::coded_work::Work;
-use super::count::{CountedStage, FEW_RESULTS};
-use super::outlets::Outlets;
-use super::shared_work::SharedWork;
+use super::coded::CodedExec;
+use super::coded_work::CodedCount;
+use super::count::CountedStage;
 use crate::engine::coded::{Asked, Derived, Function, Rows};
 
-/// Puts [`CodedCountExec`] in the place of grouping that only counts rows of Parquet files, where each key and each
+/// Puts [`CodedCount`] in the place of grouping that only counts rows of Parquet files, where each key and each
 /// condition depends on one column of the files.
 #[derive(Debug)]
 pub struct UseCodes {
@@ -37,8 +27,7 @@ pub struct UseCodes {
 impl PhysicalOptimizerRule for UseCodes {
     fn optimize(&self, plan: Arc<dyn ExecutionPlan>, _: &ConfigOptions) -> PlanResult<Arc<dyn ExecutionPlan>> {
         plan.transform_down(|node| {
-            let counts = CodedCountExec::in_place_of(&node)?;
-            Ok(match counts.filter(|counts| counts.question.user.is_none() || !self.is_limited) {
+            Ok(match in_place_of(&node, self.is_limited)? {
                 Some(counts) => {
                     Transformed::new(Arc::new(counts) as Arc<dyn ExecutionPlan>, true, TreeNodeRecursion::Jump)
                 }
@@ -115,6 +104,7 @@ impl Question {
         let is_present = asked.conditions.iter().any(|condition| matches!(condition.as_ref(), Function::Present));
         let is_id = matches!(asked.data_type, DataType::Utf8View | DataType::Int64 | DataType::Int32);
         let is_column = matches!(key.function.without_text().as_ref(), Function::Itself);
+        asked.is_wanted = true;
         let is_first = self.user.is_none();
         self.user = self.asked.iter().position(|asked| asked.column == column).map(|place| (number, place));
         Ok(is_present && is_id && is_column && is_first && self.keys[number] == DataType::Utf8View)
@@ -122,120 +112,24 @@ impl Question {
 
     /// What is asked of a column.
     fn about(&mut self, column: usize, rows: &Rows) -> &mut Asked {
-        let place = self.asked.iter().position(|asked| asked.column == column).unwrap_or_else(|| {
-            let data_type = rows.files.file_schema().field(column).data_type().clone();
-            self.asked.push(Asked { column, data_type, conditions: vec![], keys: vec![], measures: vec![] });
-            self.asked.len() - 1
-        });
-        &mut self.asked[place]
+        Asked::about(&mut self.asked, column, &rows.files).1
     }
 }
 
-/// Counts rows of Parquet files by their keys.
-pub struct CodedCountExec {
-    /// The same counts by other operators, for files whose columns are not written as dictionaries and plain values.
-    otherwise: Arc<dyn ExecutionPlan>,
-    files: Arc<FileScanConfig>,
-    question: Arc<Question>,
-    properties: Arc<PlanProperties>,
-    metrics: ExecutionPlanMetricsSet,
-    shared: SharedWork,
-}
-
-impl CodedCountExec {
-    fn in_place_of(node: &Arc<dyn ExecutionPlan>) -> PlanResult<Option<Self>> {
-        let Some(stage) = node.downcast_ref::<AggregateExec>() else { return Ok(None) };
-        let first = match stage.mode() {
-            AggregateMode::Single | AggregateMode::SinglePartitioned => Some(stage),
-            AggregateMode::Final | AggregateMode::FinalPartitioned => stage.input().downcast_ref::<AggregateExec>(),
-            _ => None,
-        };
-        let Some(counted) = first.and_then(CountedStage::of) else { return Ok(None) };
-        let Some(rows) = Rows::of(&counted.input)? else { return Ok(None) };
-        let question = Question::of(&counted, &rows)?;
-        Ok(question.map(|question| Self::new(Arc::clone(node), Arc::new(rows.files), Arc::new(question))))
+/// What counts as `node` does, if its rows are those of Parquet files.
+fn in_place_of(node: &Arc<dyn ExecutionPlan>, is_limited: bool) -> PlanResult<Option<CodedExec>> {
+    let Some(stage) = node.downcast_ref::<AggregateExec>() else { return Ok(None) };
+    let first = match stage.mode() {
+        AggregateMode::Single | AggregateMode::SinglePartitioned => Some(stage),
+        AggregateMode::Final | AggregateMode::FinalPartitioned => stage.input().downcast_ref::<AggregateExec>(),
+        _ => None,
+    };
+    let Some(counted) = first.and_then(CountedStage::of) else { return Ok(None) };
+    let Some(rows) = Rows::of(&counted.input)? else { return Ok(None) };
+    let Some(question) = Question::of(&counted, &rows)? else { return Ok(None) };
+    if is_limited && question.user.is_some() {
+        return Ok(None);
     }
-
-    fn new(otherwise: Arc<dyn ExecutionPlan>, files: Arc<FileScanConfig>, question: Arc<Question>) -> Self {
-        let properties = PlanProperties::new(
-            EquivalenceProperties::new(otherwise.schema()),
-            Partitioning::UnknownPartitioning(otherwise.output_partitioning().partition_count()),
-            EmissionType::Final,
-            Boundedness::Bounded,
-        );
-        let (properties, metrics) = (Arc::new(properties), ExecutionPlanMetricsSet::new());
-        Self { otherwise, files, question, properties, metrics, shared: SharedWork::default() }
-    }
-}
-
-impl fmt::Debug for CodedCountExec {
-    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        f.debug_struct("CodedCountExec").field("question", &self.question).finish_non_exhaustive()
-    }
-}
-
-impl DisplayAs for CodedCountExec {
-    fn fmt_as(&self, _: DisplayFormatType, f: &mut fmt::Formatter) -> fmt::Result {
-        let names =
-            self.question.asked.iter().map(|asked| self.files.file_schema().field(asked.column).name().as_str());
-        let names: Vec<_> = names.collect();
-        write!(f, "CodedCountExec: columns=[{}], measures={}", names.join(", "), self.question.measures)
-    }
-}
-
-impl ExecutionPlan for CodedCountExec {
-    fn name(&self) -> &str {
-        "CodedCountExec"
-    }
-
-    fn properties(&self) -> &Arc<PlanProperties> {
-        &self.properties
-    }
-
-    fn children(&self) -> Vec<&Arc<dyn ExecutionPlan>> {
-        vec![&self.otherwise]
-    }
-
-    fn benefits_from_input_partitioning(&self) -> Vec<bool> {
-        vec![false]
-    }
-
-    fn apply_expressions(
-        &self,
-        _: &mut dyn FnMut(&Arc<dyn PhysicalExpr>) -> PlanResult<TreeNodeRecursion>,
-    ) -> PlanResult<TreeNodeRecursion> {
-        Ok(TreeNodeRecursion::Continue)
-    }
-
-    fn with_new_children(
-        self: Arc<Self>,
-        mut children: Vec<Arc<dyn ExecutionPlan>>,
-    ) -> PlanResult<Arc<dyn ExecutionPlan>> {
-        let Some(otherwise) = children.pop() else { return internal_err!("CodedCountExec has one child") };
-        Ok(Arc::new(Self::new(otherwise, Arc::clone(&self.files), Arc::clone(&self.question))))
-    }
-
-    fn execute(&self, partition: usize, context: Arc<TaskContext>) -> PlanResult<SendableRecordBatchStream> {
-        let metrics = BaselineMetrics::new(&self.metrics, partition);
-        let partitions = self.properties.partitioning.partition_count();
-        let work = |outlets: Outlets| -> PlanResult<BoxFuture<'static, PlanResult<()>>> {
-            let rows_read = MetricBuilder::new(&self.metrics).global_counter("rows_read");
-            let (files, question) = (Arc::clone(&self.files), Arc::clone(&self.question));
-            let work = Work { files, question, otherwise: Arc::clone(&self.otherwise), outlets, rows_read };
-            Ok(Box::pin(work.run(Arc::clone(&context))))
-        };
-        self.shared.stream(partition, partitions, self.schema(), metrics, work)
-    }
-
-    fn metrics(&self) -> Option<MetricsSet> {
-        Some(self.metrics.clone_inner())
-    }
-}
-
-/// The functions of instants that only tell units of the calendar.
-pub const UNITS: &[&str] = &FEW_RESULTS;
-
-/// No condition, or one for all rows of a batch.
-pub fn condition(holds: &[bool], classes: &[u32]) -> BooleanArray {
-    classes.iter().map(|class| Some(holds[*class as usize])).collect()
+    let work = CodedCount { question: Arc::new(question), schema: node.schema() };
+    Ok(Some(CodedExec::new(Arc::clone(node), Arc::new(rows.files), Arc::new(work))))
 }

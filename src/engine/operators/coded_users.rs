@@ -102,10 +102,7 @@ impl Users {
         let place = self.question.user.map_or(0, |(_, place)| place);
         Ok(match self.question.asked[place].data_type {
             DataType::Utf8View => users.to_array()?,
-            _ => {
-                let numbers = users.as_numbers().iter().map(|id| (id >> 32) as i64);
-                decimal::as_text(&Int64Array::from_iter_values(numbers))?
-            }
+            _ => decimal::as_text(&Int64Array::from_iter_values(users.integers()))?,
         })
     }
 
@@ -125,11 +122,6 @@ impl Users {
         columns.extend((0..self.question.measures).map(|_| Arc::clone(&counts)));
         Ok(RecordBatch::try_new(Arc::clone(&self.schema), columns)?)
     }
-}
-
-/// An integer as an id, which leaves the lowest four bytes free.
-fn as_id(integer: i64) -> u128 {
-    u128::from(integer as u64) << 32
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -313,7 +305,7 @@ impl CountsPieces for UserTally {
                 let numbers = cast(values, &DataType::Int64)?;
                 let numbers = numbers.as_primitive::<Int64Type>().values();
                 for (row, combination) in rows {
-                    self.wait(Id::number(as_id(numbers[row])), combination);
+                    self.wait(Id::integer(numbers[row]), combination);
                 }
             }
         }

@@ -1,50 +1,32 @@
 //! `CodedVisits`: the visits of pings in Parquet files. Places are decoded first; of all else, only what visits need.
 
-use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use datafusion::arrow::array::{
     Array, ArrayRef, AsArray, BooleanArray, Float64Array, RecordBatch, RecordBatchOptions, UInt32Array,
 };
 use datafusion::arrow::compute::{and, cast, filter_record_batch, prep_null_mask_filter, take};
 use datafusion::arrow::datatypes::{DataType, Float64Type, SchemaRef};
-use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::common::{Result as PlanResult, internal_err};
-use datafusion::datasource::physical_plan::FileScanConfig;
-use datafusion::execution::TaskContext;
-use datafusion::physical_expr::PhysicalExpr;
-use datafusion::physical_plan::metrics::{BaselineMetrics, Count, ExecutionPlanMetricsSet, MetricBuilder, MetricsSet};
-use datafusion::physical_plan::{
-    DisplayAs, DisplayFormatType, ExecutionPlan, ExecutionPlanProperties, PlanProperties, SendableRecordBatchStream,
-};
+use datafusion::physical_plan::ExecutionPlan;
+use datafusion::physical_plan::metrics::Count;
 use futures::future::BoxFuture;
 use parquet::file::metadata::ColumnChunkMetaData;
 use parquet::file::statistics::Statistics;
 
+use super::coded::{Coded, CodedExec, RowGroups, for_each_outlet, with_integer};
 use super::outlets::Outlets;
-use super::shared_work::{SharedWork, all, forward};
 use super::visit_join::matches;
-use crate::engine::coded::{Column, Derived, Function, RowGroup, Rows, Taker, row_groups};
+use crate::engine::coded::{Column, Derived, Function, RowGroup, Rows, Taker};
 use crate::engine::places::Establishments;
 use crate::visits::Matches;
 
 /// Pings decoded at a time: their places stay in the second-level cache.
 const PINGS: usize = 16_384;
 
-/// Visits of the pings of Parquet files.
-pub struct CodedVisitsExec {
-    /// The same visits by a join, for files whose columns are not written as dictionaries and plain values.
-    otherwise: Arc<dyn ExecutionPlan>,
-    files: Arc<FileScanConfig>,
-    wanted: Arc<Wanted>,
-    metrics: ExecutionPlanMetricsSet,
-    shared: SharedWork,
-}
-
 /// What visits are made of.
-#[derive(Debug)]
-struct Wanted {
+#[derive(Debug, Clone)]
+struct CodedVisits {
     establishments: Arc<Establishments>,
     schema: SchemaRef,
     /// The columns of the files that are needed, with their types: latitude, longitude, and others.
@@ -58,7 +40,7 @@ struct Wanted {
 const LATITUDE: usize = 0;
 const LONGITUDE: usize = 1;
 
-impl Wanted {
+impl CodedVisits {
     /// What visits with the columns of `schema` need of the rows of `input`; none if a column depends on several.
     fn of(rows: &Rows, input: &SchemaRef, establishments: Arc<Establishments>, schema: SchemaRef) -> Option<Self> {
         let mut wanted = Self { establishments, schema, columns: vec![], conditions: vec![], outputs: vec![] };
@@ -158,125 +140,52 @@ fn ends(chunk: &ColumnChunkMetaData) -> Option<(f64, f64)> {
     }
 }
 
-impl CodedVisitsExec {
-    /// Visits as `join` gives them of `input`; none if `input` is more than rows of Parquet files.
-    pub fn new(
-        join: Arc<dyn ExecutionPlan>,
-        input: &Arc<dyn ExecutionPlan>,
-        establishments: Arc<Establishments>,
-    ) -> PlanResult<Option<Self>> {
-        let Some(rows) = Rows::of(input)? else { return Ok(None) };
-        let wanted = Wanted::of(&rows, &input.schema(), establishments, join.schema());
-        Ok(wanted.map(|wanted| Self::with(join, Arc::new(rows.files), Arc::new(wanted))))
-    }
-
-    fn with(otherwise: Arc<dyn ExecutionPlan>, files: Arc<FileScanConfig>, wanted: Arc<Wanted>) -> Self {
-        let metrics = ExecutionPlanMetricsSet::new();
-        Self { otherwise, files, wanted, metrics, shared: SharedWork::default() }
-    }
+/// What gives visits as `join` does of `input`: `join` itself, if `input` is more than rows of Parquet files.
+pub fn with_late_columns(
+    join: Arc<dyn ExecutionPlan>,
+    input: &Arc<dyn ExecutionPlan>,
+    establishments: Arc<Establishments>,
+) -> PlanResult<Arc<dyn ExecutionPlan>> {
+    let Some(rows) = Rows::of(input)? else { return Ok(join) };
+    Ok(match CodedVisits::of(&rows, &input.schema(), establishments, join.schema()) {
+        Some(work) => Arc::new(CodedExec::new(join, Arc::new(rows.files), Arc::new(work))),
+        None => join,
+    })
 }
 
-impl fmt::Debug for CodedVisitsExec {
-    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        f.debug_struct("CodedVisitsExec").field("columns", &self.wanted.columns).finish_non_exhaustive()
-    }
-}
-
-impl DisplayAs for CodedVisitsExec {
-    fn fmt_as(&self, _: DisplayFormatType, f: &mut fmt::Formatter) -> fmt::Result {
-        let name = |(column, _): &(usize, DataType)| self.files.file_schema().field(*column).name().clone();
-        write!(f, "CodedVisitsExec: columns=[{}]", self.wanted.columns.iter().map(name).collect::<Vec<_>>().join(", "))
-    }
-}
-
-impl ExecutionPlan for CodedVisitsExec {
-    fn name(&self) -> &str {
+impl Coded for CodedVisits {
+    fn name(&self) -> &'static str {
         "CodedVisitsExec"
     }
 
-    fn properties(&self) -> &Arc<PlanProperties> {
-        self.otherwise.properties()
+    fn columns(&self) -> Vec<(usize, DataType)> {
+        self.columns.clone()
     }
 
-    fn children(&self) -> Vec<&Arc<dyn ExecutionPlan>> {
-        vec![&self.otherwise]
+    fn with_integers(&self, column: &str) -> Option<Arc<dyn Coded>> {
+        let mut same = self.clone();
+        let (place, function) = same.outputs[self.schema.index_of(column).ok()?].as_mut()?;
+        *function = function.without_text_of(&self.columns[*place].1)?;
+        same.schema = with_integer(&self.schema, column);
+        Some(Arc::new(same))
     }
 
-    fn benefits_from_input_partitioning(&self) -> Vec<bool> {
-        vec![false]
-    }
-
-    fn apply_expressions(
-        &self,
-        _: &mut dyn FnMut(&Arc<dyn PhysicalExpr>) -> PlanResult<TreeNodeRecursion>,
-    ) -> PlanResult<TreeNodeRecursion> {
-        Ok(TreeNodeRecursion::Continue)
-    }
-
-    fn with_new_children(
-        self: Arc<Self>,
-        mut children: Vec<Arc<dyn ExecutionPlan>>,
-    ) -> PlanResult<Arc<dyn ExecutionPlan>> {
-        let Some(otherwise) = children.pop() else { return internal_err!("CodedVisitsExec has one child") };
-        Ok(Arc::new(Self::with(otherwise, Arc::clone(&self.files), Arc::clone(&self.wanted))))
-    }
-
-    fn execute(&self, partition: usize, context: Arc<TaskContext>) -> PlanResult<SendableRecordBatchStream> {
-        let metrics = BaselineMetrics::new(&self.metrics, partition);
-        let partitions = self.otherwise.output_partitioning().partition_count();
-        let work = |outlets: Outlets| -> PlanResult<BoxFuture<'static, PlanResult<()>>> {
-            let work = Work {
-                otherwise: Arc::clone(&self.otherwise),
-                files: Arc::clone(&self.files),
-                wanted: Arc::clone(&self.wanted),
-                rows_read: MetricBuilder::new(&self.metrics).global_counter("rows_read"),
-                outlets,
-            };
-            Ok(Box::pin(work.run(Arc::clone(&context))))
-        };
-        self.shared.stream(partition, partitions, self.schema(), metrics, work)
-    }
-
-    fn metrics(&self) -> Option<MetricsSet> {
-        Some(self.metrics.clone_inner())
-    }
-}
-
-/// All the work of one execution.
-struct Work {
-    otherwise: Arc<dyn ExecutionPlan>,
-    files: Arc<FileScanConfig>,
-    wanted: Arc<Wanted>,
-    rows_read: Count,
-    outlets: Outlets,
-}
-
-impl Work {
-    async fn run(self, context: Arc<TaskContext>) -> PlanResult<()> {
-        let Some(groups) = row_groups(&self.files, &self.wanted.columns, &context).await? else {
-            let partitions = 0..self.otherwise.output_partitioning().partition_count();
-            let batches = partitions.map(|partition| self.otherwise.execute(partition, Arc::clone(&context)));
-            return forward(batches.collect::<PlanResult<_>>()?, self.outlets).await;
-        };
-        let queue = Arc::new((groups, AtomicUsize::new(0)));
-        let task = |number: usize| {
-            let (queue, wanted, rows_read) = (Arc::clone(&queue), Arc::clone(&self.wanted), self.rows_read.clone());
-            let outlets = self.outlets.starting_at(number);
+    fn run(self: Arc<Self>, groups: Arc<RowGroups>, outlets: Outlets) -> BoxFuture<'static, PlanResult<()>> {
+        let task = move |_, outlets| {
+            let (wanted, groups) = (Arc::clone(&self), Arc::clone(&groups));
             async move {
-                let (groups, next) = queue.as_ref();
-                while let Some(group) = groups.get(next.fetch_add(1, Ordering::Relaxed)) {
-                    give_visits(group, &wanted, &rows_read, &outlets).await?;
+                while let Some(group) = groups.take() {
+                    give_visits(group, &wanted, &groups.rows_read, &outlets).await?;
                 }
                 Ok(())
             }
         };
-        let tasks: Vec<_> = (0..self.outlets.len()).map(task).collect();
-        all(tasks).await.map(|_| ())
+        Box::pin(async move { for_each_outlet(&outlets, task).await.map(|_| ()) })
     }
 }
 
 /// Gives away the visits of a row group.
-async fn give_visits(group: &RowGroup, wanted: &Wanted, rows_read: &Count, outlets: &Outlets) -> PlanResult<()> {
+async fn give_visits(group: &RowGroup, wanted: &CodedVisits, rows_read: &Count, outlets: &Outlets) -> PlanResult<()> {
     let (chunks, rows) = (group.columns(), group.rows()?);
     if !wanted.may_hold_visits(&chunks) {
         rows_read.add(rows);

@@ -1,51 +1,30 @@
-//! The work of `CodedCount`: row groups are read by all tasks, counted by class, and the counts added up.
+//! `CodedCount`: row groups are read by all tasks, counted by class, and the counts added up.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
-use datafusion::arrow::array::{ArrayRef, BooleanArray, RecordBatch, UInt32Array};
+use datafusion::arrow::array::{ArrayRef, AsArray, BooleanArray, RecordBatch, UInt32Array};
 use datafusion::arrow::compute::{filter, take};
+use datafusion::arrow::datatypes::{DataType, SchemaRef};
 use datafusion::common::Result as PlanResult;
-use datafusion::datasource::physical_plan::FileScanConfig;
-use datafusion::execution::TaskContext;
-use datafusion::physical_plan::metrics::Count;
-use datafusion::physical_plan::{ExecutionPlan, ExecutionPlanProperties};
+use futures::future::BoxFuture;
 
-use super::coded_count::{Question, UNITS, condition};
+use super::coded::{Coded, RowGroups, UNITS, for_each_outlet};
+use super::coded_count::Question;
 use super::coded_users::{UserTally, Users};
 use super::outlets::Outlets;
-use super::shared_work::{all, forward};
 use crate::counting::Counts;
-use crate::engine::coded::{Classes, DROPPED, Group, Part, Piece, RowGroup, is_needed, row_groups};
+use crate::engine::coded::{Classes, DROPPED, Part, Piece};
 
 /// Cells beyond which rows are counted by their keys instead: 8 MB of cells.
 const MOST_CELLS: usize = 1 << 21;
 
-/// All the work of one execution.
-pub struct Work {
-    /// The files.
-    pub files: Arc<FileScanConfig>,
+/// Counts rows of Parquet files by their keys, without decoding columns that have few values.
+#[derive(Debug)]
+pub struct CodedCount {
     /// What is counted.
     pub question: Arc<Question>,
-    /// What is done where the files cannot be read as codes.
-    pub otherwise: Arc<dyn ExecutionPlan>,
-    /// Where the counts go.
-    pub outlets: Outlets,
-    /// Rows read so far.
-    pub rows_read: Count,
-}
-
-/// Row groups that all tasks take from.
-struct Queue {
-    groups: Vec<RowGroup>,
-    next: AtomicUsize,
-    rows_read: Count,
-}
-
-impl Queue {
-    fn take(&self) -> Option<&RowGroup> {
-        self.groups.get(self.next.fetch_add(1, Ordering::Relaxed))
-    }
+    /// The columns of the counts.
+    pub schema: SchemaRef,
 }
 
 /// Counts the pieces that one task reads.
@@ -57,58 +36,59 @@ pub trait CountsPieces: Send + 'static {
     fn finish(&mut self) -> PlanResult<()>;
 }
 
-impl Work {
-    /// Gives all counts to the outlets.
-    pub async fn run(self, context: Arc<TaskContext>) -> PlanResult<()> {
-        let columns: Vec<_> = self.question.asked.iter().map(|asked| (asked.column, asked.data_type.clone())).collect();
-        let Some(groups) = row_groups(&self.files, &columns, &context).await? else {
-            let partitions = 0..self.otherwise.output_partitioning().partition_count();
-            let batches = partitions.map(|partition| self.otherwise.execute(partition, Arc::clone(&context)));
-            return forward(batches.collect::<PlanResult<_>>()?, self.outlets).await;
-        };
-        let tasks = self.outlets.len();
-        let queue = Arc::new(Queue { groups, next: AtomicUsize::new(0), rows_read: self.rows_read });
-        let schema = self.otherwise.schema();
-        if let Some((key, _)) = self.question.user {
-            let users = Arc::new(Users::new(Arc::clone(&self.question), key, schema));
-            let tallies = (0..tasks).map(|_| UserTally::new(Arc::clone(&users)));
-            all(tallies.map(|tally| count(Arc::clone(&self.question), Arc::clone(&queue), tally))).await?;
-            let outlets = &self.outlets;
-            let tasks = (0..tasks).map(|task| Arc::clone(&users).give(task, tasks, outlets.starting_at(task)));
-            return all(tasks).await.map(|_| ());
-        }
-        let tallies = (0..tasks).map(|_| Tally::new(Arc::clone(&self.question)));
-        let tallies = tallies.map(|tally| count(Arc::clone(&self.question), Arc::clone(&queue), tally));
+impl Coded for CodedCount {
+    fn name(&self) -> &'static str {
+        "CodedCountExec"
+    }
+
+    fn columns(&self) -> Vec<(usize, DataType)> {
+        self.question.asked.iter().map(|asked| (asked.column, asked.data_type.clone())).collect()
+    }
+
+    fn run(self: Arc<Self>, groups: Arc<RowGroups>, outlets: Outlets) -> BoxFuture<'static, PlanResult<()>> {
+        Box::pin(async move {
+            match self.question.user {
+                Some((key, _)) => self.count_users(key, groups, outlets).await,
+                None => self.count(groups, outlets).await,
+            }
+        })
+    }
+}
+
+impl CodedCount {
+    async fn count(&self, groups: Arc<RowGroups>, outlets: Outlets) -> PlanResult<()> {
+        let task =
+            |_, _| count(Arc::clone(&self.question), Arc::clone(&groups), Tally::new(Arc::clone(&self.question)));
         let mut totals: Option<Counts> = None;
-        for mut tally in all(tallies).await? {
+        for mut tally in for_each_outlet(&outlets, task).await? {
             match &mut totals {
                 None => totals = Some(tally.totals),
                 Some(totals) => totals.add_all(&mut tally.totals)?,
             }
         }
-        match totals {
-            Some(mut totals) if !totals.is_empty() => {
-                self.outlets.send(Ok(RecordBatch::try_new(schema, totals.take()?)?)).await
-            }
-            _ => Ok(()),
+        match totals.filter(|totals| !totals.is_empty()) {
+            Some(mut totals) => outlets.send(Ok(RecordBatch::try_new(Arc::clone(&self.schema), totals.take()?)?)).await,
+            None => Ok(()),
         }
+    }
+
+    async fn count_users(&self, key: usize, groups: Arc<RowGroups>, outlets: Outlets) -> PlanResult<()> {
+        let users = Arc::new(Users::new(Arc::clone(&self.question), key, Arc::clone(&self.schema)));
+        let task = |_, _| count(Arc::clone(&self.question), Arc::clone(&groups), UserTally::new(Arc::clone(&users)));
+        drop(for_each_outlet(&outlets, task).await?);
+        let tasks = outlets.len();
+        for_each_outlet(&outlets, |task, outlets| Arc::clone(&users).give(task, tasks, outlets)).await.map(|_| ())
     }
 }
 
 /// Reads row groups until there are no more.
-async fn count<T: CountsPieces>(question: Arc<Question>, queue: Arc<Queue>, mut tally: T) -> PlanResult<T> {
-    let wanted = question.user.map(|(_, place)| place);
-    while let Some(group) = queue.take() {
-        let columns = group.columns();
-        let needed = question.asked.iter().zip(&columns).enumerate();
-        let needed = needed.map(|(place, (asked, chunk))| is_needed(asked, chunk, UNITS, wanted == Some(place)));
-        let needed = needed.collect::<PlanResult<Vec<_>>>()?;
-        let chunks = columns.into_iter().zip(group.fetch(&needed).await?).collect();
-        let mut reader = Group::new(&question.asked, wanted, UNITS, group.rows()?, chunks)?;
+async fn count<T: CountsPieces>(question: Arc<Question>, groups: Arc<RowGroups>, mut tally: T) -> PlanResult<T> {
+    while let Some(group) = groups.take() {
+        let mut reader = group.open(&question.asked, UNITS).await?;
         let mut piece = Piece::default();
         while let Some(next) = reader.next(piece)? {
             tally.add(&next)?;
-            queue.rows_read.add(next.rows);
+            groups.rows_read.add(next.rows);
             piece = next;
             tokio::task::yield_now().await;
         }
@@ -244,13 +224,7 @@ impl Tally {
 
     /// Counts rows one by one, where there are too many cells.
     fn add_rows(&mut self, piece: &Piece) -> PlanResult<()> {
-        let class_of = |part: &Part| -> Vec<u32> {
-            match part.entries.is_empty() {
-                true => vec![part.classes.of_entry[0]; piece.rows],
-                false => part.entries.iter().map(|entry| part.classes.of_entry[*entry as usize]).collect(),
-            }
-        };
-        let classes: Vec<Vec<u32>> = piece.columns.iter().map(class_of).collect();
+        let classes: Vec<Vec<u32>> = piece.columns.iter().map(|part| part.classes_of_rows(piece.rows)).collect();
         let counting = |row: usize| Some(classes.iter().all(|classes| classes[row] != DROPPED));
         let counting: BooleanArray = (0..piece.rows).map(counting).collect();
         let columns: Vec<_> = piece.columns.iter().map(|part| Arc::clone(&part.classes)).collect();
@@ -259,8 +233,8 @@ impl Tally {
         let mut conditions: Vec<Option<BooleanArray>> = vec![None; self.question.measures];
         for (column, classes) in columns.iter().zip(&classes) {
             for (number, holds) in &column.measures {
-                let holds = filter(&condition(holds, classes), &counting)?;
-                conditions[*number] = Some(datafusion::arrow::array::AsArray::as_boolean(&holds).clone());
+                let holds: BooleanArray = classes.iter().map(|class| Some(holds[*class as usize])).collect();
+                conditions[*number] = Some(filter(&holds, &counting)?.as_boolean().clone());
             }
         }
         self.totals.add(&keys, &conditions, counting.true_count());

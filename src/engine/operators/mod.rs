@@ -2,7 +2,9 @@
 
 mod attribution;
 mod attribution_work;
+mod coded;
 mod coded_count;
+mod coded_rows;
 mod coded_users;
 mod coded_visits;
 mod coded_work;
@@ -19,8 +21,7 @@ mod visit_join;
 use futures::{Stream, StreamExt};
 
 pub use attribution::AttributionExec;
-pub use coded_count::{CodedCountExec, UseCodes};
-pub use coded_visits::CodedVisitsExec;
+pub use coded_count::UseCodes;
 pub use count::{CountExec, UseCounts};
 pub use known::Known;
 pub use lookup::{LookupExec, SmallTable, UseLookups};

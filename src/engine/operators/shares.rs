@@ -4,12 +4,34 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use datafusion::arrow::array::{Array, ArrayRef, AsArray, Float64Array, RecordBatch};
-use datafusion::arrow::datatypes::{Float64Type, TimestampMicrosecondType, UInt32Type};
+use datafusion::arrow::array::{Array, ArrayRef, AsArray, Float64Array, RecordBatch, StringViewArray};
+use datafusion::arrow::datatypes::{Float64Type, Int64Type, TimestampMicrosecondType, UInt32Type};
 
 use crate::attribution::{Credit, Interaction, Visit};
-use crate::engine::places::Ads;
 use crate::ids::{Id, Ids};
+
+/// The ids of users: text, or the integers that the files have, of which text is made last.
+enum UserIds<'a> {
+    Text(&'a StringViewArray),
+    Integers(&'a [i64]),
+}
+
+impl<'a> UserIds<'a> {
+    fn of(rows: &'a RecordBatch) -> Self {
+        match rows["user_id"].as_string_view_opt() {
+            Some(text) => Self::Text(text),
+            None => Self::Integers(rows["user_id"].as_primitive::<Int64Type>().values()),
+        }
+    }
+
+    #[inline]
+    fn at(&self, row: usize) -> Id<'_> {
+        match self {
+            Self::Text(text) => Id::at(text, row),
+            Self::Integers(integers) => Id::integer(integers[row]),
+        }
+    }
+}
 
 /// Into how many shares users are split: a power of two.
 pub const SHARES: usize = 128;
@@ -97,11 +119,6 @@ impl Chances {
             (user ^ (u64::from(establishment) << 32 | span as u64 & 0xffff_ffff)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
         (hash ^ hash >> 29).wrapping_mul(0xbf58_476d_1ce4_e5b9) as usize >> 20 & (self.bits.len() * 64 - 1)
     }
-
-    /// The bytes held.
-    pub fn size(&self) -> usize {
-        self.bits.len() * 8
-    }
 }
 
 /// The visits that one task has read.
@@ -121,12 +138,12 @@ impl Visits {
 
     /// Keeps the `visits`, all of which have an establishment, and their distance if `with_distance`.
     pub fn push(&mut self, visits: &RecordBatch, with_distance: bool) {
-        let users = visits["user_id"].as_string_view();
+        let users = UserIds::of(visits);
         let timestamps = visits["timestamp"].as_primitive::<TimestampMicrosecondType>().values();
         let establishments = visits["establishment"].as_primitive::<UInt32Type>().values();
         let distances = with_distance.then(|| visits["distance_m"].as_primitive::<Float64Type>());
         for (row, (timestamp_us, establishment)) in timestamps.iter().zip(establishments).enumerate() {
-            let id = Id::at(users, row);
+            let id = users.at(row);
             let share = &mut self.shares[id.share(SHARES)];
             let user = share.users.add(id);
             share.visits.push(Visit { timestamp_us: *timestamp_us, user, establishment: *establishment });
@@ -167,23 +184,23 @@ impl Default for Interactions {
 
 impl Interactions {
     /// Keeps those of the `interactions` that have a chance to have earned one of the `visits`.
-    pub fn push(&mut self, interactions: &RecordBatch, ads: &Ads, visits: &Visits, chances: &Chances) {
-        let ids = interactions["user_id"].as_string_view();
+    pub fn push(&mut self, interactions: &RecordBatch, visits: &Visits, chances: &Chances) {
+        let ids = UserIds::of(interactions);
         let timestamps = interactions["timestamp"].as_primitive::<TimestampMicrosecondType>().values();
         let clicks = interactions["click"].as_boolean();
-        let ads_of_rows = interactions["ad_id"].as_string_view();
+        let numbers = |name: &str| interactions[name].as_primitive::<UInt32Type>().values().iter();
         self.near.clear();
-        self.near.extend((0..ids.len()).filter_map(|row| {
-            let ad = ads.numbers.find(Id::at(ads_of_rows, row))?;
-            let establishment = ads.establishments[ad as usize].filter(|number| visits.visited[*number as usize])?;
-            let bit = chances.bit_at(Id::at(ids, row).hash(), establishment, timestamps[row]);
-            Some(Near { row: row as u32, ad, bit })
+        let rows = (0..).zip(numbers("ad").zip(numbers("establishment")));
+        let rows = rows.filter(|(_, (_, establishment))| visits.visited[**establishment as usize]);
+        self.near.extend(rows.map(|(row, (ad, establishment))| {
+            let bit = chances.bit_at(ids.at(row).hash(), *establishment, timestamps[row]);
+            Near { row: row as u32, ad: *ad, bit }
         }));
         // One after the other: the processor fetches many bits at a time.
         self.near.retain(|near| chances.has(near.bit));
         for Near { row, ad, .. } in &self.near {
             let row = *row as usize;
-            let id = Id::at(ids, row);
+            let id = ids.at(row);
             let share = id.share(SHARES);
             if let Some(user) = visits.shares[share].users.find(id) {
                 let credit = Credit { timestamp_us: timestamps[row], click: clicks.value(row), ad: *ad };

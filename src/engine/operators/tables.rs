@@ -15,7 +15,10 @@ use datafusion::logical_expr::{
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::scalar::ScalarValue;
 
-use super::{AttributionExec, CodedVisitsExec, Known, SortedAttributionExec, VisitJoinExec};
+use super::coded::with_integers;
+use super::coded_rows::with_codes;
+use super::coded_visits::with_late_columns;
+use super::{AttributionExec, Known, SortedAttributionExec, VisitJoinExec};
 use crate::engine::functions::function;
 use crate::engine::nouns::instant_type;
 use crate::engine::places::Establishments;
@@ -84,8 +87,7 @@ impl TableProvider for Visits {
         let input = state.create_physical_plan(&pings).await?;
         let join: Arc<dyn ExecutionPlan> =
             Arc::new(VisitJoinExec::new(Arc::clone(&input), Arc::clone(&self.establishments), schema));
-        let coded = CodedVisitsExec::new(Arc::clone(&join), &input, Arc::clone(&self.establishments))?;
-        Ok(coded.map_or(join, |coded| Arc::new(coded)))
+        with_late_columns(join, &input, Arc::clone(&self.establishments))
     }
 }
 
@@ -130,10 +132,17 @@ impl AttributedVisits {
         LogicalPlanBuilder::from(self.visits.clone()).project(columns)?.build()
     }
 
+    /// Interactions with ads of establishments.
     fn interactions(&self) -> PlanResult<LogicalPlan> {
-        let click = col("action").eq(lit("click")).alias("click");
-        let columns = [col("user_id"), col("ad_id"), click, col("timestamp")];
-        LogicalPlanBuilder::from(self.evidence.clone()).project(columns)?.build()
+        let columns = [
+            col("user_id"),
+            self.number_of_ad().alias("ad"),
+            self.establishment_of_ad().alias("establishment"),
+            col("action").eq(lit("click")).alias("click"),
+            col("timestamp"),
+        ];
+        let interactions = LogicalPlanBuilder::from(self.evidence.clone()).project(columns)?;
+        interactions.filter(col("establishment").is_not_null())?.build()
     }
 
     /// Visits to establishments with ads, and interactions, as one stream of events.
@@ -154,14 +163,14 @@ impl AttributedVisits {
             col("user_id"),
             col("timestamp"),
             lit(false).alias("is_visit"),
-            self.establishment_of_ad().alias("establishment"),
-            self.number_of_ad().alias("ad"),
+            col("establishment"),
+            col("ad"),
             col("click"),
         ];
         interaction.extend(of_visit.iter().map(|field| null(field.data_type()).alias(field.name())));
         let visits = LogicalPlanBuilder::from(visits).filter(self.is_advertised())?.project(visit)?;
         let interactions = LogicalPlanBuilder::from(self.interactions()?).project(interaction)?;
-        visits.union(interactions.filter(col("establishment").is_not_null())?.build()?)?.build()
+        visits.union(interactions.build()?)?.build()
     }
 
     fn number_of_ad(&self) -> Expr {
@@ -213,10 +222,13 @@ impl TableProvider for AttributedVisits {
         _limit: Option<usize>,
     ) -> PlanResult<Arc<dyn ExecutionPlan>> {
         let schema = project_schema(&self.schema, projection)?;
-        let mut inputs = vec![
-            state.create_physical_plan(&self.visits(&schema)?).await?,
-            state.create_physical_plan(&self.interactions()?).await?,
-        ];
+        let visits = state.create_physical_plan(&self.visits(&schema)?).await?;
+        let interactions = state.create_physical_plan(&self.interactions()?).await?;
+        let interactions = with_codes(interactions, &["ad", "establishment", "click"])?;
+        let mut inputs = match (with_integers(&visits, "user_id")?, with_integers(&interactions, "user_id")?) {
+            (Some(visits), Some(interactions)) => vec![visits, interactions],
+            _ => vec![visits, interactions],
+        };
         if !matches!(state.runtime_env().memory_pool.memory_limit(), MemoryLimit::Infinite) {
             let events = state.create_physical_plan(&self.events(&schema)?).await?;
             let sorted = SortedAttributionExec::new(events, self.known.clone(), Arc::clone(&schema));

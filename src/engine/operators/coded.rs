@@ -1,0 +1,211 @@
+//! `Coded`: work on the row groups of Parquet files that reads their columns as they are written.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use datafusion::common::tree_node::TreeNodeRecursion;
+use datafusion::common::{Result as PlanResult, internal_err};
+use datafusion::datasource::physical_plan::FileScanConfig;
+use datafusion::execution::TaskContext;
+use datafusion::physical_expr::expressions::{CastExpr, Column};
+use datafusion::physical_expr::{EquivalenceProperties, Partitioning, PhysicalExpr};
+use datafusion::physical_plan::execution_plan::{Boundedness, EmissionType};
+use datafusion::physical_plan::metrics::{BaselineMetrics, Count, ExecutionPlanMetricsSet, MetricBuilder, MetricsSet};
+use datafusion::physical_plan::projection::{ProjectionExec, ProjectionExpr};
+use datafusion::physical_plan::{
+    DisplayAs, DisplayFormatType, ExecutionPlan, ExecutionPlanProperties, PlanProperties, SendableRecordBatchStream,
+};
+use futures::future::BoxFuture;
+
+use super::count::FEW_RESULTS;
+use super::outlets::Outlets;
+use super::shared_work::{SharedWork, all, forward};
+use crate::engine::coded::{RowGroup, row_groups};
+
+/// The functions of instants that only tell units of the calendar.
+pub const UNITS: &[&str] = &FEW_RESULTS;
+
+/// Work on row groups.
+pub trait Coded: fmt::Debug + Send + Sync {
+    /// What it is called in a plan.
+    fn name(&self) -> &'static str;
+
+    /// The columns of the files that it reads, with their types.
+    fn columns(&self) -> Vec<(usize, DataType)>;
+
+    /// The same work, but what it makes text of for `column` stays an integer of 64 bits; none if it does not.
+    fn with_integers(&self, _column: &str) -> Option<Arc<dyn Coded>> {
+        None
+    }
+
+    /// Gives all that comes of the row groups to the outlets.
+    fn run(self: Arc<Self>, groups: Arc<RowGroups>, outlets: Outlets) -> BoxFuture<'static, PlanResult<()>>;
+}
+
+/// Row groups that all tasks take from.
+pub struct RowGroups {
+    groups: Vec<RowGroup>,
+    next: AtomicUsize,
+    /// Rows read so far.
+    pub rows_read: Count,
+}
+
+impl RowGroups {
+    /// The next row group that nobody has taken.
+    pub fn take(&self) -> Option<&RowGroup> {
+        self.groups.get(self.next.fetch_add(1, Ordering::Relaxed))
+    }
+}
+
+/// Does `task` once for each of the outlets, which is its first choice, at the same time.
+pub async fn for_each_outlet<T, F>(outlets: &Outlets, task: impl Fn(usize, Outlets) -> F) -> PlanResult<Vec<T>>
+where
+    T: Send + 'static,
+    F: Future<Output = PlanResult<T>> + Send + 'static,
+{
+    let tasks: Vec<_> = (0..outlets.len()).map(|number| task(number, outlets.starting_at(number))).collect();
+    all(tasks).await
+}
+
+/// Does the work of a [`Coded`].
+pub struct CodedExec {
+    /// What gives the same rows by other operators, for files whose columns are not written as dictionaries and plain
+    /// values.
+    otherwise: Arc<dyn ExecutionPlan>,
+    files: Arc<FileScanConfig>,
+    work: Arc<dyn Coded>,
+    properties: Arc<PlanProperties>,
+    metrics: ExecutionPlanMetricsSet,
+    shared: SharedWork,
+}
+
+impl CodedExec {
+    /// Does `work` on `files`, or, if they cannot be read so, what `otherwise` does.
+    pub fn new(otherwise: Arc<dyn ExecutionPlan>, files: Arc<FileScanConfig>, work: Arc<dyn Coded>) -> Self {
+        let properties = PlanProperties::new(
+            EquivalenceProperties::new(otherwise.schema()),
+            Partitioning::UnknownPartitioning(otherwise.output_partitioning().partition_count()),
+            EmissionType::Both,
+            Boundedness::Bounded,
+        );
+        let (properties, metrics) = (Arc::new(properties), ExecutionPlanMetricsSet::new());
+        Self { otherwise, files, work, properties, metrics, shared: SharedWork::default() }
+    }
+}
+
+impl fmt::Debug for CodedExec {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        f.debug_struct("CodedExec").field("work", &self.work).finish_non_exhaustive()
+    }
+}
+
+impl DisplayAs for CodedExec {
+    fn fmt_as(&self, _: DisplayFormatType, f: &mut fmt::Formatter) -> fmt::Result {
+        let name = |(column, _): (usize, DataType)| self.files.file_schema().field(column).name().clone();
+        let names: Vec<_> = self.work.columns().into_iter().map(name).collect();
+        write!(f, "{}: columns=[{}], otherwise:", self.name(), names.join(", "))
+    }
+}
+
+impl ExecutionPlan for CodedExec {
+    fn name(&self) -> &str {
+        self.work.name()
+    }
+
+    fn properties(&self) -> &Arc<PlanProperties> {
+        &self.properties
+    }
+
+    fn children(&self) -> Vec<&Arc<dyn ExecutionPlan>> {
+        vec![&self.otherwise]
+    }
+
+    fn benefits_from_input_partitioning(&self) -> Vec<bool> {
+        vec![false]
+    }
+
+    fn apply_expressions(
+        &self,
+        _: &mut dyn FnMut(&Arc<dyn PhysicalExpr>) -> PlanResult<TreeNodeRecursion>,
+    ) -> PlanResult<TreeNodeRecursion> {
+        Ok(TreeNodeRecursion::Continue)
+    }
+
+    fn with_new_children(
+        self: Arc<Self>,
+        mut children: Vec<Arc<dyn ExecutionPlan>>,
+    ) -> PlanResult<Arc<dyn ExecutionPlan>> {
+        let Some(otherwise) = children.pop() else { return internal_err!("{} has one child", self.name()) };
+        Ok(Arc::new(Self::new(otherwise, Arc::clone(&self.files), Arc::clone(&self.work))))
+    }
+
+    fn execute(&self, partition: usize, context: Arc<TaskContext>) -> PlanResult<SendableRecordBatchStream> {
+        let metrics = BaselineMetrics::new(&self.metrics, partition);
+        let partitions = self.properties.partitioning.partition_count();
+        let work = |outlets: Outlets| -> PlanResult<BoxFuture<'static, PlanResult<()>>> {
+            let rows_read = MetricBuilder::new(&self.metrics).global_counter("rows_read");
+            let (files, work) = (Arc::clone(&self.files), Arc::clone(&self.work));
+            Ok(Box::pin(run(files, work, Arc::clone(&self.otherwise), rows_read, outlets, Arc::clone(&context))))
+        };
+        self.shared.stream(partition, partitions, self.schema(), metrics, work)
+    }
+
+    fn metrics(&self) -> Option<MetricsSet> {
+        Some(self.metrics.clone_inner())
+    }
+}
+
+/// The same rows, but what `plan` makes text of for `column` stays an integer of 64 bits; none if it does not.
+pub fn with_integers(plan: &Arc<dyn ExecutionPlan>, column: &str) -> PlanResult<Option<Arc<dyn ExecutionPlan>>> {
+    if let Some(projection) = plan.downcast_ref::<ProjectionExec>() {
+        let expression = projection.expr().iter().find(|expression| expression.alias == column);
+        let Some(own) = expression.and_then(|expression| expression.expr.downcast_ref::<Column>()) else {
+            return Ok(None);
+        };
+        let Some(input) = with_integers(projection.input(), own.name())? else { return Ok(None) };
+        return Ok(Some(Arc::new(ProjectionExec::try_new(projection.expr().to_vec(), input)?)));
+    }
+    let Some(coded) = plan.downcast_ref::<CodedExec>() else { return Ok(None) };
+    let Some(work) = coded.work.with_integers(column) else { return Ok(None) };
+    let schema = coded.otherwise.schema();
+    let columns = schema.fields().iter().enumerate().map(|(place, field)| {
+        let own: Arc<dyn PhysicalExpr> = Arc::new(Column::new(field.name(), place));
+        let is_it = field.name() == column;
+        let expr = if is_it { Arc::new(CastExpr::new(own, DataType::Int64, None)) } else { own };
+        ProjectionExpr { expr, alias: field.name().clone() }
+    });
+    let otherwise = ProjectionExec::try_new(columns.collect::<Vec<_>>(), Arc::clone(&coded.otherwise))?;
+    Ok(Some(Arc::new(CodedExec::new(Arc::new(otherwise), Arc::clone(&coded.files), work))))
+}
+
+/// `schema`, but `column` is an integer.
+pub fn with_integer(schema: &Schema, column: &str) -> SchemaRef {
+    let field = |field: &Arc<Field>| match field.name() == column {
+        true => Arc::new(field.as_ref().clone().with_data_type(DataType::Int64)),
+        false => Arc::clone(field),
+    };
+    Arc::new(Schema::new(schema.fields().iter().map(field).collect::<Vec<_>>()))
+}
+
+async fn run(
+    files: Arc<FileScanConfig>,
+    work: Arc<dyn Coded>,
+    otherwise: Arc<dyn ExecutionPlan>,
+    rows_read: Count,
+    outlets: Outlets,
+    context: Arc<TaskContext>,
+) -> PlanResult<()> {
+    match row_groups(&files, &work.columns(), &context).await? {
+        Some(groups) => {
+            let groups = Arc::new(RowGroups { groups, next: AtomicUsize::new(0), rows_read });
+            work.run(groups, outlets).await
+        }
+        None => {
+            let partitions = 0..otherwise.output_partitioning().partition_count();
+            let batches = partitions.map(|partition| otherwise.execute(partition, Arc::clone(&context)));
+            forward(batches.collect::<PlanResult<_>>()?, outlets).await
+        }
+    }
+}

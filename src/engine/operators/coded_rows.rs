@@ -1,0 +1,147 @@
+//! `CodedRows`: rows of Parquet files, where what depends on a column of few values is worked out by entry.
+
+use std::sync::Arc;
+
+use datafusion::arrow::array::{ArrayRef, BooleanArray, RecordBatch, UInt32Array};
+use datafusion::arrow::compute::{cast, filter_record_batch, take};
+use datafusion::arrow::datatypes::{DataType, SchemaRef};
+use datafusion::common::{Result as PlanResult, internal_datafusion_err};
+use datafusion::physical_plan::ExecutionPlan;
+use futures::future::BoxFuture;
+
+use super::coded::{Coded, CodedExec, RowGroups, UNITS, for_each_outlet, with_integer};
+use super::outlets::Outlets;
+use crate::counting::is_countable;
+use crate::engine::coded::{Asked, DROPPED, Function, Piece, Rows};
+
+/// What the rows are made of.
+#[derive(Debug, Clone)]
+struct CodedRows {
+    schema: SchemaRef,
+    asked: Vec<Asked>,
+    /// Each column: which column of the files, counted through what is asked, and what it is.
+    columns: Vec<(usize, Output)>,
+}
+
+#[derive(Debug, Clone)]
+enum Output {
+    /// The key of this number, by class.
+    Key(usize),
+    /// A function of the values, row by row.
+    Value(Arc<Function>),
+}
+
+/// What gives the rows of `plan`, whose columns `few` have few values: `plan` itself, if it is more than rows of Parquet
+/// files.
+pub fn with_codes(plan: Arc<dyn ExecutionPlan>, few: &[&str]) -> PlanResult<Arc<dyn ExecutionPlan>> {
+    let Some(rows) = Rows::of(&plan)? else { return Ok(plan) };
+    Ok(match CodedRows::of(&rows, plan.schema(), few) {
+        Some(work) => Arc::new(CodedExec::new(plan, Arc::new(rows.files), Arc::new(work))),
+        None => plan,
+    })
+}
+
+impl CodedRows {
+    /// None if a column depends on several columns of the files, or on none.
+    fn of(rows: &Rows, schema: SchemaRef, few: &[&str]) -> Option<Self> {
+        let mut wanted = Self { schema: Arc::clone(&schema), asked: vec![], columns: vec![] };
+        for condition in &rows.conditions {
+            let (_, asked) = Asked::about(&mut wanted.asked, condition.column?, &rows.files);
+            asked.conditions.push(Arc::clone(&condition.function));
+        }
+        for (number, (column, field)) in rows.columns.iter().zip(schema.fields()).enumerate() {
+            let column = column.as_ref()?;
+            let (place, asked) = Asked::about(&mut wanted.asked, column.column?, &rows.files);
+            let output = match few.contains(&field.name().as_str()) && is_countable(field.data_type()) {
+                true => {
+                    asked.keys.push((number, Arc::clone(&column.function)));
+                    Output::Key(number)
+                }
+                false => {
+                    asked.is_wanted = true;
+                    Output::Value(Arc::clone(&column.function))
+                }
+            };
+            wanted.columns.push((place, output));
+        }
+        Some(wanted)
+    }
+
+    /// The rows of a piece that count.
+    fn batch(&self, piece: &Piece) -> PlanResult<RecordBatch> {
+        let classes: Vec<Vec<u32>> = piece.columns.iter().map(|part| part.classes_of_rows(piece.rows)).collect();
+        let columns = self.columns.iter().zip(self.schema.fields()).map(|((place, output), field)| {
+            let part = &piece.columns[*place];
+            let column = match output {
+                Output::Key(number) => {
+                    let key = part.classes.keys.iter().find(|(known, _)| known == number);
+                    let (_, values) = key.ok_or_else(|| internal_datafusion_err!("a key was not asked for"))?;
+                    take(values, &UInt32Array::from(classes[*place].clone()), None)?
+                }
+                Output::Value(function) => {
+                    let values = part.values.as_ref();
+                    let values = values.ok_or_else(|| internal_datafusion_err!("values were not read"))?;
+                    function.of(&of_rows(values, &part.entries, piece.rows)?)?
+                }
+            };
+            Ok(if column.data_type() == field.data_type() { column } else { cast(&column, field.data_type())? })
+        });
+        let rows = RecordBatch::try_new(Arc::clone(&self.schema), columns.collect::<PlanResult<Vec<_>>>()?)?;
+        match classes.iter().any(|classes| classes.contains(&DROPPED)) {
+            true => {
+                let counts = |row| Some(classes.iter().all(|classes| classes[row] != DROPPED));
+                Ok(filter_record_batch(&rows, &(0..piece.rows).map(counts).collect::<BooleanArray>())?)
+            }
+            false => Ok(rows),
+        }
+    }
+}
+
+/// The values of rows, of which `values` are those of the entries, or, where there is no entry, those of the rows.
+fn of_rows(values: &ArrayRef, entries: &[u32], rows: usize) -> PlanResult<ArrayRef> {
+    if entries.is_empty() && values.len() == rows {
+        return Ok(Arc::clone(values));
+    }
+    let there = |entry: &u32| ((*entry as usize) < values.len()).then_some(*entry);
+    Ok(take(values, &entries.iter().map(there).collect::<UInt32Array>(), None)?)
+}
+
+impl Coded for CodedRows {
+    fn name(&self) -> &'static str {
+        "CodedRowsExec"
+    }
+
+    fn columns(&self) -> Vec<(usize, DataType)> {
+        self.asked.iter().map(|asked| (asked.column, asked.data_type.clone())).collect()
+    }
+
+    fn with_integers(&self, column: &str) -> Option<Arc<dyn Coded>> {
+        let mut same = self.clone();
+        let (place, output) = &mut same.columns[self.schema.index_of(column).ok()?];
+        let Output::Value(function) = output else { return None };
+        *function = function.without_text_of(&self.asked[*place].data_type)?;
+        same.schema = with_integer(&self.schema, column);
+        Some(Arc::new(same))
+    }
+
+    fn run(self: Arc<Self>, groups: Arc<RowGroups>, outlets: Outlets) -> BoxFuture<'static, PlanResult<()>> {
+        let task = move |_, outlets| Arc::clone(&self).give(Arc::clone(&groups), outlets);
+        Box::pin(async move { for_each_outlet(&outlets, task).await.map(|_| ()) })
+    }
+}
+
+impl CodedRows {
+    async fn give(self: Arc<Self>, groups: Arc<RowGroups>, outlets: Outlets) -> PlanResult<()> {
+        while let Some(group) = groups.take() {
+            let mut reader = group.open(&self.asked, UNITS).await?;
+            let mut piece = Piece::default();
+            while let Some(next) = reader.next(piece)? {
+                outlets.send(Ok(self.batch(&next)?)).await?;
+                groups.rows_read.add(next.rows);
+                piece = next;
+                tokio::task::yield_now().await;
+            }
+        }
+        Ok(())
+    }
+}

@@ -254,6 +254,15 @@ impl Source {
         Ok(expression.alias(column.name))
     }
 
+    /// What has a value where the id has one.
+    fn id_of(&self, part: &Part, column: &Column) -> Result<Expr> {
+        let theirs = self.reading.theirs(&self.noun, column);
+        match (part.literal(&theirs), part.type_of(&theirs)) {
+            (None, Some(from)) if from.is_integer() => Ok(col(datafusion::common::Column::new_unqualified(theirs))),
+            _ => self.ours(part, column),
+        }
+    }
+
     /// The caller's own value, to show it and to tell a null from an unreadable one. Parts may differ in type, and
     /// text is what all have in common.
     fn raw(&self, part: &Part, column: &Column) -> Expr {
@@ -270,6 +279,21 @@ impl Source {
     /// All rows in our columns and types; null where a value cannot be read.
     pub fn converted(&self) -> Result<LogicalPlan> {
         self.union(self.parts.iter().map(|part| self.project(part, false)))
+    }
+
+    /// The rows that answers can use, which are those where `usable` holds and that have all required ids.
+    ///
+    /// Whether there is an id is asked before integers become text.
+    pub fn usable(&self, usable: &Expr) -> Result<LogicalPlan> {
+        let part = |part: &Part| {
+            let mut rows = part.scan()?;
+            for column in self.noun.columns.iter().filter(|column| column.is_required_id()) {
+                rows = rows.filter(self.id_of(part, column)?.is_not_null()).map_err(error_of)?;
+            }
+            let columns = self.noun.columns.iter().map(|c| self.ours(part, c)).collect::<Result<Vec<_>>>()?;
+            rows.project(columns).and_then(|rows| rows.filter(usable.clone())).map_err(error_of)
+        };
+        self.union(self.parts.iter().map(part))
     }
 
     /// The same with each column's own value beside it, as `raw_…`.

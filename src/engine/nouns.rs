@@ -35,6 +35,13 @@ pub struct Column {
     pub required: bool,
 }
 
+impl Column {
+    /// Whether every row needs this id.
+    pub fn is_required_id(&self) -> bool {
+        self.required && self.kind == Kind::Id
+    }
+}
+
 /// A table that users bring.
 #[derive(Debug, Clone, Copy)]
 pub struct Noun {

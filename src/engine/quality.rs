@@ -5,7 +5,7 @@ use std::sync::Arc;
 use datafusion::arrow::array::{Array, ArrayRef, AsArray, Float64Array, Int64Array, RecordBatch, StringArray};
 use datafusion::arrow::datatypes::{Field, Float64Type, Int64Type, Schema};
 use datafusion::catalog::view::ViewTable;
-use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, col, lit};
+use datafusion::logical_expr::{Expr, LogicalPlan, col, lit};
 use datafusion::prelude::SessionContext;
 
 use super::catalog::Source;
@@ -18,7 +18,13 @@ use crate::{Error, Result};
 
 /// The condition that every row of `noun` must meet to be counted.
 pub fn usable(noun: &Noun) -> Expr {
-    let needed = noun.columns.iter().filter(|column| column.required);
+    let ids = noun.columns.iter().filter(|column| column.is_required_id());
+    ids.fold(usable_beside_ids(noun), |usable, id| usable.and(col(id.name).is_not_null()))
+}
+
+/// The same, but ids are not asked about.
+fn usable_beside_ids(noun: &Noun) -> Expr {
+    let needed = noun.columns.iter().filter(|column| column.required && !column.is_required_id());
     let present = needed.map(|column| col(column.name).is_not_null());
     let valid = noun.columns.iter().filter_map(|column| valid(column.name, column.kind));
     present.chain(valid).reduce(Expr::and).unwrap_or_else(|| lit(true))
@@ -26,8 +32,7 @@ pub fn usable(noun: &Noun) -> Expr {
 
 /// The rows of `source` that every answer can use.
 pub fn usable_rows(source: &Source) -> Result<LogicalPlan> {
-    let rows = LogicalPlanBuilder::from(source.converted()?).filter(usable(source.noun()));
-    rows.and_then(LogicalPlanBuilder::build).map_err(error_of)
+    source.usable(&usable_beside_ids(source.noun()))
 }
 
 fn valid(name: &str, kind: Kind) -> Option<Expr> {

@@ -168,14 +168,14 @@ impl Session {
     /// The usable rows of `noun` from `start_us` on, of this session's users and until its end.
     fn rows_of(&self, noun: &str, start_us: Option<i64>) -> Result<LogicalPlan> {
         let source = &self.sources[noun];
-        let mut wanted = vec![quality::usable(source.noun())];
+        let mut wanted = vec![];
         if self.restriction.users < 1.0 {
             wanted.push(functions::sampled(self.restriction.users).call(vec![col("user_id")]));
         }
         let instant = |us: i64| lit(ScalarValue::TimestampMicrosecond(Some(us), Some("UTC".into())));
         wanted.extend(start_us.map(|us| col("timestamp").gt_eq(instant(us))));
         wanted.extend(self.restriction.end_us.map(|us| col("timestamp").lt(instant(us))));
-        let rows = LogicalPlanBuilder::from(source.converted()?);
+        let rows = LogicalPlanBuilder::from(quality::usable_rows(source)?);
         let rows = wanted.into_iter().try_fold(rows, LogicalPlanBuilder::filter).and_then(LogicalPlanBuilder::build);
         rows.map_err(error_of)
     }

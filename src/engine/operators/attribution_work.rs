@@ -111,6 +111,9 @@ impl Work {
                 kept = None;
             }
         }
+        if let Some(keeping) = &mut kept {
+            keeping.finish(with_distance);
+        }
         Ok(kept)
     }
 
@@ -146,7 +149,7 @@ impl Work {
             merge(parts, Arc::clone(chances))
         });
         let tasks: Vec<_> = tasks.collect();
-        Ok(Visits { shares: all(tasks).await?.into_iter().flatten().collect(), visited })
+        Ok(Visits::of(all(tasks).await?.into_iter().flatten().collect(), visited))
     }
 
     async fn read_interactions(
@@ -163,6 +166,7 @@ impl Work {
                 return Ok(None);
             }
         }
+        kept.finish(&visits);
         Ok(Some(kept))
     }
 

@@ -48,6 +48,13 @@ pub struct Share {
 }
 
 impl Share {
+    fn push(&mut self, visit: Visit, distance_m: Option<f64>, with_distance: bool) {
+        self.visits.push(visit);
+        if with_distance {
+            self.distances_m.push(distance_m);
+        }
+    }
+
     /// Takes over the users and visits of `other`.
     pub fn merge(&mut self, other: Share) {
         let numbers: Vec<u32> = other.users.iter().map(|id| self.users.add(id)).collect();
@@ -128,12 +135,32 @@ pub struct Visits {
     pub shares: Vec<Share>,
     /// Whether an establishment, by number, has a visit.
     pub visited: Vec<bool>,
+    /// By share: visits that wait until there are many, so that a share's users are in the cache while it is worked on.
+    waiting: Vec<Vec<WaitingVisit>>,
+}
+
+/// Rows of a share that wait.
+const WAITING: usize = 1_024;
+
+/// A visit whose user is known by the number that the id is.
+#[derive(Debug, Clone, Copy)]
+struct WaitingVisit {
+    user: u128,
+    timestamp_us: i64,
+    distance_m: Option<f64>,
+    establishment: u32,
 }
 
 impl Visits {
     /// None yet, to any of `establishments`.
     pub fn new(establishments: usize) -> Self {
-        Self { shares: (0..SHARES).map(|_| Share::default()).collect(), visited: vec![false; establishments] }
+        let shares = (0..SHARES).map(|_| Share::default()).collect();
+        Self { shares, visited: vec![false; establishments], waiting: vec![vec![]; SHARES] }
+    }
+
+    /// Those of `shares`, and whether each establishment has one.
+    pub fn of(shares: Vec<Share>, visited: Vec<bool>) -> Self {
+        Self { shares, visited, waiting: vec![] }
     }
 
     /// Keeps the `visits`, all of which have an establishment, and their distance if `with_distance`.
@@ -144,13 +171,36 @@ impl Visits {
         let distances = with_distance.then(|| visits["distance_m"].as_primitive::<Float64Type>());
         for (row, (timestamp_us, establishment)) in timestamps.iter().zip(establishments).enumerate() {
             let id = users.at(row);
-            let share = &mut self.shares[id.share(SHARES)];
-            let user = share.users.add(id);
-            share.visits.push(Visit { timestamp_us: *timestamp_us, user, establishment: *establishment });
-            self.visited[*establishment as usize] = true;
-            if let Some(distances) = distances {
-                share.distances_m.push(distances.is_valid(row).then(|| distances.value(row)));
+            let number = id.share(SHARES);
+            let distance_m = distances.and_then(|distances| distances.is_valid(row).then(|| distances.value(row)));
+            let (timestamp_us, establishment) = (*timestamp_us, *establishment);
+            self.visited[establishment as usize] = true;
+            match id.as_number() {
+                Some(user) => {
+                    self.waiting[number].push(WaitingVisit { user, timestamp_us, distance_m, establishment });
+                    if self.waiting[number].len() == WAITING {
+                        self.settle(number, with_distance);
+                    }
+                }
+                None => {
+                    let share = &mut self.shares[number];
+                    let user = share.users.add(id);
+                    share.push(Visit { timestamp_us, user, establishment }, distance_m, with_distance);
+                }
             }
+        }
+    }
+
+    /// Keeps the visits that wait.
+    pub fn finish(&mut self, with_distance: bool) {
+        (0..SHARES).for_each(|share| self.settle(share, with_distance));
+    }
+
+    fn settle(&mut self, number: usize, with_distance: bool) {
+        let share = &mut self.shares[number];
+        for WaitingVisit { user, timestamp_us, distance_m, establishment } in self.waiting[number].drain(..) {
+            let user = share.users.add(Id::number(user));
+            share.push(Visit { timestamp_us, user, establishment }, distance_m, with_distance);
         }
     }
 
@@ -165,6 +215,8 @@ impl Visits {
 pub struct Interactions {
     /// One list for each share of the users.
     pub shares: Vec<Vec<Interaction>>,
+    /// By share: interactions that wait, with the number that the user's id is.
+    waiting: Vec<Vec<(u128, Credit)>>,
     near: Vec<Near>,
 }
 
@@ -178,7 +230,7 @@ struct Near {
 
 impl Default for Interactions {
     fn default() -> Self {
-        Self { shares: vec![vec![]; SHARES], near: vec![] }
+        Self { shares: vec![vec![]; SHARES], waiting: vec![vec![]; SHARES], near: vec![] }
     }
 }
 
@@ -198,14 +250,36 @@ impl Interactions {
         }));
         // One after the other: the processor fetches many bits at a time.
         self.near.retain(|near| chances.has(near.bit));
-        for Near { row, ad, .. } in &self.near {
-            let row = *row as usize;
-            let id = ids.at(row);
+        for Near { row, ad, .. } in std::mem::take(&mut self.near) {
+            let row = row as usize;
+            let (id, credit) = (ids.at(row), Credit { timestamp_us: timestamps[row], click: clicks.value(row), ad });
             let share = id.share(SHARES);
-            if let Some(user) = visits.shares[share].users.find(id) {
-                let credit = Credit { timestamp_us: timestamps[row], click: clicks.value(row), ad: *ad };
-                self.shares[share].push(Interaction::new(user, credit));
+            match id.as_number() {
+                Some(user) => {
+                    self.waiting[share].push((user, credit));
+                    if self.waiting[share].len() == WAITING {
+                        self.settle(share, visits);
+                    }
+                }
+                None => self.keep(share, id, credit, visits),
             }
+        }
+    }
+
+    /// Keeps those interactions that wait.
+    pub fn finish(&mut self, visits: &Visits) {
+        (0..SHARES).for_each(|share| self.settle(share, visits));
+    }
+
+    fn settle(&mut self, share: usize, visits: &Visits) {
+        let mut waiting = std::mem::take(&mut self.waiting[share]);
+        waiting.drain(..).for_each(|(user, credit)| self.keep(share, Id::number(user), credit, visits));
+        self.waiting[share] = waiting;
+    }
+
+    fn keep(&mut self, share: usize, id: Id, credit: Credit, visits: &Visits) {
+        if let Some(user) = visits.shares[share].users.find(id) {
+            self.shares[share].push(Interaction::new(user, credit));
         }
     }
 

@@ -27,6 +27,12 @@ def pairs(raw: Any) -> Answer:
     }
 
 
+def distances(raw: Any) -> Answer:
+    """Need an array of metres."""
+    metres = np.asarray(raw)
+    return {"rows": len(metres), "metres": float(metres.sum()), "farthest": float(metres.max())}
+
+
 def visits_by_month(raw: Any) -> Answer:
     """Need establishment_id, month and visits."""
     table = _table(raw)

@@ -47,6 +47,13 @@ def folder(name: str, rows: int) -> Path:
     return path
 
 
+def places_of(path: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Return where each ping was, and where the ping before the last hundred was."""
+    table = pq.read_table(path / "pings.parquet", columns=["latitude", "longitude"])
+    latitude, longitude = (np.ascontiguousarray(column.to_numpy()) for column in table.columns)
+    return latitude, longitude, np.roll(latitude, 100), np.roll(longitude, 100)
+
+
 def _real(name: str) -> Path:
     path = REAL / name
     if not path.is_dir():

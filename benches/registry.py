@@ -68,6 +68,7 @@ CONTESTANTS = (
     Contestant("scikit-learn BallTree", NEAR, "scikit-learn", "trees", "ball_tree", slow=True),
     Contestant("Footfall Dataset.sql", MONTHS, "footfall", "ours", "visits_by_month_sql"),
     Contestant("Footfall establishment_visits (+ visitors, rank)", MONTHS, "footfall", "ours", "establishment_visits"),
+    Contestant("Footfall Dataset.sql, ingested", "B", "footfall", "ours", "visits_by_month_ingested"),
     Contestant("polars grid join", MONTHS, "polars", "with_polars", "visits_by_month"),
     Contestant("DuckDB grid SQL", MONTHS, "duckdb", "with_duckdb", "visits_by_month"),
     Contestant("DataFusion grid SQL", MONTHS, "datafusion", "with_datafusion", "visits_by_month"),
@@ -103,6 +104,10 @@ CONTESTANTS = (
     Contestant("DataFusion", "F", "datafusion", "with_datafusion", "profiles"),
     Contestant("polars", "F", "polars", "with_polars", "profiles"),
     Contestant("chDB", "F", "chdb", "with_chdb", "profiles"),
+    Contestant("Footfall haversine_m", "H", "footfall", "ours", "distances"),
+    Contestant("Footfall haversine_m, one core", "H", "footfall", "ours", "distances", cores=1),
+    Contestant("NumPy expression", "H", "numpy", "with_numpy", "distances"),
+    Contestant("numba by hand", "H", "numba", "with_numba", "distances"),
 )
 
 

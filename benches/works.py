@@ -42,5 +42,7 @@ WORKS = {
              "interactions", 100_000_000, "interactions", answers.by_hour),
         Work("F", "interactions, Parquet: interactions by user, day part and category",
              "interactions", 100_000_000, "interactions", answers.profiles),
+        Work("H", "pairs of places in memory: their distances",
+             "near_1000", 10_000_000, "pairs", answers.distances),
     )
 }  # fmt: skip

@@ -8,7 +8,7 @@ from typing import Any, Callable
 import pyarrow.parquet as pq
 
 import footfall
-from benches.data import TZ
+from benches.data import TZ, places_of
 
 Run = Callable[[], Any]
 
@@ -28,11 +28,18 @@ def visits_sql(data: Path) -> Run:
     return run
 
 
+VISITS_BY_MONTH = "SELECT establishment_id, local_month(timestamp) AS month, count(*) AS visits FROM visits GROUP BY 1, 2"
+
+
 def visits_by_month_sql(data: Path) -> Run:
-    return _sql(
-        data,
-        "SELECT establishment_id, local_month(timestamp) AS month, count(*) AS visits FROM visits GROUP BY 1, 2",
-    )
+    return _sql(data, VISITS_BY_MONTH)
+
+
+def visits_by_month_ingested(data: Path) -> Run:
+    ingested = data.with_name(f"{data.name}-ingested")
+    if not ingested.is_dir():
+        footfall.ingest(data, ingested.with_suffix(".part"), tz=TZ, progress=False).folder.rename(ingested)
+    return _sql(ingested, VISITS_BY_MONTH)
 
 
 def establishment_visits(data: Path) -> Run:
@@ -92,6 +99,11 @@ def profiles_sql(data: Path) -> Run:
 
 def interaction_profile(data: Path) -> Run:
     return _job(data, "interaction_profile")
+
+
+def distances(data: Path) -> Run:
+    places = places_of(data)
+    return lambda: footfall.haversine_m(*places)
 
 
 def _sql(data: Path, query: str) -> Run:

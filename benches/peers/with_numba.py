@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numba import njit, prange
 
-from benches.data import HOUR_US
+from benches.data import HOUR_US, places_of
 from benches.grid import DIAMETER_M, RADIUS_M, STRIDE, Grid
 
 Run = Callable[[], Any]
@@ -174,3 +174,21 @@ def _slot(keys, key):  # type: ignore[no-untyped-def]
     while keys[slot] != key and keys[slot] != -1:
         slot = (slot + 1) & mask
     return slot
+
+
+def distances(data: Path) -> Run:
+    """Prepare a loop over all cores."""
+    places = places_of(data)
+    return lambda: _distances(*places)
+
+
+@njit(parallel=True, cache=True)
+def _distances(latitude_a, longitude_a, latitude_b, longitude_b):  # type: ignore[no-untyped-def]
+    metres = np.empty(len(latitude_a))
+    for row in prange(len(latitude_a)):
+        south, north = math.radians(latitude_a[row]), math.radians(latitude_b[row])
+        sine_north = math.sin((north - south) / 2)
+        sine_east = math.sin(math.radians(longitude_b[row] - longitude_a[row]) / 2)
+        squared = sine_north * sine_north + math.cos(south) * math.cos(north) * sine_east * sine_east
+        metres[row] = DIAMETER_M * math.asin(math.sqrt(squared))
+    return metres

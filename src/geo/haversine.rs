@@ -91,7 +91,11 @@ fn small_half_angle(squared: f64) -> f64 {
     half_chord + half_chord * squared * (1.0 / 6.0 + squared * series)
 }
 
-/// [`haversine_m`] of each row, in metres. A slice of length 1 stands for that value in every row.
+/// Rows from which on it is worth the while to wake other cores.
+const MANY_ROWS: usize = 1_000_000;
+
+/// [`haversine_m`] of each row, in metres, by all cores if there are many. A slice of length 1 stands for that value in
+/// every row.
 ///
 /// # Panics
 ///
@@ -106,6 +110,21 @@ pub fn haversine_each(
     let rows = out.len();
     let inputs = [latitude_a, longitude_a, latitude_b, longitude_b];
     assert!(inputs.iter().all(|input| input.len() == 1 || input.len() == rows), "inputs of one length, or of length 1");
+    let cores = if rows < MANY_ROWS { 1 } else { std::thread::available_parallelism().map_or(1, Into::into) };
+    let share = rows.div_ceil(cores).max(1);
+    std::thread::scope(|scope| {
+        for (number, out) in out.chunks_mut(share).enumerate() {
+            let rows = number * share..number * share + out.len();
+            let inputs = inputs.map(|input| if input.len() == 1 { input } else { &input[rows.clone()] });
+            match cores {
+                1 => each(inputs, out),
+                _ => drop(scope.spawn(move || each(inputs, out))),
+            }
+        }
+    });
+}
+
+fn each(inputs: [&[f64]; 4], out: &mut [f64]) {
     let at = |input: &[f64], row: usize| if input.len() == 1 { input[0] } else { input[row] };
     for (row, distance_m) in out.iter_mut().enumerate() {
         let [latitude_a, longitude_a, latitude_b, longitude_b] = inputs.map(|input| at(input, row));
@@ -167,6 +186,16 @@ mod tests {
         let row = |row: usize| haversine_m(0.0, [0.0, 1.0, 2.0][row], [5.0, 6.0, 7.0][row], 1.0);
         assert_eq!(out, [row(0), row(1), row(2)]);
         haversine_each(&[0.0], &[0.0], &[5.0], &[1.0], &mut []);
+    }
+
+    #[test]
+    fn many_rows_are_the_same_as_few() {
+        let rows = super::MANY_ROWS + 17;
+        let degrees: Vec<f64> = (0..rows).map(|row| row as f64 / rows as f64).collect();
+        let mut out = vec![0.0; rows];
+        haversine_each(&degrees, &[7.0], &degrees, &degrees, &mut out);
+        let wanted = degrees.iter().map(|&degrees| haversine_m(degrees, 7.0, degrees, degrees));
+        assert!(out.into_iter().eq(wanted));
     }
 
     #[test]

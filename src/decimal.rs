@@ -64,7 +64,7 @@ fn leading(digits: u64) -> (u128, u32) {
 /// word. To multiply by 10 486 / 2²⁰ is to divide a number below 10 000 by 100; by 103 / 2¹⁰, one below 100 by 10.
 #[inline]
 fn eight_digits(number: u64) -> u64 {
-    let fours = number / 10_000 | (number % 10_000) << 32;
+    let fours = (number / 10_000) | ((number % 10_000) << 32);
     let hundreds = (fours * 10_486) >> 20 & 0x0000_007f_0000_007f;
     let twos = hundreds | (fours - hundreds * 100) << 16;
     let tens = (twos * 103) >> 10 & 0x000f_000f_000f_000f;

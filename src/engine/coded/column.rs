@@ -86,7 +86,7 @@ fn is_type(column: &ColumnDescriptor, data_type: &DataType) -> bool {
 }
 
 impl Column {
-    /// The column of `chunk`, whose bytes are `data`, as `data_type`, of which [`is_readable`] holds.
+    /// The column of `chunk`, whose bytes are `data`, as `data_type`, of which `is_readable` holds.
     pub fn new(chunk: &ColumnChunkMetaData, data: Chunk, data_type: &DataType, rows: usize) -> Result<Self> {
         let mut column = Self {
             pages: SerializedPageReader::new(Arc::new(data), chunk, rows, None)?,

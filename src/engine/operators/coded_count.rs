@@ -16,7 +16,7 @@ use super::coded_work::CodedCount;
 use super::count::CountedStage;
 use crate::engine::coded::{Asked, Derived, Function, Rows};
 
-/// Puts [`CodedCount`] in the place of grouping that only counts rows of Parquet files, where each key and each
+/// Puts `CodedCount` in the place of grouping that only counts rows of Parquet files, where each key and each
 /// condition depends on one column of the files.
 #[derive(Debug)]
 pub struct UseCodes {

@@ -72,6 +72,13 @@ bench-quick: start tools $(EXTENSION) ## the same on a tenth of the rows, withou
 	$(STEP) "peers" "1 min" $(BIN)/python tools/install_requirements.py bench
 	$(STEP) "benches" "2 min" $(BIN)/python -m benches.run --quick
 
+.PHONY: bench-kernels
+bench-kernels: start ## the kernels by the clock, and by instructions with valgrind; writes benches/KERNELS.md (5 min)
+	$(STEP) "by the clock" "4 min" env CARGO_TARGET_DIR=build/bench/target cargo bench --manifest-path benches/kernels/Cargo.toml
+	$(STEP) "by instructions" "1 min" sh -c 'CARGO_TARGET_DIR=build/bench/target \
+		cargo run --release --manifest-path benches/kernels/Cargo.toml > build/bench/kernels.md && \
+		cat benches/kernels/TITLE.md build/bench/kernels.md > benches/KERNELS.md'
+
 .PHONY: wheel
 wheel: start tools $(ENVIRONMENT) ## a portable, optimised wheel in build/wheels (about 25 min)
 	$(STEP) "portable linker" "20 s" $(BIN)/python -m pip install ziglang

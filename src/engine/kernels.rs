@@ -16,7 +16,7 @@ use super::catalog::Source;
 use super::checks;
 use super::functions::function;
 use super::nouns::{ADS_OF_ESTABLISHMENTS, Column, INTERACTIONS, PINGS, VISITS, convert};
-use super::operators::{AttributedVisits, Known, VisitsOf};
+use super::operators::{AttributedVisits, Known, LateVisits, VisitsOf};
 use super::places::{Ads, Establishments};
 use super::run::{Heartbeat, run_as};
 use super::session::{Table, new_context, outward, outward_plan, small_table, thread_count};
@@ -33,10 +33,13 @@ pub fn visit_join(pings: &Table, establishments: &Table, radius_m: f64, heartbea
     let places = located("establishments", &places, &["establishment_id"], 0)?;
     let schema = visits_schema(&pings.0, &places)?;
     let establishments = Arc::new(Establishments::new(places, radius_m)?);
+    let of_pings = located_schema(&schema);
+    let late = LateVisits::plain(&of_pings, establishments, Arc::clone(&schema));
+    let late = Arc::new(late.ok_or_else(|| Error::Internal("pings without places".into()))?);
     let tasks = tasks(&pings.1);
     let work = |(first_row, task): &(usize, RecordBatch), stop: &AtomicBool| {
         let pings = located("pings", task, &["user_id", "timestamp"], *first_row)?;
-        let visits = VisitsOf::new(pings, Arc::clone(&establishments), Arc::clone(&schema));
+        let visits = VisitsOf::new(pings, Arc::clone(&late));
         let visits = visits.take_while(|_| !stop.load(Ordering::Relaxed));
         visits.map(|batch| batch.map_err(error_of)).collect::<Result<Vec<_>>>()
     };
@@ -59,6 +62,12 @@ fn visits_schema(pings: &SchemaRef, places: &RecordBatch) -> Result<SchemaRef> {
     let id = Field::new("establishment_id", places["establishment_id"].data_type().clone(), true);
     let distance = Field::new("distance_m", DataType::Float64, false);
     Ok(Schema::new(vec![own(&PINGS.columns[0])?, own(&PINGS.columns[1])?, id, distance]).into())
+}
+
+/// The columns of pings as [`located`] gives them, of which visits have the first two.
+fn located_schema(visits: &Schema) -> Schema {
+    let degrees = ["latitude", "longitude"].map(|name| Arc::new(Field::new(name, DataType::Float64, true)));
+    Schema::new(visits.fields()[..2].iter().cloned().chain(degrees).collect::<Vec<_>>())
 }
 
 /// Slices of the batches, each with the number of its first row.

@@ -4,9 +4,8 @@ use std::sync::Arc;
 
 use datafusion::arrow::array::{Array, ArrayRef, AsArray, BooleanArray, UInt32Array, new_null_array};
 use datafusion::arrow::compute::{concat, take};
-use datafusion::arrow::datatypes::DataType;
+use datafusion::arrow::datatypes::{DataType, Schema};
 use datafusion::common::Result as PlanResult;
-use datafusion::datasource::physical_plan::FileScanConfig;
 
 use super::function::Function;
 use crate::counting::Coder;
@@ -30,10 +29,10 @@ pub struct Asked {
 }
 
 impl Asked {
-    /// What is asked of a column of `files`, of which `all` has what is asked of others: nothing yet.
-    pub fn about<'a>(all: &'a mut Vec<Self>, column: usize, files: &FileScanConfig) -> (usize, &'a mut Self) {
+    /// What is asked of a column of the files whose `schema` is given, and its place among what is asked of `all`.
+    pub fn about<'a>(all: &'a mut Vec<Self>, column: usize, schema: &Schema) -> (usize, &'a mut Self) {
         let place = all.iter().position(|asked| asked.column == column).unwrap_or_else(|| {
-            let data_type = files.file_schema().field(column).data_type().clone();
+            let data_type = schema.field(column).data_type().clone();
             all.push(Self { column, data_type, is_wanted: false, conditions: vec![], keys: vec![], measures: vec![] });
             all.len() - 1
         });

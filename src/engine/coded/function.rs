@@ -139,6 +139,11 @@ fn is_text_of_id(expression: &Arc<dyn PhysicalExpr>, schema: &Schema) -> bool {
 }
 
 impl Derived {
+    /// The column as it is.
+    pub fn itself(column: usize) -> Self {
+        Self { column: Some(column), function: Arc::new(Function::Itself) }
+    }
+
     /// `expression` over columns that are known as far as they are functions of one column; none if it is not.
     pub fn new(
         expression: &Arc<dyn PhysicalExpr>,

@@ -21,7 +21,7 @@ pub use column::Column;
 pub use files::{RowGroup, row_groups};
 pub use function::{Derived, Function};
 pub use group::{Group, Part, Piece};
-pub use rows::Rows;
+pub use rows::{Leaf, Rows};
 pub use taker::Taker;
 
 fn broken(reason: &str) -> ParquetError {

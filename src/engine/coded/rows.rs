@@ -1,8 +1,9 @@
-//! The rows of a plan over Parquet files, as long as each of their columns depends on one column of the files.
+//! The rows of a plan, as long as each of their columns depends on one column of the files, or of the plan, below.
 
 use std::any::Any;
 use std::sync::Arc;
 
+use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::common::Result as PlanResult;
 use datafusion::datasource::physical_plan::{FileScanConfig, ParquetSource};
 use datafusion::datasource::source::DataSourceExec;
@@ -17,22 +18,41 @@ use crate::engine::operators::LookupExec;
 /// Operators that give the rows of their input, in whatever order.
 const SAME_ROWS: [&str; 3] = ["RepartitionExec", "CoalescePartitionsExec", "CooperativeExec"];
 
-/// What a plan makes of the rows of files.
+/// Where rows come from.
+#[derive(Debug, Clone)]
+pub enum Leaf {
+    /// From whole Parquet files.
+    Files(Box<FileScanConfig>),
+    /// From any other plan.
+    Plan(Arc<dyn ExecutionPlan>),
+}
+
+/// What a plan makes of the rows of another, or of files.
 #[derive(Debug, Clone)]
 pub struct Rows {
-    /// The files.
-    pub files: FileScanConfig,
-    /// The plan's columns; none for one that depends on several of the files'.
+    /// Where the rows come from.
+    pub leaf: Leaf,
+    /// The plan's columns; none for one that depends on several of the leaf's.
     pub columns: Vec<Option<Derived>>,
     /// What holds of each row of the plan.
     pub conditions: Vec<Derived>,
 }
 
 impl Rows {
-    /// The rows of `plan`; none if it is more than a choice and a mapping of the rows of Parquet files.
+    /// The rows of `plan` and the files that they come from; none if it is more than a choice and a mapping of rows of
+    /// Parquet files.
+    pub fn of_files(plan: &Arc<dyn ExecutionPlan>) -> PlanResult<Option<(Self, Arc<FileScanConfig>)>> {
+        let files = Self::of(plan)?.and_then(|rows| match &rows.leaf {
+            Leaf::Files(files) => Some((Arc::new(files.as_ref().clone()), rows)),
+            Leaf::Plan(_) => None,
+        });
+        Ok(files.map(|(files, rows)| (rows, files)))
+    }
+
+    /// The rows of `plan`; none if a condition depends on several columns.
     pub fn of(plan: &Arc<dyn ExecutionPlan>) -> PlanResult<Option<Self>> {
         if let Some(scan) = plan.downcast_ref::<DataSourceExec>() {
-            return Self::scanned(scan);
+            return Ok(Some(Self::scanned(scan)?.unwrap_or_else(|| Self::leaf(plan))));
         }
         if let Some(projection) = plan.downcast_ref::<ProjectionExec>() {
             let Some(rows) = Self::of(projection.input())? else { return Ok(None) };
@@ -47,7 +67,21 @@ impl Rows {
         if let ([input], true) = (plan.children().as_slice(), SAME_ROWS.contains(&plan.name())) {
             return if plan.fetch().is_none() { Self::of(input) } else { Ok(None) };
         }
-        Self::looked_up(plan)
+        Ok(Some(Self::looked_up(plan)?.unwrap_or_else(|| Self::leaf(plan))))
+    }
+
+    /// The rows of `plan` as they are.
+    fn leaf(plan: &Arc<dyn ExecutionPlan>) -> Self {
+        let columns = (0..plan.schema().fields().len()).map(|column| Some(Derived::itself(column))).collect();
+        Self { leaf: Leaf::Plan(Arc::clone(plan)), columns, conditions: vec![] }
+    }
+
+    /// The schema of the leaf.
+    pub fn schema(&self) -> SchemaRef {
+        match &self.leaf {
+            Leaf::Files(files) => Arc::clone(files.file_schema()),
+            Leaf::Plan(plan) => plan.schema(),
+        }
     }
 
     fn scanned(scan: &DataSourceExec) -> PlanResult<Option<Self>> {
@@ -59,11 +93,11 @@ impl Rows {
         let is_hint = |parquet: &ParquetSource| !parquet.table_parquet_options().global.pushdown_filters;
         let is_plain = files.limit.is_none() && files.table_partition_cols().is_empty() && parquet.is_some_and(is_hint);
         let Some(projection) = source.projection().filter(|_| is_plain) else { return Ok(None) };
-        let of_file = |column| Some(Derived { column: Some(column), function: Arc::new(Function::Itself) });
         let schema = files.file_schema();
-        let all: Vec<_> = (0..schema.fields().len()).map(of_file).collect();
+        let all: Vec<_> = (0..schema.fields().len()).map(|column| Some(Derived::itself(column))).collect();
         let columns = projection.iter().map(|column| Derived::new(&column.expr, &all, schema));
-        Ok(Some(Self { files: files.clone(), columns: columns.collect::<PlanResult<_>>()?, conditions: vec![] }))
+        let leaf = Leaf::Files(Box::new(files.clone()));
+        Ok(Some(Self { leaf, columns: columns.collect::<PlanResult<_>>()?, conditions: vec![] }))
     }
 
     fn filtered(filter: &FilterExec) -> PlanResult<Option<Self>> {

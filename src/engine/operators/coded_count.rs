@@ -112,7 +112,7 @@ impl Question {
 
     /// What is asked of a column.
     fn about(&mut self, column: usize, rows: &Rows) -> &mut Asked {
-        Asked::about(&mut self.asked, column, &rows.files).1
+        Asked::about(&mut self.asked, column, &rows.schema()).1
     }
 }
 
@@ -125,11 +125,11 @@ fn in_place_of(node: &Arc<dyn ExecutionPlan>, is_limited: bool) -> PlanResult<Op
         _ => None,
     };
     let Some(counted) = first.and_then(CountedStage::of) else { return Ok(None) };
-    let Some(rows) = Rows::of(&counted.input)? else { return Ok(None) };
+    let Some((rows, files)) = Rows::of_files(&counted.input)? else { return Ok(None) };
     let Some(question) = Question::of(&counted, &rows)? else { return Ok(None) };
     if is_limited && question.user.is_some() {
         return Ok(None);
     }
     let work = CodedCount { question: Arc::new(question), schema: node.schema() };
-    Ok(Some(CodedExec::new(Arc::clone(node), Arc::new(rows.files), Arc::new(work))))
+    Ok(Some(CodedExec::new(Arc::clone(node), files, Arc::new(work))))
 }

@@ -34,9 +34,9 @@ enum Output {
 /// What gives the rows of `plan`, whose columns `few` have few values: `plan` itself, if it is more than rows of Parquet
 /// files.
 pub fn with_codes(plan: Arc<dyn ExecutionPlan>, few: &[&str]) -> PlanResult<Arc<dyn ExecutionPlan>> {
-    let Some(rows) = Rows::of(&plan)? else { return Ok(plan) };
+    let Some((rows, files)) = Rows::of_files(&plan)? else { return Ok(plan) };
     Ok(match CodedRows::of(&rows, plan.schema(), few) {
-        Some(work) => Arc::new(CodedExec::new(plan, Arc::new(rows.files), Arc::new(work))),
+        Some(work) => Arc::new(CodedExec::new(plan, files, Arc::new(work))),
         None => plan,
     })
 }
@@ -46,12 +46,12 @@ impl CodedRows {
     fn of(rows: &Rows, schema: SchemaRef, few: &[&str]) -> Option<Self> {
         let mut wanted = Self { schema: Arc::clone(&schema), asked: vec![], columns: vec![] };
         for condition in &rows.conditions {
-            let (_, asked) = Asked::about(&mut wanted.asked, condition.column?, &rows.files);
+            let (_, asked) = Asked::about(&mut wanted.asked, condition.column?, &rows.schema());
             asked.conditions.push(Arc::clone(&condition.function));
         }
         for (number, (column, field)) in rows.columns.iter().zip(schema.fields()).enumerate() {
             let column = column.as_ref()?;
-            let (place, asked) = Asked::about(&mut wanted.asked, column.column?, &rows.files);
+            let (place, asked) = Asked::about(&mut wanted.asked, column.column?, &rows.schema());
             let output = match few.contains(&field.name().as_str()) && is_countable(field.data_type()) {
                 true => {
                     asked.keys.push((number, Arc::clone(&column.function)));

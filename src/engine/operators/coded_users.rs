@@ -259,6 +259,26 @@ impl UserTally {
         Ok(())
     }
 
+    /// Lets the rows of `piece` that count wait.
+    fn wait_for_all(&mut self, piece: &Piece) -> PlanResult<()> {
+        let part = self.all.question.user.map(|(_, place)| &piece.columns[place]);
+        let Some((part, values)) = part.and_then(|part| Some((part, part.values.as_ref()?))) else { return Ok(()) };
+        let (of_rows, combinations) = (std::mem::take(&mut self.of_rows), std::mem::take(&mut self.combinations));
+        let rows = of_rows.iter().map(|cell| combinations[*cell as usize]).enumerate();
+        let rows = rows.filter(|(_, combination)| *combination != DROPPED);
+        let entry = |row: usize| if part.entries.is_empty() { row } else { part.entries[row] as usize };
+        match values.as_string_view_opt() {
+            Some(ids) => rows.for_each(|(row, combination)| self.wait(Id::at(ids, entry(row)), combination)),
+            None => {
+                let numbers = cast(values, &DataType::Int64)?;
+                let numbers = numbers.as_primitive::<Int64Type>().values();
+                rows.for_each(|(row, combination)| self.wait(Id::integer(numbers[entry(row)]), combination));
+            }
+        }
+        (self.of_rows, self.combinations) = (of_rows, combinations);
+        Ok(())
+    }
+
     #[inline]
     fn wait(&mut self, id: Id, combination: u32) {
         let number = id.share(SHARES);
@@ -292,26 +312,9 @@ impl CountsPieces for UserTally {
         self.cells.of_rows(piece, &mut of_rows);
         self.of_rows = of_rows;
         self.number_combinations()?;
-        let of_rows = std::mem::take(&mut self.of_rows);
-        let part = self.all.question.user.map(|(_, place)| &piece.columns[place]);
-        let Some((part, values)) = part.and_then(|part| Some((part, part.values.as_ref()?))) else { return Ok(()) };
-        let entry = |row: usize| if part.entries.is_empty() { row } else { part.entries[row] as usize };
-        let rows = of_rows.iter().enumerate();
-        let rows = rows.map(|(row, cell)| (entry(row), self.combinations[*cell as usize]));
-        let rows: Vec<(usize, u32)> = rows.filter(|(_, combination)| *combination != DROPPED).collect();
-        match values.as_string_view_opt() {
-            Some(ids) => rows.into_iter().for_each(|(row, combination)| self.wait(Id::at(ids, row), combination)),
-            None => {
-                let numbers = cast(values, &DataType::Int64)?;
-                let numbers = numbers.as_primitive::<Int64Type>().values();
-                for (row, combination) in rows {
-                    self.wait(Id::integer(numbers[row]), combination);
-                }
-            }
-        }
-        self.of_rows = of_rows;
-        Ok(())
+        self.wait_for_all(piece)
     }
+
     fn finish(&mut self) -> PlanResult<()> {
         (0..SHARES).for_each(|share| self.count(share));
         Ok(())

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use datafusion::arrow::array::{ArrayRef, AsArray, UInt32Array};
 use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef, UInt32Type};
 use datafusion::catalog::{Session, TableProvider};
-use datafusion::common::{Result as PlanResult, project_schema};
+use datafusion::common::{Result as PlanResult, internal_err, project_schema};
 use datafusion::execution::memory_pool::MemoryLimit;
 use datafusion::logical_expr::{
     Expr, LogicalPlan, LogicalPlanBuilder, TableProviderFilterPushDown, TableType, cast, col, lit,
@@ -17,8 +17,10 @@ use datafusion::scalar::ScalarValue;
 
 use super::coded::with_integers;
 use super::coded_rows::with_codes;
-use super::coded_visits::with_late_columns;
+use super::coded_visits::visits_of_files;
+use super::late_visits::LateVisits;
 use super::{AttributionExec, Known, SortedAttributionExec, VisitJoinExec};
+use crate::engine::coded::{Leaf, Rows};
 use crate::engine::functions::function;
 use crate::engine::nouns::instant_type;
 use crate::engine::places::Establishments;
@@ -85,10 +87,26 @@ impl TableProvider for Visits {
         let wanted = own.chain(["latitude", "longitude"]).map(col);
         let pings = filtered(self.pings.clone(), filters)?.project(wanted)?.build()?;
         let input = state.create_physical_plan(&pings).await?;
-        let join: Arc<dyn ExecutionPlan> =
-            Arc::new(VisitJoinExec::new(Arc::clone(&input), Arc::clone(&self.establishments), schema));
-        with_late_columns(join, &input, Arc::clone(&self.establishments))
+        visits_of(input, schema, &self.establishments)
     }
+}
+
+/// The visits of the pings of `input`. Of what makes its rows of others, most is done after the join, to what visits.
+fn visits_of(
+    input: Arc<dyn ExecutionPlan>,
+    schema: SchemaRef,
+    establishments: &Arc<Establishments>,
+) -> PlanResult<Arc<dyn ExecutionPlan>> {
+    let late = |rows: &Rows| LateVisits::of(rows, &input.schema(), Arc::clone(establishments), Arc::clone(&schema));
+    let plain = LateVisits::plain(&input.schema(), Arc::clone(establishments), Arc::clone(&schema));
+    let Some(plain) = plain else { return internal_err!("pings without places") };
+    let join = |input: &Arc<dyn ExecutionPlan>, late| Arc::new(VisitJoinExec::new(Arc::clone(input), Arc::new(late)));
+    let rows = Rows::of(&input)?;
+    Ok(match rows.as_ref().and_then(|rows| Some((&rows.leaf, late(rows)?))) {
+        Some((Leaf::Files(files), late)) => Arc::new(visits_of_files(join(&input, plain), files, late)),
+        Some((Leaf::Plan(below), late)) => join(below, late),
+        None => join(&input, plain),
+    })
 }
 
 /// Whose ping and when can be asked before the join; a visit has them from its ping.

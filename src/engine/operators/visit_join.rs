@@ -3,9 +3,8 @@
 use std::fmt;
 use std::sync::Arc;
 
-use datafusion::arrow::array::{ArrayRef, AsArray, Float64Array, RecordBatch, RecordBatchOptions, UInt32Array};
+use datafusion::arrow::array::{Float64Array, RecordBatch, UInt32Array};
 use datafusion::arrow::compute::take;
-use datafusion::arrow::datatypes::{Float64Type, SchemaRef};
 use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::common::{Result as PlanResult, internal_err};
 use datafusion::execution::TaskContext;
@@ -17,8 +16,8 @@ use datafusion::physical_plan::{
 };
 use futures::{TryStreamExt, stream};
 
+use super::late_visits::{LATITUDE, LONGITUDE, LateVisits, or_nan};
 use super::yielding;
-use crate::engine::places::Establishments;
 use crate::geo::EstablishmentIndex;
 use crate::visits::{Matches, match_pings};
 
@@ -26,28 +25,25 @@ use crate::visits::{Matches, match_pings};
 #[derive(Debug)]
 pub struct VisitJoinExec {
     input: Arc<dyn ExecutionPlan>,
-    establishments: Arc<Establishments>,
-    schema: SchemaRef,
+    late: Arc<LateVisits>,
     properties: Arc<PlanProperties>,
     metrics: ExecutionPlanMetricsSet,
 }
 
 impl VisitJoinExec {
-    /// Visits of the pings of `input`, with the columns of `schema`: those of the ping that `input` has by that name,
-    /// and `establishment_id`, `establishment` (its number) and `distance_m`.
-    pub fn new(input: Arc<dyn ExecutionPlan>, establishments: Arc<Establishments>, schema: SchemaRef) -> Self {
+    /// The visits that `late` makes of rows of `input`.
+    pub fn new(input: Arc<dyn ExecutionPlan>, late: Arc<LateVisits>) -> Self {
         let partitioning = Partitioning::UnknownPartitioning(input.output_partitioning().partition_count());
-        let equivalences = EquivalenceProperties::new(Arc::clone(&schema));
+        let equivalences = EquivalenceProperties::new(Arc::clone(&late.schema));
         let properties =
             PlanProperties::new(equivalences, partitioning, input.pipeline_behavior(), input.boundedness());
-        let metrics = ExecutionPlanMetricsSet::new();
-        Self { input, establishments, schema, properties: Arc::new(properties), metrics }
+        Self { input, late, properties: Arc::new(properties), metrics: ExecutionPlanMetricsSet::new() }
     }
 }
 
 impl DisplayAs for VisitJoinExec {
     fn fmt_as(&self, _: DisplayFormatType, f: &mut fmt::Formatter) -> fmt::Result {
-        let index = &self.establishments.index;
+        let index = &self.late.establishments.index;
         write!(f, "VisitJoinExec: establishments={}, radius_m={}", index.len(), index.radius_m())
     }
 }
@@ -77,21 +73,21 @@ impl ExecutionPlan for VisitJoinExec {
         mut children: Vec<Arc<dyn ExecutionPlan>>,
     ) -> PlanResult<Arc<dyn ExecutionPlan>> {
         let Some(input) = children.pop() else { return internal_err!("VisitJoinExec has one child") };
-        Ok(Arc::new(Self::new(input, Arc::clone(&self.establishments), Arc::clone(&self.schema))))
+        Ok(Arc::new(Self::new(input, Arc::clone(&self.late))))
     }
 
     fn execute(&self, partition: usize, context: Arc<TaskContext>) -> PlanResult<SendableRecordBatchStream> {
         let metrics = BaselineMetrics::new(&self.metrics, partition);
-        let (establishments, schema) = (Arc::clone(&self.establishments), Arc::clone(&self.schema));
+        let late = Arc::clone(&self.late);
         let visits = self.input.execute(partition, context)?.map_ok(move |pings| {
             let metrics = metrics.clone();
-            let visits = VisitsOf::new(pings, Arc::clone(&establishments), Arc::clone(&schema));
+            let visits = VisitsOf::new(pings, Arc::clone(&late));
             stream::iter(visits.inspect(move |visits| {
                 metrics.record_output(visits.as_ref().map_or(0, RecordBatch::num_rows));
             }))
         });
         let visits = yielding(visits.try_flatten());
-        Ok(Box::pin(RecordBatchStreamAdapter::new(Arc::clone(&self.schema), visits)))
+        Ok(Box::pin(RecordBatchStreamAdapter::new(self.schema(), visits)))
     }
 
     fn metrics(&self) -> Option<MetricsSet> {
@@ -120,35 +116,24 @@ pub fn matches(index: &EstablishmentIndex, latitudes: &[f64], longitudes: &[f64]
 /// The visits of a batch of pings, in the order of the pings and, within a ping, of the establishments.
 pub struct VisitsOf {
     pings: RecordBatch,
+    degrees: [Float64Array; 2],
     next: usize,
-    establishments: Arc<Establishments>,
-    schema: SchemaRef,
+    late: Arc<LateVisits>,
 }
 
 impl VisitsOf {
-    /// Visits of `pings`, with the columns of `schema` as [`VisitJoinExec::new`] has them.
-    pub fn new(pings: RecordBatch, establishments: Arc<Establishments>, schema: SchemaRef) -> Self {
-        Self { pings, next: 0, establishments, schema }
+    /// The visits that `late` makes of `pings`.
+    pub fn new(pings: RecordBatch, late: Arc<LateVisits>) -> Self {
+        let degrees = [LATITUDE, LONGITUDE].map(|place| or_nan(pings.column(late.columns[place].0)));
+        Self { pings, degrees, next: 0, late }
     }
 
-    fn matches(&mut self) -> Matches {
-        let degrees = |name: &str| self.pings[name].as_primitive::<Float64Type>().values();
-        matches(&self.establishments.index, degrees("latitude"), degrees("longitude"), &mut self.next)
-    }
-
-    fn batch(&self, found: Matches) -> PlanResult<RecordBatch> {
-        let options = RecordBatchOptions::new().with_row_count(Some(found.ping.len()));
-        let rows = UInt32Array::from(found.ping);
-        let numbers = UInt32Array::from(found.establishment);
-        let distances: ArrayRef = Arc::new(Float64Array::from(found.distance_m));
-        let column = |name: &str| match name {
-            "establishment_id" => take(self.establishments.ids(), &numbers, None),
-            "establishment" => Ok(Arc::new(numbers.clone()) as ArrayRef),
-            "distance_m" => Ok(Arc::clone(&distances)),
-            ping => take(&self.pings[ping], &rows, None),
-        };
-        let columns = self.schema.fields().iter().map(|field| column(field.name())).collect::<Result<Vec<_>, _>>()?;
-        Ok(RecordBatch::try_new_with_options(Arc::clone(&self.schema), columns, &options)?)
+    fn batch(&mut self) -> PlanResult<RecordBatch> {
+        let [latitudes, longitudes] = &self.degrees;
+        let index = &self.late.establishments.index;
+        let found = matches(index, latitudes.values(), longitudes.values(), &mut self.next);
+        let rows = UInt32Array::from(found.ping.clone());
+        self.late.batch(found, |place, _| Ok(Some(take(self.pings.column(self.late.columns[place].0), &rows, None)?)))
     }
 }
 
@@ -156,9 +141,6 @@ impl Iterator for VisitsOf {
     type Item = PlanResult<RecordBatch>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        (self.next < self.pings.num_rows()).then(|| {
-            let found = self.matches();
-            self.batch(found)
-        })
+        (self.next < self.pings.num_rows()).then(|| self.batch())
     }
 }

@@ -27,7 +27,7 @@ TOOK = $$(( ($$(date +%s) - $(START)) / 60 )) min $$(( ($$(date +%s) - $(START))
 .PHONY: help
 help: ## list the verbs
 	@echo "make VERB, where VERB is"
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  \1\t\2/p' $(MAKEFILE_LIST) | expand -t 12
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1\t\2/p' $(MAKEFILE_LIST) | expand -t 17
 
 .PHONY: demo
 demo: start tools $(EXTENSION) $(CITY) ## build, make a sample city, write its report (from nothing: 15-25 min)

@@ -28,7 +28,9 @@ def visits_sql(data: Path) -> Run:
     return run
 
 
-VISITS_BY_MONTH = "SELECT establishment_id, local_month(timestamp) AS month, count(*) AS visits FROM visits GROUP BY 1, 2"
+VISITS_BY_MONTH = (
+    "SELECT establishment_id, local_month(timestamp) AS month, count(*) AS visits FROM visits GROUP BY 1, 2"
+)
 
 
 def visits_by_month_sql(data: Path) -> Run:

@@ -157,7 +157,7 @@ def test_a_broken_page_is_an_error_and_no_answer(tmp_path):
     column = pq.ParquetFile(path).metadata.row_group(0).column(1)
     content = bytearray(path.read_bytes())
     # The codes of the page: every one of them now as large as it can be.
-    end = column.data_page_offset + column.total_compressed_size - (column.data_page_offset - column.dictionary_page_offset)
+    end = column.dictionary_page_offset + column.total_compressed_size
     content[end - 200 : end] = b"\xff" * 200
     path.write_bytes(bytes(content))
     with pytest.raises(footfall.FootfallError):

@@ -42,8 +42,9 @@ pub struct AttributionExec {
 
 impl AttributionExec {
     /// Attributed visits, in `partitions`, with the columns of `schema`. The `inputs` are: visits, with user_id,
-    /// timestamp, establishment (its number) and what else of them is wanted; interactions, with user_id, ad
-    /// and establishment (their numbers), click and timestamp; and, if memory has a limit, a plan of the attributed visits to establishments with ads.
+    /// timestamp, establishment (its number) and what else of them is wanted; interactions, with user_id, ad and
+    /// establishment (their numbers), click and timestamp; and, if memory has a limit, a plan of the attributed visits
+    /// to establishments with ads.
     pub fn new(inputs: Vec<Arc<dyn ExecutionPlan>>, known: Known, schema: SchemaRef, partitions: usize) -> Self {
         let properties = PlanProperties::new(
             EquivalenceProperties::new(Arc::clone(&schema)),

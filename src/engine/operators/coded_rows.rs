@@ -31,8 +31,8 @@ enum Output {
     Value(Arc<Function>),
 }
 
-/// What gives the rows of `plan`, whose columns `few` have few values: `plan` itself, if it is more than rows of Parquet
-/// files.
+/// What gives the rows of `plan`, whose columns `few` have few values: `plan` itself, if it is more than rows of
+/// Parquet files.
 pub fn with_codes(plan: Arc<dyn ExecutionPlan>, few: &[&str]) -> PlanResult<Arc<dyn ExecutionPlan>> {
     let Some((rows, files)) = Rows::of_files(&plan)? else { return Ok(plan) };
     Ok(match CodedRows::of(&rows, plan.schema(), few) {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use datafusion::arrow::array::UInt32Array;
+use datafusion::arrow::array::{ArrayRef, UInt32Array};
 use datafusion::arrow::compute::take;
 use datafusion::arrow::datatypes::DataType;
 use datafusion::common::{Result as PlanResult, internal_err};
@@ -17,7 +17,7 @@ use super::coded::{Coded, CodedExec, RowGroups, for_each_outlet, with_integer};
 use super::late_visits::{LATITUDE, LONGITUDE, LateVisits, or_nan};
 use super::outlets::Outlets;
 use super::visit_join::matches;
-use crate::engine::coded::{Column, Function, RowGroup, Taker};
+use crate::engine::coded::{Chunk, Column, Function, RowGroup, Taker};
 
 /// Pings decoded at a time: their places stay in the second-level cache.
 const PINGS: usize = 16_384;
@@ -88,6 +88,16 @@ impl Coded for CodedVisits {
     }
 }
 
+/// A row group that is being searched for visits.
+struct Search<'a> {
+    wanted: &'a CodedVisits,
+    group: &'a RowGroup,
+    chunks: Vec<&'a ColumnChunkMetaData>,
+    rows: usize,
+    /// All columns but the places, once there is a visit.
+    others: Option<Vec<Option<Taker>>>,
+}
+
 /// Gives away the visits of a row group.
 async fn give_visits(group: &RowGroup, wanted: &CodedVisits, rows_read: &Count, outlets: &Outlets) -> PlanResult<()> {
     let (chunks, rows) = (group.columns(), group.rows()?);
@@ -95,52 +105,76 @@ async fn give_visits(group: &RowGroup, wanted: &CodedVisits, rows_read: &Count, 
         rows_read.add(rows);
         return Ok(());
     }
-    let are_places: Vec<bool> = (0..chunks.len()).map(|place| place <= LONGITUDE).collect();
-    let column = |place: usize, data| Column::new(chunks[place], data, &wanted.0.columns[place].1, rows);
-    let mut places = group.fetch(&are_places).await?.into_iter().flatten().enumerate();
-    let mut place = || places.next().map(|(place, data)| column(place, data)).transpose();
-    let (Some(mut latitudes), Some(mut longitudes)) = (place()?, place()?) else {
-        return internal_err!("a row group without places");
-    };
-    let mut others: Option<Vec<Option<Taker>>> = None;
+    let mut search = Search { wanted, group, chunks, rows, others: None };
+    let mut places = search.places().await?;
     let mut first = 0;
     while first < rows {
+        let [latitudes, longitudes] = &mut places;
         let count = PINGS.min(latitudes.piece()?).min(longitudes.piece()?);
         if count == 0 {
             return internal_err!("a row group has fewer places than rows");
         }
         let degrees = [latitudes.values(count)?, longitudes.values(count)?];
-        let [south, west] = [0, 1].map(|axis| or_nan(&degrees[axis]));
-        let mut next = 0;
-        while next < count {
-            let mut found = matches(&wanted.0.establishments.index, south.values(), west.values(), &mut next);
-            if found.ping.is_empty() {
-                continue;
-            }
-            if others.is_none() {
-                let needed: Vec<bool> = (0..chunks.len())
-                    .map(|place| place > LONGITUDE && wanted.is_needed(place, chunks[place]))
-                    .collect();
-                let data = group.fetch(&needed).await?.into_iter().enumerate();
-                let taker = |(place, data): (usize, Option<_>)| {
-                    data.map(|data| Ok(Taker::new(column(place, data)?, &wanted.0.columns[place].1))).transpose()
-                };
-                others = Some(data.map(taker).collect::<PlanResult<Vec<_>>>()?);
-            }
-            let here = UInt32Array::from(found.ping.clone());
-            found.ping.iter_mut().for_each(|row| *row += first as u32);
-            let visits = wanted.0.batch(found, |place, rows| match degrees.get(place) {
-                Some(degrees) => Ok(Some(take(degrees, &here, None)?)),
-                None => {
-                    let taker = others.as_mut().and_then(|others| others[place].as_mut());
-                    Ok(taker.map(|taker| taker.take(rows)).transpose()?)
-                }
-            })?;
-            outlets.send(Ok(visits)).await?;
-        }
+        search.give(first, &degrees, outlets).await?;
         first += count;
         rows_read.add(count);
         tokio::task::yield_now().await;
     }
     Ok(())
+}
+
+impl Search<'_> {
+    fn column(&self, place: usize, data: Chunk) -> PlanResult<Column> {
+        Ok(Column::new(self.chunks[place], data, &self.wanted.0.columns[place].1, self.rows)?)
+    }
+
+    async fn places(&mut self) -> PlanResult<[Column; 2]> {
+        let are_places: Vec<bool> = (0..self.chunks.len()).map(|place| place <= LONGITUDE).collect();
+        let mut data = self.group.fetch(&are_places).await?.into_iter().flatten();
+        match (data.next(), data.next()) {
+            (Some(latitudes), Some(longitudes)) => {
+                Ok([self.column(LATITUDE, latitudes)?, self.column(LONGITUDE, longitudes)?])
+            }
+            _ => internal_err!("a row group without places"),
+        }
+    }
+
+    /// Gives away the visits of the pings from the `first` row on, which are at `degrees`.
+    async fn give(&mut self, first: usize, degrees: &[ArrayRef; 2], outlets: &Outlets) -> PlanResult<()> {
+        let [latitudes, longitudes] = degrees.each_ref().map(or_nan);
+        let index = &self.wanted.0.establishments.index;
+        let mut next = 0;
+        while next < latitudes.len() {
+            let mut found = matches(index, latitudes.values(), longitudes.values(), &mut next);
+            if found.ping.is_empty() {
+                continue;
+            }
+            self.fetch_others().await?;
+            let here = UInt32Array::from(found.ping.clone());
+            found.ping.iter_mut().for_each(|row| *row += first as u32);
+            let visits = self.wanted.0.batch(found, |place, rows| match degrees.get(place) {
+                Some(degrees) => Ok(Some(take(degrees, &here, None)?)),
+                None => {
+                    let taker = self.others.as_mut().and_then(|others| others[place].as_mut());
+                    Ok(taker.map(|taker| taker.take(rows)).transpose()?)
+                }
+            })?;
+            outlets.send(Ok(visits)).await?;
+        }
+        Ok(())
+    }
+
+    async fn fetch_others(&mut self) -> PlanResult<()> {
+        if self.others.is_some() {
+            return Ok(());
+        }
+        let is_needed = |place: usize| place > LONGITUDE && self.wanted.is_needed(place, self.chunks[place]);
+        let needed: Vec<bool> = (0..self.chunks.len()).map(is_needed).collect();
+        let data = self.group.fetch(&needed).await?.into_iter().enumerate();
+        let taker = |(place, data): (usize, Option<Chunk>)| {
+            data.map(|data| Ok(Taker::new(self.column(place, data)?, &self.wanted.0.columns[place].1))).transpose()
+        };
+        self.others = Some(data.map(taker).collect::<PlanResult<Vec<_>>>()?);
+        Ok(())
+    }
 }

@@ -34,8 +34,8 @@ pub const LATITUDE: usize = 0;
 pub const LONGITUDE: usize = 1;
 
 impl LateVisits {
-    /// What visits with the columns of `schema` need of `rows`, whose columns `input` names; none if a column depends on
-    /// several of those below.
+    /// What visits with the columns of `schema` need of `rows`, whose columns `input` names; none if a column depends
+    /// on several of those below.
     pub fn of(rows: &Rows, input: &Schema, establishments: Arc<Establishments>, schema: SchemaRef) -> Option<Self> {
         let below = rows.schema();
         let column = |name: &str| rows.columns[input.index_of(name).ok()?].clone();

@@ -19,6 +19,8 @@ pub struct EstablishmentIndex {
     radius_m: f64,
     grid: Grid,
     places: Vec<Place>,
+    /// The rows of the places, from south to north.
+    northward: Vec<u32>,
     /// One bit per bucket: whether it lists anything.
     taken: Vec<u64>,
     /// For each word of `taken`, how many bits are set in the words before.
@@ -48,11 +50,13 @@ impl EstablishmentIndex {
                 .zip(longitudes)
                 .map(|(&latitude, &longitude)| place(latitude, longitude))
                 .collect(),
+            northward: (0..latitudes.len() as u32).collect(),
             taken: Vec::new(),
             taken_before: Vec::new(),
             starts: Vec::new(),
             listed: Vec::new(),
         };
+        index.northward.sort_unstable_by(|a, b| latitudes[*a as usize].total_cmp(&latitudes[*b as usize]));
         index.list_places()?;
         Ok(index)
     }
@@ -97,11 +101,13 @@ impl EstablishmentIndex {
             return true;
         }
         let is_within = |place: &Place| {
-            let turns = [-360.0, 0.0, 360.0].into_iter().map(|turn| place.longitude + turn);
-            (south - reach..=north + reach).contains(&place.latitude)
-                && turns.into_iter().any(|longitude| (west - reach_east..=east + reach_east).contains(&longitude))
+            let mut turns = [-360.0, 0.0, 360.0].into_iter().map(|turn| place.longitude + turn);
+            turns.any(|longitude| (west - reach_east..=east + reach_east).contains(&longitude))
         };
-        self.places.iter().any(is_within)
+        let place = |row: &u32| &self.places[*row as usize];
+        let first = self.northward.partition_point(|row| place(row).latitude < south - reach);
+        let band = self.northward[first..].iter().map(place).take_while(|place| place.latitude <= north + reach);
+        band.into_iter().any(is_within)
     }
 
     fn ping(&self, latitude: f64, longitude: f64) -> Ping {

@@ -136,6 +136,17 @@ def test_zones_whose_quarters_are_odd(tz, start, tmp_path):
     assert answers(write(moved, tmp_path / "data", row_group_size=500), tz=tz) == answers(moved, tz=tz)
 
 
+@pytest.mark.parametrize("rows_of_page", [8, 64])
+def test_pages_that_hold_no_visit(rows_of_page, tmp_path):
+    tables = interactions_by_number(pa.int64(), rows=8_000, users=200)
+    tables["pings"] = tables["pings"].sort_by([("latitude", "ascending"), ("longitude", "ascending")])
+    # Few establishments, so that most pages of places are near none.
+    tables["establishments"] = tables["establishments"].slice(0, 7)
+    pages = {"write_page_index": True, "data_page_size": 8 * rows_of_page, "write_batch_size": rows_of_page}
+    root = write(tables, tmp_path / "data", use_dictionary=["user_id"], row_group_size=3_000, **pages)
+    assert answers(root) == answers(tables)
+
+
 def plan(root, query):
     data = footfall.open(root, tz=BUSY.tz, progress=False)
     return "\n".join(data.sql(f"EXPLAIN {query}").to_arrow().column("plan").to_pylist())

@@ -63,6 +63,29 @@ fn assert_same(establishments: &[Place], pings: &[Place], radius_m: f64) {
         assert_eq!(index.is_near_any(latitude, longitude), one_by_one.ping.len() > before);
     }
     assert_eq!(one_by_one, expected);
+    for size in [1, 3, pings.len().max(1)] {
+        pings.chunks(size).for_each(|pings| assert_boxed(&index, pings));
+    }
+}
+
+/// A box of pings of which one is near an establishment may be near.
+fn assert_boxed(index: &EstablishmentIndex, pings: &[Place]) {
+    let ends = |degrees: &dyn Fn(&Place) -> f64| {
+        let all = pings.iter().map(degrees);
+        all.fold((f64::INFINITY, f64::NEG_INFINITY), |(least, most), degrees| (least.min(degrees), most.max(degrees)))
+    };
+    let near = pings.iter().any(|&(latitude, longitude)| index.is_near_any(latitude, longitude));
+    assert!(!near || index.may_be_near(ends(&|place| place.0), ends(&|place| place.1)));
+}
+
+#[test]
+fn a_box_far_from_all_is_known_to_be() {
+    let index = index_of(&[(10.0, 179.9999), (60.0, 20.0)], VISIT_RADIUS_M);
+    assert!(index.may_be_near((9.9, 10.1), (-180.0, -179.999)));
+    assert!(index.may_be_near((59.9996, 59.9997), (19.0, 21.0)));
+    assert!(!index.may_be_near((9.9, 10.1), (-179.9, -179.0)));
+    assert!(!index.may_be_near((59.0, 59.999), (19.0, 21.0)));
+    assert!(!index.may_be_near((59.9, 60.1), (20.001, 21.0)));
 }
 
 /// Places where coordinates are awkward, and anywhere.

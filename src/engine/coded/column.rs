@@ -118,6 +118,29 @@ impl Column {
         Ok(self.page.rows)
     }
 
+    /// Passes over the next `count` rows; pages of which none is wanted stay compressed.
+    pub fn skip(&mut self, count: usize) -> Result<()> {
+        let mut left = count;
+        while left > 0 {
+            if self.page.rows == 0 {
+                let next = self.pages.peek_next_page()?.ok_or_else(|| broken("a column has too few rows"))?;
+                let rows = next.num_rows.or(next.num_levels).ok_or_else(|| broken("a page does not tell its rows"))?;
+                if rows <= left {
+                    self.pages.skip_next_page()?;
+                    left -= rows;
+                    continue;
+                }
+            }
+            let here = self.piece()?.min(left);
+            if here == 0 {
+                return Err(broken("a column has too few rows"));
+            }
+            self.read(here, &mut vec![])?;
+            left -= here;
+        }
+        Ok(())
+    }
+
     /// The next `count` rows of the piece: their values, or, if none, their codes appended to `codes`.
     pub fn read(&mut self, count: usize, codes: &mut Vec<u32>) -> Result<Option<ArrayRef>> {
         self.page.rows -= count;

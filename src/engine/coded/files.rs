@@ -11,6 +11,8 @@ use datafusion::execution::TaskContext;
 use datafusion::object_store::path::Path;
 use datafusion::object_store::{ObjectMeta, ObjectStore};
 use parquet::file::metadata::{ColumnChunkMetaData, ParquetMetaData};
+use parquet::file::page_index::column_index::ColumnIndexMetaData;
+use parquet::file::page_index::offset_index::PageLocation;
 
 use super::chunk::Chunk;
 use super::classes::Asked;
@@ -25,6 +27,15 @@ pub struct RowGroup {
     metadata: Arc<ParquetMetaData>,
     number: usize,
     columns: Arc<Vec<usize>>,
+}
+
+/// What the page index tells of a page.
+#[derive(Debug, Clone, Copy)]
+pub struct PageOfNumbers {
+    /// Its first row.
+    pub first: usize,
+    /// Its least and its largest number, if it has any.
+    pub ends: Option<(f64, f64)>,
 }
 
 /// All row groups of `files`, with those of the files' columns whose numbers and types are `columns`; none if a column
@@ -91,6 +102,19 @@ impl RowGroup {
     pub fn columns(&self) -> Vec<&ColumnChunkMetaData> {
         let group = self.metadata.row_group(self.number);
         self.columns.iter().map(|place| group.column(*place)).collect()
+    }
+
+    /// The pages of a column of numbers, if the page index tells.
+    pub fn pages(&self, place: usize) -> Option<Vec<PageOfNumbers>> {
+        let column = self.columns[place];
+        let pages = self.metadata.offset_index()?.get(self.number)?.get(column)?.page_locations();
+        let ColumnIndexMetaData::DOUBLE(ends) = self.metadata.column_index()?.get(self.number)?.get(column)? else {
+            return None;
+        };
+        let ends = ends.min_values_iter().zip(ends.max_values_iter());
+        let ends = ends.map(|(least, largest)| Some((*least?, *largest?)));
+        let first = |page: &PageLocation| usize::try_from(page.first_row_index).ok();
+        pages.iter().zip(ends).map(|(page, ends)| Some(PageOfNumbers { first: first(page)?, ends })).collect()
     }
 
     /// The bytes of those columns that are `needed`.

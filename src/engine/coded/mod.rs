@@ -18,7 +18,7 @@ use parquet::errors::ParquetError;
 pub use chunk::Chunk;
 pub use classes::{Asked, Classes, DROPPED};
 pub use column::Column;
-pub use files::{RowGroup, row_groups};
+pub use files::{PageOfNumbers, RowGroup, row_groups};
 pub use function::{Derived, Function};
 pub use group::{Group, Part, Piece};
 pub use rows::{Leaf, Rows};

@@ -12,8 +12,8 @@ use datafusion::arrow::array::{Array, ArrayRef, AsArray, RecordBatch, StringArra
 use datafusion::arrow::compute::{cast, concat_batches, sort_to_indices, take_record_batch};
 use datafusion::arrow::datatypes::{DataType, Int32Type, SchemaRef, TimestampMicrosecondType, UInt64Type};
 use parquet::arrow::ArrowWriter;
-use parquet::basic::{Compression, Encoding};
-use parquet::file::properties::{EnabledStatistics, WriterProperties};
+use parquet::basic::Compression;
+use parquet::file::properties::{EnabledStatistics, WriterProperties, WriterPropertiesBuilder};
 use parquet::schema::types::ColumnPath;
 
 use super::io;
@@ -23,8 +23,10 @@ use crate::{Error, Result};
 const ROWS_PER_STEP: usize = 65_536;
 /// Enough for several row groups in a part, which threads share, and for dictionaries that pay.
 const ROWS_PER_GROUP: usize = 262_144;
-/// What is skipped, or read, at once: some tens of blocks of houses in a busy city.
+/// What is skipped, or read, at once of columns that come after the places.
 const ROWS_PER_PAGE: usize = 8_192;
+/// A page of latitudes or longitudes: 1,024 places, some blocks of houses, most of which are near no establishment.
+const BYTES_OF_PLACES: usize = 8 << 10;
 /// Ids of a row group beyond this are written out in full.
 const DICTIONARY_BYTES: usize = 4 << 20;
 
@@ -75,7 +77,7 @@ fn ranks(ids: &ArrayRef) -> Result<Vec<u32>> {
     Ok(dictionary.keys().values().iter().map(|key| rank[*key as usize]).collect())
 }
 
-/// Coordinates hardly repeat, so a dictionary would only cost; times are sorted within a user.
+/// Coordinates and times hardly repeat, so a dictionary would only cost.
 fn properties() -> WriterProperties {
     let properties = WriterProperties::builder()
         .set_compression(Compression::LZ4_RAW)
@@ -85,7 +87,9 @@ fn properties() -> WriterProperties {
         .set_dictionary_page_size_limit(DICTIONARY_BYTES);
     let plain = ["timestamp", "latitude", "longitude", "distance_m"].map(ColumnPath::from);
     let properties = plain.into_iter().fold(properties, |all, one| all.set_column_dictionary_enabled(one, false));
-    properties.set_column_encoding("timestamp".into(), Encoding::DELTA_BINARY_PACKED).build()
+    let places = ["latitude", "longitude"].map(ColumnPath::from);
+    let small = |all: WriterPropertiesBuilder, one| all.set_column_data_page_size_limit(one, BYTES_OF_PLACES);
+    places.into_iter().fold(properties, small).build()
 }
 
 #[cfg(test)]

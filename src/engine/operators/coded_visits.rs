@@ -1,9 +1,10 @@
 //! `CodedVisits`: the visits of pings in Parquet files. Places are decoded first; of all else, only what visits need.
 
+use std::collections::BTreeSet;
+use std::ops::Range;
 use std::sync::Arc;
 
-use datafusion::arrow::array::{ArrayRef, UInt32Array};
-use datafusion::arrow::compute::take;
+use datafusion::arrow::array::{ArrayRef, Float64Array};
 use datafusion::arrow::datatypes::DataType;
 use datafusion::common::{Result as PlanResult, internal_err};
 use datafusion::datasource::physical_plan::FileScanConfig;
@@ -17,10 +18,13 @@ use super::coded::{Coded, CodedExec, RowGroups, for_each_outlet, with_integer};
 use super::late_visits::{LATITUDE, LONGITUDE, LateVisits, or_nan};
 use super::outlets::Outlets;
 use super::visit_join::matches;
-use crate::engine::coded::{Chunk, Column, Function, RowGroup, Taker};
+use crate::engine::coded::{Chunk, Column, Function, PageOfNumbers, RowGroup, Taker};
+use crate::visits::Matches;
 
 /// Pings decoded at a time: their places stay in the second-level cache.
 const PINGS: usize = 16_384;
+/// Visits from which on they are given away.
+const VISITS: usize = 4_096;
 
 /// Visits of pings in Parquet files.
 #[derive(Debug, Clone)]
@@ -33,6 +37,32 @@ impl CodedVisits {
             (Some(latitudes), Some(longitudes)) => self.0.establishments.index.may_be_near(latitudes, longitudes),
             _ => true,
         }
+    }
+
+    /// The rows of a row group that may be near an establishment, as far as the page index tells.
+    fn spans(&self, group: &RowGroup, rows: usize) -> Vec<Range<usize>> {
+        let whole = || PageOfNumbers { first: 0, ends: None };
+        let [latitudes, longitudes] =
+            [LATITUDE, LONGITUDE].map(|place| group.pages(place).unwrap_or_else(|| vec![whole()]));
+        let starts: BTreeSet<usize> = latitudes.iter().chain(&longitudes).map(|page| page.first).collect();
+        let ends = starts.iter().copied().skip(1).chain([rows]);
+        let mut spans: Vec<Range<usize>> = vec![];
+        for (start, end) in starts.iter().copied().zip(ends) {
+            let bounds = |pages: &[PageOfNumbers]| {
+                let page = pages.partition_point(|page| page.first <= start);
+                pages[..page].last().and_then(|page| page.ends)
+            };
+            let may = match (bounds(&latitudes), bounds(&longitudes)) {
+                (Some(latitudes), Some(longitudes)) => self.0.establishments.index.may_be_near(latitudes, longitudes),
+                _ => true,
+            };
+            match spans.last_mut().filter(|last| last.end == start) {
+                _ if !may => {}
+                Some(last) => last.end = end,
+                None => spans.push(start..end),
+            }
+        }
+        spans
     }
 
     /// Whether a column must be read for visits: not if it only has to have values, and has.
@@ -96,6 +126,9 @@ struct Search<'a> {
     rows: usize,
     /// All columns but the places, once there is a visit.
     others: Option<Vec<Option<Taker>>>,
+    /// Visits that wait until there are enough for a batch, and where their pings were.
+    found: Matches,
+    places: [Vec<f64>; 2],
 }
 
 /// Gives away the visits of a row group.
@@ -105,22 +138,30 @@ async fn give_visits(group: &RowGroup, wanted: &CodedVisits, rows_read: &Count, 
         rows_read.add(rows);
         return Ok(());
     }
-    let mut search = Search { wanted, group, chunks, rows, others: None };
-    let mut places = search.places().await?;
-    let mut first = 0;
-    while first < rows {
-        let [latitudes, longitudes] = &mut places;
-        let count = PINGS.min(latitudes.piece()?).min(longitudes.piece()?);
-        if count == 0 {
-            return internal_err!("a row group has fewer places than rows");
+    let spans = wanted.spans(group, rows);
+    let (found, places) = (Matches::default(), [vec![], vec![]]);
+    let mut search = Search { wanted, group, chunks, rows, others: None, found, places };
+    let [mut latitudes, mut longitudes] = search.places().await?;
+    let mut next = 0;
+    for span in spans {
+        latitudes.skip(span.start - next)?;
+        longitudes.skip(span.start - next)?;
+        rows_read.add(span.start - next);
+        next = span.start;
+        while next < span.end {
+            let count = PINGS.min(span.end - next).min(latitudes.piece()?).min(longitudes.piece()?);
+            if count == 0 {
+                return internal_err!("a row group has fewer places than rows");
+            }
+            let degrees = [latitudes.values(count)?, longitudes.values(count)?];
+            search.look_at(next, &degrees, outlets).await?;
+            next += count;
+            rows_read.add(count);
+            tokio::task::yield_now().await;
         }
-        let degrees = [latitudes.values(count)?, longitudes.values(count)?];
-        search.give(first, &degrees, outlets).await?;
-        first += count;
-        rows_read.add(count);
-        tokio::task::yield_now().await;
     }
-    Ok(())
+    rows_read.add(rows - next);
+    search.give_found(outlets).await
 }
 
 impl Search<'_> {
@@ -139,29 +180,42 @@ impl Search<'_> {
         }
     }
 
-    /// Gives away the visits of the pings from the `first` row on, which are at `degrees`.
-    async fn give(&mut self, first: usize, degrees: &[ArrayRef; 2], outlets: &Outlets) -> PlanResult<()> {
-        let [latitudes, longitudes] = degrees.each_ref().map(or_nan);
+    /// Finds the visits of the pings from the `first` row on, which are at `degrees`, and gives them away when there are
+    /// enough.
+    async fn look_at(&mut self, first: usize, degrees: &[ArrayRef; 2], outlets: &Outlets) -> PlanResult<()> {
+        let degrees = degrees.each_ref().map(or_nan);
         let index = &self.wanted.0.establishments.index;
         let mut next = 0;
-        while next < latitudes.len() {
-            let mut found = matches(index, latitudes.values(), longitudes.values(), &mut next);
-            if found.ping.is_empty() {
-                continue;
+        while next < degrees[LATITUDE].len() {
+            let found = matches(index, degrees[LATITUDE].values(), degrees[LONGITUDE].values(), &mut next);
+            for (places, degrees) in self.places.iter_mut().zip(&degrees) {
+                places.extend(found.ping.iter().map(|row| degrees.value(*row as usize)));
             }
-            self.fetch_others().await?;
-            let here = UInt32Array::from(found.ping.clone());
-            found.ping.iter_mut().for_each(|row| *row += first as u32);
-            let visits = self.wanted.0.batch(found, |place, rows| match degrees.get(place) {
-                Some(degrees) => Ok(Some(take(degrees, &here, None)?)),
-                None => {
-                    let taker = self.others.as_mut().and_then(|others| others[place].as_mut());
-                    Ok(taker.map(|taker| taker.take(rows)).transpose()?)
-                }
-            })?;
-            outlets.send(Ok(visits)).await?;
+            self.found.ping.extend(found.ping.iter().map(|row| row + first as u32));
+            self.found.establishment.extend(found.establishment);
+            self.found.distance_m.extend(found.distance_m);
+            if self.found.ping.len() >= VISITS {
+                self.give_found(outlets).await?;
+            }
         }
         Ok(())
+    }
+
+    async fn give_found(&mut self, outlets: &Outlets) -> PlanResult<()> {
+        let (found, places) = (std::mem::take(&mut self.found), std::mem::take(&mut self.places));
+        if found.ping.is_empty() {
+            return Ok(());
+        }
+        self.fetch_others().await?;
+        let places = places.map(|degrees| Arc::new(Float64Array::from(degrees)) as ArrayRef);
+        let visits = self.wanted.0.batch(found, |place, rows| match places.get(place) {
+            Some(degrees) => Ok(Some(Arc::clone(degrees))),
+            None => {
+                let taker = self.others.as_mut().and_then(|others| others[place].as_mut());
+                Ok(taker.map(|taker| taker.take(rows)).transpose()?)
+            }
+        })?;
+        outlets.send(Ok(visits)).await
     }
 
     async fn fetch_others(&mut self) -> PlanResult<()> {

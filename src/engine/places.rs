@@ -55,3 +55,12 @@ impl Ads {
         self.batch.column(0)
     }
 }
+
+/// A small table; an id's number is its row.
+#[derive(Debug)]
+pub struct SmallTable {
+    /// The rows.
+    pub rows: RecordBatch,
+    /// Their ids.
+    pub ids: Ids,
+}

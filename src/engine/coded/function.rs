@@ -1,6 +1,7 @@
 //! Columns of a plan as functions of one column of its files.
 
 use std::collections::BTreeSet;
+use std::fmt;
 use std::sync::Arc;
 
 use datafusion::arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
@@ -13,7 +14,7 @@ use datafusion::physical_expr::utils::collect_columns;
 use datafusion::physical_expr::{PhysicalExpr, ScalarFunctionExpr};
 
 use crate::engine::nouns::INTEGER_AS_TEXT;
-use crate::engine::operators::SmallTable;
+use crate::engine::places::SmallTable;
 
 /// A column of a plan: what is done to which column of the files.
 #[derive(Debug, Clone)]
@@ -56,6 +57,18 @@ pub enum Function {
         /// The key.
         key: Arc<Function>,
     },
+}
+
+impl fmt::Display for Function {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        match self {
+            Function::Itself => f.write_str("itself"),
+            Function::Present => f.write_str("IS NOT NULL"),
+            Function::Expression { expression, .. } => expression.fmt(f),
+            Function::LookedUp { table, column, .. } => f.write_str(table.rows.schema().field(*column).name()),
+            Function::Found { .. } => f.write_str("found"),
+        }
+    }
 }
 
 impl Function {

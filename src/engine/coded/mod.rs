@@ -9,7 +9,6 @@ mod column;
 mod files;
 mod function;
 mod group;
-mod rows;
 mod runs;
 mod taker;
 
@@ -21,7 +20,6 @@ pub use column::Column;
 pub use files::{PageOfNumbers, RowGroup, row_groups};
 pub use function::{Derived, Function};
 pub use group::{Group, Part, Piece};
-pub use rows::{Leaf, Rows};
 pub use taker::Taker;
 
 fn broken(reason: &str) -> ParquetError {

@@ -14,7 +14,8 @@ use datafusion::physical_plan::aggregates::{AggregateExec, AggregateMode};
 use super::coded::CodedExec;
 use super::coded_work::CodedCount;
 use super::count::CountedStage;
-use crate::engine::coded::{Asked, Derived, Function, Rows};
+use super::rows::Rows;
+use crate::engine::coded::{Asked, Derived, Function};
 
 /// Puts `CodedCount` in the place of grouping that only counts rows of Parquet files, where each key and each
 /// condition depends on one column of the files.

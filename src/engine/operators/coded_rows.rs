@@ -11,8 +11,9 @@ use futures::future::BoxFuture;
 
 use super::coded::{Coded, CodedExec, RowGroups, UNITS, for_each_outlet, with_integer};
 use super::outlets::Outlets;
+use super::rows::Rows;
 use crate::counting::is_countable;
-use crate::engine::coded::{Asked, DROPPED, Function, Piece, Rows};
+use crate::engine::coded::{Asked, DROPPED, Function, Piece};
 
 /// What the rows are made of.
 #[derive(Debug, Clone)]

@@ -9,7 +9,8 @@ use datafusion::arrow::compute::{and, cast, filter_record_batch, prep_null_mask_
 use datafusion::arrow::datatypes::{DataType, Float64Type, Schema, SchemaRef};
 use datafusion::common::{Result as PlanResult, internal_err};
 
-use crate::engine::coded::{Derived, Function, Rows};
+use super::rows::Rows;
+use crate::engine::coded::{Derived, Function};
 use crate::engine::places::Establishments;
 use crate::visits::Matches;
 

@@ -24,6 +24,7 @@ use datafusion::physical_plan::{
 use futures::StreamExt;
 
 use super::yielding;
+use crate::engine::places::SmallTable;
 use crate::ids::Ids;
 
 /// Puts [`LookupExec`] in the place of a hash join with a table in memory whose text key is unique.
@@ -48,15 +49,6 @@ impl PhysicalOptimizerRule for UseLookups {
     fn schema_check(&self) -> bool {
         true
     }
-}
-
-/// A small table; an id's number is its row.
-#[derive(Debug)]
-pub struct SmallTable {
-    /// The rows.
-    pub rows: RecordBatch,
-    /// Their ids.
-    pub ids: Ids,
 }
 
 /// Joins each row with the row of the table that has its id; a row whose id is not there has no partner and goes.

@@ -1,4 +1,5 @@
-//! The two operators that make Footfall's derived nouns, and the tables that plan them.
+//! The operators that make Footfall's derived nouns, the tables that plan them, and operators in the place of DataFusion's
+//! own where they are faster.
 
 mod attribution;
 mod attribution_work;
@@ -13,6 +14,7 @@ mod known;
 mod late_visits;
 mod lookup;
 mod outlets;
+mod rows;
 mod shared_work;
 mod shares;
 mod sorted_attribution;
@@ -26,7 +28,7 @@ pub use coded_count::UseCodes;
 pub use count::{CountExec, UseCounts};
 pub use known::Known;
 pub use late_visits::LateVisits;
-pub use lookup::{LookupExec, SmallTable, UseLookups};
+pub use lookup::{LookupExec, UseLookups};
 pub use sorted_attribution::SortedAttributionExec;
 pub use tables::{AttributedVisits, Visits};
 pub use visit_join::{VisitJoinExec, VisitsOf};

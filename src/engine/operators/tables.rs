@@ -19,8 +19,8 @@ use super::coded::with_integers;
 use super::coded_rows::with_codes;
 use super::coded_visits::visits_of_files;
 use super::late_visits::LateVisits;
+use super::rows::{Leaf, Rows};
 use super::{AttributionExec, Known, SortedAttributionExec, VisitJoinExec};
-use crate::engine::coded::{Leaf, Rows};
 use crate::engine::functions::function;
 use crate::engine::nouns::instant_type;
 use crate::engine::places::Establishments;
@@ -101,7 +101,7 @@ fn visits_of(
     let plain = LateVisits::plain(&input.schema(), Arc::clone(establishments), Arc::clone(&schema));
     let Some(plain) = plain else { return internal_err!("pings without places") };
     let join = |input: &Arc<dyn ExecutionPlan>, late| Arc::new(VisitJoinExec::new(Arc::clone(input), Arc::new(late)));
-    let rows = Rows::of(&input)?;
+    let rows = Rows::of(&input)?.filter(|rows| matches!(rows.leaf, Leaf::Plan(_)) || !rows.is_of_a_time());
     Ok(match rows.as_ref().and_then(|rows| Some((&rows.leaf, late(rows)?))) {
         Some((Leaf::Files(files), late)) => Arc::new(visits_of_files(join(&input, plain), files, late)),
         Some((Leaf::Plan(below), late)) => join(below, late),

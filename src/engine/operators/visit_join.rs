@@ -44,7 +44,10 @@ impl VisitJoinExec {
 impl DisplayAs for VisitJoinExec {
     fn fmt_as(&self, _: DisplayFormatType, f: &mut fmt::Formatter) -> fmt::Result {
         let index = &self.late.establishments.index;
-        write!(f, "VisitJoinExec: establishments={}, radius_m={}", index.len(), index.radius_m())
+        let conditions = self.late.conditions.iter().map(|(_, condition)| condition.to_string());
+        let conditions: Vec<_> = conditions.collect();
+        write!(f, "VisitJoinExec: establishments={}, radius_m={}", index.len(), index.radius_m())?;
+        if conditions.is_empty() { Ok(()) } else { write!(f, ", pings=[{}]", conditions.join(", ")) }
     }
 }
 

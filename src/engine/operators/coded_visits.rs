@@ -180,8 +180,8 @@ impl Search<'_> {
         }
     }
 
-    /// Finds the visits of the pings from the `first` row on, which are at `degrees`, and gives them away when there are
-    /// enough.
+    /// Finds the visits of the pings from the `first` row on, which are at `degrees`, and gives them away when there
+    /// are enough.
     async fn look_at(&mut self, first: usize, degrees: &[ArrayRef; 2], outlets: &Outlets) -> PlanResult<()> {
         let degrees = degrees.each_ref().map(or_nan);
         let index = &self.wanted.0.establishments.index;

@@ -1,5 +1,5 @@
-//! The operators that make Footfall's derived nouns, the tables that plan them, and operators in the place of DataFusion's
-//! own where they are faster.
+//! The operators that make Footfall's derived nouns, the tables that plan them, and operators in the place of
+//! DataFusion's own where they are faster.
 
 mod attribution;
 mod attribution_work;

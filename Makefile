@@ -74,8 +74,8 @@ bench-quick: start tools $(EXTENSION) ## the same on a tenth of the rows, withou
 
 .PHONY: bench-kernels
 bench-kernels: start ## the kernels by the clock, and by instructions with valgrind; writes benches/KERNELS.md (5 min)
-	$(STEP) "by the clock" "4 min" env CARGO_TARGET_DIR=build/bench/target cargo bench --manifest-path benches/kernels/Cargo.toml
-	$(STEP) "by instructions" "1 min" sh -c 'CARGO_TARGET_DIR=build/bench/target \
+	$(STEP) "by the clock" "4 min" env CARGO_TARGET_DIR=$(CURDIR)/build/bench/target cargo bench --manifest-path benches/kernels/Cargo.toml
+	$(STEP) "by instructions" "1 min" sh -c 'CARGO_TARGET_DIR=$(CURDIR)/build/bench/target \
 		cargo run --release --manifest-path benches/kernels/Cargo.toml > build/bench/kernels.md && \
 		cat benches/kernels/TITLE.md build/bench/kernels.md > benches/KERNELS.md'
 

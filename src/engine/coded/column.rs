@@ -25,7 +25,7 @@ pub const NULL: u32 = u32::MAX;
 
 /// Reads one column chunk.
 pub struct Column {
-    pub(super) pages: SerializedPageReader<Chunk>,
+    pages: SerializedPageReader<Chunk>,
     data_type: DataType,
     is_optional: bool,
     dictionary: Option<ArrayRef>,
@@ -123,10 +123,9 @@ impl Column {
         let mut left = count;
         while left > 0 {
             if self.page.rows == 0 {
-                let next = self.pages.peek_next_page()?.ok_or_else(|| broken("a column has too few rows"))?;
-                let rows = next.num_rows.or(next.num_levels).ok_or_else(|| broken("a page does not tell its rows"))?;
+                let rows = self.next_page()?;
                 if rows <= left {
-                    self.pages.skip_next_page()?;
+                    self.skip_page()?;
                     left -= rows;
                     continue;
                 }
@@ -176,12 +175,28 @@ impl Column {
         if let Some(values) = self.read(count, &mut codes)? {
             return Ok(values);
         }
+        self.decode(codes.into_iter())
+    }
+
+    /// The values of `codes`.
+    pub(super) fn decode(&self, codes: impl Iterator<Item = u32>) -> Result<ArrayRef> {
         let dictionary = self.dictionary.as_ref().ok_or_else(|| broken("codes without a dictionary"))?;
-        let codes: UInt32Array = codes.into_iter().map(|code| (code != NULL).then_some(code)).collect();
+        let codes: UInt32Array = codes.map(|code| (code != NULL).then_some(code)).collect();
         match codes.iter().flatten().all(|code| (code as usize) < dictionary.len()) {
             true => Ok(take(dictionary, &codes, None)?),
             false => Err(broken("a code is larger than its dictionary")),
         }
+    }
+
+    /// How many rows the next page has, which stays compressed.
+    pub(super) fn next_page(&mut self) -> Result<usize> {
+        let next = self.pages.peek_next_page()?.ok_or_else(|| broken("a column has too few rows"))?;
+        next.num_rows.or(next.num_levels).ok_or_else(|| broken("a page does not tell its rows"))
+    }
+
+    /// Passes over the next page.
+    pub(super) fn skip_page(&mut self) -> Result<()> {
+        self.pages.skip_next_page()
     }
 
     /// Reads the levels of `count` rows; whether any of them may be without a value.

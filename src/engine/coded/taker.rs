@@ -1,13 +1,12 @@
 //! Some rows of a column: pages without any of them stay as they are, compressed.
 
-use datafusion::arrow::array::{Array, ArrayRef, UInt32Array, new_empty_array};
+use datafusion::arrow::array::{ArrayRef, UInt32Array, new_empty_array};
 use datafusion::arrow::compute::{concat, take};
 use datafusion::arrow::datatypes::DataType;
-use parquet::column::page::PageReader;
 use parquet::errors::Result;
 
 use super::broken;
-use super::column::{Column, NULL};
+use super::column::Column;
 
 /// Takes rows, which ascend from call to call, from one column.
 pub struct Taker {
@@ -52,12 +51,11 @@ impl Taker {
 
     fn open_page_of(&mut self, row: usize) -> Result<()> {
         while row >= self.page.end {
-            let next = self.column.pages.peek_next_page()?.ok_or_else(|| broken("a column has too few rows"))?;
-            let rows = next.num_rows.or(next.num_levels).ok_or_else(|| broken("a page does not tell its rows"))?;
+            let rows = self.column.next_page()?;
             self.page.first = self.page.end;
             self.page.end += rows;
             if row >= self.page.end {
-                self.column.pages.skip_next_page()?;
+                self.column.skip_page()?;
                 continue;
             }
             self.page.codes.clear();
@@ -72,16 +70,9 @@ impl Taker {
     /// The values of rows of the page.
     fn values(&self, rows: &[u32]) -> Result<ArrayRef> {
         let within = rows.iter().map(|row| *row as usize - self.page.first);
-        let (values, indices): (_, UInt32Array) = match &self.page.values {
-            Some(values) => (values, within.map(|row| Some(row as u32)).collect()),
-            None => {
-                let values = self.column.dictionary().ok_or_else(|| broken("codes without a dictionary"))?;
-                (values, within.map(|row| Some(self.page.codes[row]).filter(|code| *code != NULL)).collect())
-            }
-        };
-        match indices.iter().flatten().all(|index| (index as usize) < values.len()) {
-            true => Ok(take(values, &indices, None)?),
-            false => Err(broken("a code is larger than its dictionary")),
+        match &self.page.values {
+            Some(values) => Ok(take(values, &UInt32Array::from_iter_values(within.map(|row| row as u32)), None)?),
+            None => self.column.decode(within.map(|row| self.page.codes[row])),
         }
     }
 }

@@ -12,6 +12,7 @@ __version__: str
 
 _Degrees = npt.NDArray[np.float64]
 _Tick = Callable[[int, Optional[int]], object]
+_Slice = tuple[str, Optional[tuple[int, int]]]
 
 def haversine_m(
     latitude_a: _Degrees, longitude_a: _Degrees, latitude_b: _Degrees, longitude_b: _Degrees
@@ -50,18 +51,18 @@ class Session:
     def __new__(
         cls,
         root: Optional[str],
-        tables: dict[str, Union[str, ArrowStream]],
+        tables: dict[str, Union[str, ArrowStream, list[_Slice]]],
         *,
         tz: str,
         columns: dict[str, str],
         definitions: dict[str, float],
         epoch_unit: Optional[str],
-        strict: bool,
         threads: Optional[int],
         memory_limit: Optional[int],
     ) -> Session: ...
     def tables(self) -> dict[str, list[str]]: ...
     def rows(self) -> dict[str, int]: ...
+    def refuse_unusable(self, tables: list[str]) -> None: ...
     def restrict(self, *, users: Optional[float], start_us: Optional[int], end_us: Optional[int]) -> Session: ...
     def run(
         self,
@@ -73,5 +74,18 @@ class Session:
         progress: Optional[_Tick],
     ) -> ArrowStream: ...
     def job_sql(self, job: str, *, by: str, users: Optional[list[str]], rank_by: Optional[str]) -> str: ...
+    def steps(self, job: str, *, by: str, users: Optional[list[str]], rank_by: Optional[str]) -> dict[str, Any]: ...
+    def answer(
+        self,
+        job: str,
+        parts: ArrowStream,
+        *,
+        by: str,
+        users: Optional[list[str]],
+        rank_by: Optional[str],
+        progress: Optional[_Tick],
+    ) -> ArrowStream: ...
+    def pieces(self, table: str, wanted: int) -> list[list[_Slice]]: ...
+    def beside(self, tables: dict[str, ArrowStream]) -> Session: ...
     def sql(self, query: str, progress: Optional[_Tick]) -> ArrowStream: ...
     def check(self, progress: Optional[_Tick]) -> ArrowStream: ...

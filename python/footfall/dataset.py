@@ -29,7 +29,7 @@ def open(
     root: str | os.PathLike[str] | Mapping[str, Any],
     *,
     tz: str = "UTC",
-    engine: str = "local",
+    engine: Any = "local",
     columns: Mapping[str, str] | None = None,
     definitions: Definitions | None = None,
     strict: bool = False,
@@ -48,8 +48,10 @@ def open(
         DuckDB). The tables are establishments, ads, interactions and pings; each job needs only its own.
     tz : str
         IANA time zone of months, hours and weekdays.
-    engine : str
-        Where the work is done: ``local``, this machine.
+    engine : str, distributed.Client or pyspark.sql.SparkSession
+        Where the work is done: ``local``, this machine; ``dask`` or ``spark``, a cluster of one master and two workers
+        that is started on this machine; ``dask://host:8786`` or ``spark://host:7077``, one that runs; or a connection
+        to one. The answers are the same, to the bit.
     columns : mapping, optional
         Your column names, where they differ: ``{"user_id": "device", "pings.latitude": "lat"}``, ours to yours.
     definitions : Definitions, optional
@@ -76,7 +78,9 @@ def open(
     DataError
         If a file cannot be read, or a column is missing or of an unusable type; if `strict`, also for a row.
     DefinitionError
-        If an option makes no sense.
+        If an option makes no sense, or a worker of the cluster has no Footfall or another version of it.
+    ConnectionError
+        If no cluster answers at that address.
 
     Examples
     --------
@@ -253,6 +257,37 @@ class Dataset(Jobs):
         """
         return self._timed("Data quality", lambda tick: self._session.check(tick))
 
+    def persist(self) -> Dataset:
+        """Keep the usable rows of the tables in memory: of the workers of a cluster, or else of this machine.
+
+        It pays where many questions follow, most of all for CSV and JSON lines, which need not be parsed again.
+
+        Returns
+        -------
+        Dataset
+            This one. What `sample` and `between` make of it, before or after, reads from memory, too.
+
+        Raises
+        ------
+        DataError
+            If a file cannot be read.
+
+        Examples
+        --------
+        >>> import footfall, pyarrow as pa
+        >>> data = footfall.open({"ads": pa.table({"ad_id": [7], "campaign_id": ["lunch"], "category": ["food"]})})
+        >>> data.persist().rows()
+        {'ads': 1}
+        >>> data.unpersist()
+        """
+        with bar("Persist", shown=self.progress, unit=self._session.unit) as tick:
+            self._whole.persist(tick)
+        return self
+
+    def unpersist(self) -> None:
+        """Let go what `persist` keeps."""
+        self._whole.unpersist()
+
     def sample(self, *, users: float) -> Dataset:
         """Keep a fraction of the users, with all their rows, so that attribution survives.
 
@@ -341,7 +376,7 @@ class Dataset(Jobs):
 
     def _timed(self, title: str, work: Callable[[Tick | None], arrow.ArrowStream], **made: Any) -> Result:
         started = time.perf_counter()
-        with bar(title, shown=self.progress) as tick:
+        with bar(title, shown=self.progress, unit=self._session.unit) as tick:
             table = work(tick)
         seconds = time.perf_counter() - started
         return Result(arrow.to_pyarrow(table), title, self.definitions, self.tz, seconds, **made)

@@ -14,6 +14,7 @@ use datafusion::scalar::ScalarValue;
 use super::error_of;
 use super::files::{self, FileGroup};
 use super::nouns::{Column, EpochUnit, NOUNS, Noun, convert};
+use super::slices::{Ranges, Slice, rows_before};
 use crate::{Error, Result};
 
 /// Rows of an in-memory table that are one unit of work.
@@ -24,6 +25,8 @@ const ROWS_PER_SLICE: usize = 65_536;
 pub enum Given {
     /// A file or a folder of files.
     Path(String),
+    /// Parts of files.
+    Slices(Vec<Slice>),
     /// Arrow data in memory.
     Batches(SchemaRef, Vec<RecordBatch>),
 }
@@ -81,9 +84,10 @@ pub fn sources(
     let mut found = BTreeMap::new();
     for noun in NOUNS {
         let parts = match (given.get(noun.name), root) {
-            (Some(Given::Path(path)), _) => file_parts(&noun, &files::list(Path::new(path))?, reading)?,
+            (Some(Given::Path(path)), _) => whole_files(&noun, &files::list(Path::new(path))?, reading)?,
+            (Some(Given::Slices(slices)), _) => file_parts(&noun, slices, reading)?,
             (Some(Given::Batches(schema, batches)), _) => vec![Part::of_memory(schema, batches, reading.threads)?],
-            (None, Some(root)) => file_parts(&noun, &files::find(root, noun.name)?, reading)?,
+            (None, Some(root)) => whole_files(&noun, &files::find(root, noun.name)?, reading)?,
             (None, None) => vec![],
         };
         if !parts.is_empty() {
@@ -121,13 +125,26 @@ fn check_names(given: &BTreeMap<String, Given>, reading: &Reading) -> Result<()>
     Ok(())
 }
 
-fn file_parts(noun: &Noun, files: &[std::path::PathBuf], reading: &Reading) -> Result<Vec<Part>> {
+fn whole_files(noun: &Noun, files: &[PathBuf], reading: &Reading) -> Result<Vec<Part>> {
+    let whole = |path: &PathBuf| Slice { path: path.clone(), bytes: None };
+    file_parts(noun, &files.iter().map(whole).collect::<Vec<_>>(), reading)
+}
+
+fn file_parts(noun: &Noun, slices: &[Slice], reading: &Reading) -> Result<Vec<Part>> {
+    let files: Vec<PathBuf> = slices.iter().map(|slice| slice.path.clone()).collect();
+    let ranges = slices.iter().filter_map(|slice| Some((slice.path.clone(), slice.bytes.clone()?)));
+    let ranges: Ranges = ranges.collect();
     let wanted: Vec<String> = noun.columns.iter().map(|column| reading.theirs(noun, column)).collect();
     let mut groups: Vec<FileGroup> = vec![];
-    for mut group in files::group(files)? {
+    for mut group in files::group(&files)? {
+        group.ranges =
+            ranges.iter().filter(|(path, _)| group.files.contains(path)).map(|(p, r)| (p.clone(), r.clone())).collect();
         group.keep_hive(|key| wanted.iter().any(|name| name == key));
         match groups.iter_mut().find(|other| other.is_like(&group)) {
-            Some(other) => other.files.extend(group.files),
+            Some(other) => {
+                other.files.extend(group.files);
+                other.ranges.extend(group.ranges);
+            }
             None => groups.push(group),
         }
     }
@@ -176,6 +193,15 @@ impl Part {
             Origin::Memory(..) => "memory".into(),
             Origin::Files(group) => group.files[0].display().to_string(),
         }
+    }
+
+    /// The number, in its file, of the first row.
+    pub fn first_row(&self) -> Result<u64> {
+        let start = match &self.origin {
+            Origin::Files(group) => group.ranges.get(&group.files[0]).map(|range| (&group.files[0], range.start)),
+            Origin::Memory(..) => None,
+        };
+        start.map_or(Ok(0), |(path, start)| rows_before(path, start))
     }
 
     fn files(&self) -> &[PathBuf] {

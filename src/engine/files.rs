@@ -16,6 +16,7 @@ use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions};
 use url::Url;
 
 use super::json::{JsonLines, json_columns};
+use super::slices::{Ranges, SlicedTable};
 use crate::{Error, Result};
 
 /// The formats, by the extensions of their files.
@@ -46,6 +47,8 @@ pub struct FileGroup {
     pub hive: BTreeMap<String, String>,
     /// The files, sorted by path.
     pub files: Vec<PathBuf>,
+    /// Of these files, a part only.
+    pub ranges: Ranges,
 }
 
 /// What `root` holds for the noun `table`: a file, or a folder of files. Empty if nothing.
@@ -100,6 +103,11 @@ fn walk(folder: &Path, files: &mut Vec<PathBuf>) -> Result<()> {
     Ok(())
 }
 
+/// Whether `path` is called as Parquet files are.
+pub fn is_parquet(path: &Path) -> bool {
+    kind_of(path).is_ok_and(|kind| kind == FileKind::Parquet)
+}
+
 fn kind_of(path: &Path) -> Result<FileKind> {
     let extension = path.extension().unwrap_or_default().to_string_lossy().to_ascii_lowercase();
     let known = EXTENSIONS.iter().find(|(name, _)| *name == extension);
@@ -121,7 +129,9 @@ pub fn group(files: &[PathBuf]) -> Result<Vec<FileGroup>> {
         let hive = hive_columns(path, &schema);
         match groups.iter_mut().find(|g| g.kind == kind && g.schema == schema && g.hive == hive) {
             Some(group) => group.files.push(path.clone()),
-            None => groups.push(FileGroup { kind, schema, hive, files: vec![path.clone()] }),
+            None => {
+                groups.push(FileGroup { kind, schema, hive, files: vec![path.clone()], ranges: Ranges::new() });
+            }
         }
     }
     Ok(groups)
@@ -193,7 +203,8 @@ impl FileGroup {
         let options = ListingOptions::new(format).with_file_extension("");
         let config = ListingTableConfig::new_with_multi_paths(urls);
         let config = config.with_listing_options(options).with_schema(Arc::clone(&self.schema));
-        Ok(Arc::new(ListingTable::try_new(config).map_err(super::error_of)?))
+        let whole: Arc<dyn TableProvider> = Arc::new(ListingTable::try_new(config).map_err(super::error_of)?);
+        Ok(if self.ranges.is_empty() { whole } else { Arc::new(SlicedTable::new(whole, &self.ranges)?) })
     }
 }
 

@@ -43,6 +43,7 @@ pub fn register(context: &SessionContext, calendar: &Calendar, z: f64) {
     context.register_udf(wilson_function("wilson_low", z, |interval| interval.0));
     context.register_udf(wilson_function("wilson_high", z, |interval| interval.1));
     context.register_udf(haversine_function());
+    context.register_udf(share_function());
 }
 
 /// Generic over what it asks of the clock, so that the loop over a column has it inlined.
@@ -106,6 +107,16 @@ pub fn sampled(fraction: f64) -> ScalarUDF {
         Ok(Arc::new(ids.iter().map(keep).collect::<BooleanArray>()) as ArrayRef)
     };
     function(&format!("sampled_{fraction}"), vec![DataType::Utf8View], DataType::Boolean, Box::new(kernel))
+}
+
+/// `share_of_user(user_id, shares)`: one of so many shares of the users, from 0 on; the same in every table and engine.
+fn share_function() -> ScalarUDF {
+    let kernel = |arrays: &[ArrayRef]| {
+        let (ids, shares) = (arrays[0].as_string_view(), arrays[1].as_primitive::<Int64Type>());
+        let of = |(id, shares): (Option<&str>, Option<i64>)| Some((position(id?) * shares? as f64) as i64);
+        Ok(Arc::new(ids.iter().zip(shares).map(of).collect::<Int64Array>()) as ArrayRef)
+    };
+    function("share_of_user", vec![DataType::Utf8View, DataType::Int64], DataType::Int64, Box::new(kernel))
 }
 
 /// Where in [0, 1) the id falls: FNV-1a (Fowler, Noll, Vo) with the final mix of MurmurHash3 (Appleby).

@@ -1,4 +1,4 @@
-//! The registry of the jobs, and the two statements that each of them is.
+//! The registry of the jobs, and the statements that each of them is.
 
 use super::nouns::{ADS, ESTABLISHMENTS, INTERACTIONS, PINGS};
 use crate::{Error, Result};
@@ -22,13 +22,58 @@ pub struct Job {
     pub users: bool,
     /// The measures that it can rank by, the usual one first.
     pub rank_by: &'static [&'static str],
-    counts: &'static str,
+    /// What its counts read.
+    pub reads: Reads,
+    /// Counts by user that its counts are made of, where these are not themselves by user or simply add up.
+    by_user: Option<Counts>,
+    counts: Counts,
     finish: &'static str,
+}
+
+/// What counts read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reads {
+    /// Interactions.
+    Interactions,
+    /// Visits.
+    Visits,
+    /// Visits beside the interactions of the same users.
+    AttributedVisits,
+}
+
+/// A statement that counts rows by keys. Counts of any split of the rows add up.
+#[derive(Debug, Clone, Copy)]
+pub struct Counts {
+    sql: &'static str,
+    /// The columns by which it counts.
+    pub keys: &'static [&'static str],
+    /// The columns that add up.
+    pub sums: &'static [&'static str],
+}
+
+impl Counts {
+    /// The statement that adds up the counts in `table`.
+    pub fn summed(&self, table: &str) -> String {
+        let keys = self.keys.join(", ");
+        let sums = self.sums.iter().map(|sum| format!("sum({sum}) AS {sum}")).collect::<Vec<_>>().join(", ");
+        format!("SELECT {keys}, {sums} FROM {table} GROUP BY {keys}")
+    }
 }
 
 const INTERACTION_TABLES: &[&str] = &[ADS.name, INTERACTIONS.name];
 const VISIT_TABLES: &[&str] = &[ESTABLISHMENTS.name, PINGS.name];
 const ALL_TABLES: &[&str] = &[ADS.name, ESTABLISHMENTS.name, INTERACTIONS.name, PINGS.name];
+
+const INTERACTION_PROFILE: Counts = Counts {
+    sql: include_str!("jobs/interaction_profile.counts.sql"),
+    keys: &["user_id", "day_part", "category"],
+    sums: &["interactions"],
+};
+const VISIT_PROFILE: Counts = Counts {
+    sql: include_str!("jobs/visit_profile.counts.sql"),
+    keys: &["user_id", "weekday", "category"],
+    sums: &["visits"],
+};
 
 /// All jobs, in the order of their questions.
 pub const JOBS: [Job; 8] = [
@@ -41,7 +86,13 @@ pub const JOBS: [Job; 8] = [
         by: true,
         users: false,
         rank_by: &["ctr_low", "ctr"],
-        counts: include_str!("jobs/campaign_ctr.counts.sql"),
+        reads: Reads::Interactions,
+        by_user: None,
+        counts: Counts {
+            sql: include_str!("jobs/campaign_ctr.counts.sql"),
+            keys: &["bucket", "campaign_id"],
+            sums: &["views", "clicks"],
+        },
         finish: include_str!("jobs/campaign_ctr.finish.sql"),
     },
     Job {
@@ -53,7 +104,17 @@ pub const JOBS: [Job; 8] = [
         by: true,
         users: false,
         rank_by: &["visits", "visitors"],
-        counts: include_str!("jobs/establishment_visits.counts.sql"),
+        reads: Reads::Visits,
+        by_user: Some(Counts {
+            sql: include_str!("jobs/establishment_visits.by_user.sql"),
+            keys: &["bucket", "establishment_id", "user_id"],
+            sums: &["visits"],
+        }),
+        counts: Counts {
+            sql: include_str!("jobs/establishment_visits.counts.sql"),
+            keys: &["bucket", "establishment_id"],
+            sums: &["visits", "visitors"],
+        },
         finish: include_str!("jobs/establishment_visits.finish.sql"),
     },
     Job {
@@ -65,7 +126,13 @@ pub const JOBS: [Job; 8] = [
         by: true,
         users: false,
         rank_by: &["ratio_low", "ratio"],
-        counts: include_str!("jobs/visit_attribution.counts.sql"),
+        reads: Reads::AttributedVisits,
+        by_user: None,
+        counts: Counts {
+            sql: include_str!("jobs/visit_attribution.counts.sql"),
+            keys: &["bucket", "establishment_id"],
+            sums: &["visits", "attributed_visits"],
+        },
         finish: include_str!("jobs/visit_attribution.finish.sql"),
     },
     Job {
@@ -77,7 +144,13 @@ pub const JOBS: [Job; 8] = [
         by: true,
         users: false,
         rank_by: &[],
-        counts: include_str!("jobs/category_hours.counts.sql"),
+        reads: Reads::Interactions,
+        by_user: None,
+        counts: Counts {
+            sql: include_str!("jobs/category_hours.counts.sql"),
+            keys: &["bucket", "category", "hour"],
+            sums: &["interactions", "views", "clicks"],
+        },
         finish: include_str!("jobs/category_hours.finish.sql"),
     },
     Job {
@@ -89,7 +162,9 @@ pub const JOBS: [Job; 8] = [
         by: false,
         users: true,
         rank_by: &[],
-        counts: include_str!("jobs/interaction_profile.counts.sql"),
+        reads: Reads::Interactions,
+        by_user: None,
+        counts: INTERACTION_PROFILE,
         finish: include_str!("jobs/interaction_profile.finish.sql"),
     },
     Job {
@@ -101,7 +176,9 @@ pub const JOBS: [Job; 8] = [
         by: false,
         users: true,
         rank_by: &[],
-        counts: include_str!("jobs/interaction_profile.counts.sql"),
+        reads: Reads::Interactions,
+        by_user: None,
+        counts: INTERACTION_PROFILE,
         finish: include_str!("jobs/preferred_ad_categories.finish.sql"),
     },
     Job {
@@ -113,7 +190,9 @@ pub const JOBS: [Job; 8] = [
         by: false,
         users: true,
         rank_by: &[],
-        counts: include_str!("jobs/visit_profile.counts.sql"),
+        reads: Reads::Visits,
+        by_user: None,
+        counts: VISIT_PROFILE,
         finish: include_str!("jobs/visit_profile.finish.sql"),
     },
     Job {
@@ -125,7 +204,9 @@ pub const JOBS: [Job; 8] = [
         by: false,
         users: true,
         rank_by: &[],
-        counts: include_str!("jobs/visit_profile.counts.sql"),
+        reads: Reads::Visits,
+        by_user: None,
+        counts: VISIT_PROFILE,
         finish: include_str!("jobs/preferred_establishment_categories.finish.sql"),
     },
 ];
@@ -162,10 +243,36 @@ impl Job {
         job.ok_or_else(|| refuse("job", name, format!("expected one of {}", known())))
     }
 
-    /// The statement that counts: integers by key, which add up over any split of the rows.
+    /// The statement that counts: integers by key, which add up over any split of whole users.
     pub fn counts(&self, request: &Request) -> Result<String> {
+        let by_user = self.by_user(request)?.map(|(_, sql)| format!("(\n{})", indent(&sql)));
+        self.counts_of(request, &by_user.unwrap_or_default())
+    }
+
+    /// The same, of the counts by user that are summed in `by_user`.
+    pub fn counts_of(&self, request: &Request, by_user: &str) -> Result<String> {
+        Ok(self.filled(self.counts.sql, request)?.replace("{by_user}", by_user))
+    }
+
+    /// The counts by user that the counts are made of, if they are made of any, and their statement.
+    pub fn by_user(&self, request: &Request) -> Result<Option<(Counts, String)>> {
+        let own = self.by_user.or_else(|| self.is_by_user().then_some(self.counts));
+        own.map(|counts| Ok((counts, self.filled(counts.sql, request)?))).transpose()
+    }
+
+    /// Whether its counts are by user.
+    pub fn is_by_user(&self) -> bool {
+        self.counts.keys.contains(&"user_id")
+    }
+
+    /// The statement that adds up partial counts in `table`.
+    pub fn summed(&self, table: &str) -> String {
+        self.counts.summed(table)
+    }
+
+    fn filled(&self, sql: &str, request: &Request) -> Result<String> {
         let bucket = self.bucket(request)?.1;
-        Ok(self.counts.replace("{bucket}", bucket).replace("{users}", &self.users(request)?))
+        Ok(sql.replace("{bucket}", bucket).replace("{users}", &self.users(request)?))
     }
 
     /// The statement that makes the answer of the table `counts`.

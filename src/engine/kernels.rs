@@ -204,7 +204,7 @@ fn sorted_ids(ids: &ArrayRef) -> Result<ArrayRef> {
 }
 
 /// `visits` with the number of each one's establishment; null for an establishment that no ad is of.
-fn numbered(visits: LogicalPlan, ids: &ArrayRef) -> Result<LogicalPlan> {
+pub(super) fn numbered(visits: LogicalPlan, ids: &ArrayRef) -> Result<LogicalPlan> {
     let numbers = Ids::of(ids.as_string_view());
     let kernel = move |arrays: &[ArrayRef]| Ok(Arc::new(numbers.numbers(arrays[0].as_string_view())) as ArrayRef);
     let number = function("number_of_establishment", vec![DataType::Utf8View], DataType::UInt32, Box::new(kernel));

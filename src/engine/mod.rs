@@ -3,7 +3,8 @@
 //! [`nouns`] says what the columns are, [`files`] and [`json`] find and read them, [`catalog`] makes tables of them,
 //! [`places`] holds the two small tables, [`coded`] reads columns of Parquet as they are written, [`checks`],
 //! [`copies`] and [`quality`] say which rows can be used, [`functions`] and [`operators`] bring the pure core into
-//! plans, [`jobs`] keeps the SQL, [`run`] runs it, and [`session`] answers. [`kernels`] are the two joins by
+//! plans, [`jobs`] keeps the SQL, [`run`] runs it, and [`session`] answers. [`slices`] cuts files and [`steps`] cuts jobs
+//! for many workers. [`kernels`] are the two joins by
 //! themselves; [`ingest`] rewrites a data set for many reads.
 
 pub mod catalog;
@@ -22,6 +23,8 @@ pub mod places;
 pub mod quality;
 pub mod run;
 pub mod session;
+pub mod slices;
+pub mod steps;
 
 use datafusion::common::DataFusionError;
 

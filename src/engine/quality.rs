@@ -8,7 +8,7 @@ use datafusion::catalog::view::ViewTable;
 use datafusion::logical_expr::{Expr, LogicalPlan, col, lit};
 use datafusion::prelude::SessionContext;
 
-use super::catalog::Source;
+use super::catalog::{Part, Source};
 use super::checks::{Check, Known, Severity, checks};
 use super::nouns::{Column, Kind, Noun};
 use super::run::{Heartbeat, run, threads};
@@ -70,10 +70,10 @@ impl Session {
         table_of(&findings)
     }
 
-    /// An error that names the first row that no answer can use.
-    pub fn refuse_unusable(&self, heartbeat: Heartbeat) -> Result<()> {
+    /// An error that names the first row of `tables` that no answer can use.
+    pub fn refuse_unusable(&self, tables: &[String], heartbeat: Heartbeat) -> Result<()> {
         let known = self.known(heartbeat)?;
-        for source in self.sources.values() {
+        for source in self.sources.values().filter(|source| tables.iter().any(|name| name == source.noun().name)) {
             refuse_unusable(source, &known, heartbeat)?;
             for finding in self.copies(source, heartbeat)? {
                 if finding.severity == Severity::Unusable && finding.rows > 0 {
@@ -221,7 +221,7 @@ pub fn refuse_unusable(source: &Source, known: &Known, heartbeat: Heartbeat) -> 
             let frame = threads().block_on(context.sql(&sql)).map_err(error_of)?;
             let (_, batches) = outward(run(frame, heartbeat)?)?;
             if let Some(found) = batches.iter().find(|batch| batch.num_rows() > 0) {
-                return Err(problem(source.noun(), &file.label(), &checks, found));
+                return Err(problem(source.noun(), &file, &checks, found)?);
             }
         }
     }
@@ -255,17 +255,17 @@ fn first_problem(checks: &[Check]) -> String {
     )
 }
 
-fn problem(noun: &Noun, file: &str, checks: &[Check], found: &RecordBatch) -> Error {
+fn problem(noun: &Noun, file: &Part, checks: &[Check], found: &RecordBatch) -> Result<Error> {
     let integer = |name: &str| found[name].as_primitive::<Int64Type>().value(0);
     let check = &checks[integer("problem") as usize];
     let value = found["value"].as_string::<i32>();
-    Error::Data {
+    Ok(Error::Data {
         table: noun.name.into(),
         column: check.column.into(),
-        row: Some(integer("row") as u64),
+        row: Some(file.first_row()? + integer("row") as u64),
         value: if value.is_valid(0) { value.value(0).into() } else { "null".into() },
-        reason: format!("{} (in {file})", check.reason),
-    }
+        reason: format!("{} (in {})", check.reason, file.label()),
+    })
 }
 
 fn table_of(findings: &[Finding]) -> Result<Table> {

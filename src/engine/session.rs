@@ -29,6 +29,7 @@ use super::jobs::{Job, Request};
 use super::operators::{AttributedVisits, Known, UseCodes, UseCounts, UseLookups, Visits};
 use super::places::{Ads, Establishments};
 use super::run::{Heartbeat, run, run_as, silent, threads};
+use super::steps::EVIDENCE;
 use super::{error_of, functions, quality};
 use crate::calendar::Calendar;
 use crate::{Error, Result};
@@ -132,12 +133,15 @@ impl Session {
                 self.register(noun, ViewTable::new(self.rows_of(noun, self.restriction.start_us)?, None))?;
             }
         }
+        if self.sources.contains_key("interactions") {
+            self.register(EVIDENCE, ViewTable::new(self.evidence()?, None))?;
+        }
         self.register_visits()?;
         Ok(self)
     }
 
     /// A context with the functions and the small tables.
-    fn small_context(&self) -> Result<SessionContext> {
+    pub(super) fn small_context(&self) -> Result<SessionContext> {
         let context = new_context(self.options.threads, self.options.memory_limit)?;
         functions::register(&context, &self.calendar, self.options.z);
         let places = self.establishments.as_ref().map(|places| ("establishments", &places.batch));
@@ -156,13 +160,25 @@ impl Session {
         }
         let pings = self.rows_of("pings", self.restriction.start_us)?;
         self.register("visits", Visits::new(pings.clone(), Arc::clone(places)))?;
-        let (Some(ads), true) = (&self.ads, self.sources.contains_key("interactions")) else { return Ok(()) };
-        let known = Known::new(Arc::clone(places.ids()), Arc::clone(ads), self.options.window_us);
+        if self.ads.is_none() || !self.sources.contains_key("interactions") {
+            return Ok(());
+        }
         let numbered = provider_as_source(Arc::new(Visits::numbered(pings, Arc::clone(places))));
         let visits = LogicalPlanBuilder::scan("visits", numbered, None).and_then(LogicalPlanBuilder::build);
+        self.register_attributed(visits.map_err(error_of)?, self.evidence()?)
+    }
+
+    /// Registers what `visits`, which have their establishment's number, followed of the `evidence`.
+    pub(super) fn register_attributed(&self, visits: LogicalPlan, evidence: LogicalPlan) -> Result<()> {
+        let (Some(places), Some(ads)) = (&self.establishments, &self.ads) else { return Ok(()) };
+        let known = Known::new(Arc::clone(places.ids()), Arc::clone(ads), self.options.window_us);
+        self.register("attributed_visits", AttributedVisits::new(visits, evidence, known))
+    }
+
+    /// The interactions that can have earned a visit: from a window before the first visit on.
+    fn evidence(&self) -> Result<LogicalPlan> {
         let earliest = self.restriction.start_us.map(|start| start.saturating_sub(self.options.window_us));
-        let evidence = self.rows_of("interactions", earliest)?;
-        self.register("attributed_visits", AttributedVisits::new(visits.map_err(error_of)?, evidence, known))
+        self.rows_of("interactions", earliest)
     }
 
     /// The usable rows of `noun` from `start_us` on, of this session's users and until its end.
@@ -180,7 +196,7 @@ impl Session {
         rows.map_err(error_of)
     }
 
-    fn register(&self, name: &str, table: impl datafusion::catalog::TableProvider + 'static) -> Result<()> {
+    pub(super) fn register(&self, name: &str, table: impl datafusion::catalog::TableProvider + 'static) -> Result<()> {
         self.context.register_table(name, Arc::new(table)).map(|_| ()).map_err(error_of)
     }
 
@@ -207,7 +223,7 @@ impl Session {
     }
 
     /// The job called `name`, if its tables are there.
-    fn job(&self, name: &str) -> Result<&'static Job> {
+    pub(super) fn job(&self, name: &str) -> Result<&'static Job> {
         let job = Job::named(name)?;
         match job.tables.iter().find(|table| !self.sources.contains_key(*table)) {
             None => Ok(job),
@@ -230,7 +246,7 @@ impl Session {
     }
 
     /// Makes the answer of summed counts.
-    fn finish(&self, job: &Job, request: &Request, counts: Table, heartbeat: Heartbeat) -> Result<Table> {
+    pub(super) fn finish(&self, job: &Job, request: &Request, counts: Table, heartbeat: Heartbeat) -> Result<Table> {
         let context = self.small_context()?;
         let (schema, batches) = counts;
         let counts = MemTable::try_new(schema, vec![batches]).map_err(error_of)?;

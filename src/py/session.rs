@@ -13,7 +13,10 @@ use super::errors::raise;
 use crate::engine::catalog::{Given, Reading};
 use crate::engine::jobs::{JOBS, Job, Request};
 use crate::engine::nouns::EpochUnit;
+use crate::engine::run::Heartbeat;
 use crate::engine::session::{Options, Restriction, Session, Table};
+use crate::engine::slices::Slice;
+use crate::engine::steps::Steps;
 use crate::{Error, Result};
 
 /// The tables of one data set, restricted or not, ready to answer.
@@ -23,8 +26,12 @@ pub struct PySession(Session);
 #[derive(FromPyObject)]
 enum Source {
     Path(PathBuf),
+    Slices(Vec<PySlice>),
     Data(AnyRecordBatch),
 }
+
+/// A file, and the first byte and the end of what is read of it; all of it if none.
+type PySlice = (PathBuf, Option<(u64, u64)>);
 
 #[derive(FromPyObject)]
 #[pyo3(from_item_all)]
@@ -38,6 +45,10 @@ impl Source {
     fn given(self) -> PyResult<Given> {
         match self {
             Source::Path(path) => Ok(Given::Path(path.display().to_string())),
+            Source::Slices(slices) => {
+                let slice = |(path, bytes): PySlice| Slice { path, bytes: bytes.map(|(start, end)| start..end) };
+                Ok(Given::Slices(slices.into_iter().map(slice).collect()))
+            }
             Source::Data(data) => batches_of(data).map(|(schema, batches)| Given::Batches(schema, batches)),
         }
     }
@@ -74,7 +85,7 @@ pub fn attended<T: Send>(
 #[pymethods]
 impl PySession {
     #[new]
-    #[pyo3(signature = (root, tables, *, tz, columns, definitions, epoch_unit, strict, threads, memory_limit))]
+    #[pyo3(signature = (root, tables, *, tz, columns, definitions, epoch_unit, threads, memory_limit))]
     #[expect(clippy::too_many_arguments, reason = "keyword arguments of one Python call")]
     fn new(
         py: Python<'_>,
@@ -84,7 +95,6 @@ impl PySession {
         columns: BTreeMap<String, String>,
         definitions: Definitions,
         epoch_unit: Option<String>,
-        strict: bool,
         threads: Option<usize>,
         memory_limit: Option<usize>,
     ) -> PyResult<Self> {
@@ -93,14 +103,7 @@ impl PySession {
         let reading = Reading { columns, epoch_unit, threads: 1 };
         let Definitions { radius_m, window_us, z } = definitions;
         let options = Options { tz, radius_m, window_us, z, threads, memory_limit };
-        let session = attended(py, None, |heartbeat| {
-            let session = Session::open(root.as_deref(), given, reading, options)?;
-            if strict {
-                session.refuse_unusable(heartbeat)?;
-            }
-            Ok(session)
-        })?;
-        Ok(Self(session))
+        attended(py, None, |_| Session::open(root.as_deref(), given, reading, options)).map(Self)
     }
 
     fn tables<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
@@ -117,6 +120,10 @@ impl PySession {
             counts.set_item(name, rows)?;
         }
         Ok(counts)
+    }
+
+    fn refuse_unusable(&self, py: Python<'_>, tables: Vec<String>) -> PyResult<()> {
+        attended(py, None, |heartbeat| self.0.refuse_unusable(&tables, heartbeat))
     }
 
     #[pyo3(signature = (*, users, start_us, end_us))]
@@ -143,6 +150,52 @@ impl PySession {
     #[pyo3(signature = (job, *, by, users, rank_by))]
     fn job_sql(&self, job: &str, by: String, users: Option<Vec<String>>, rank_by: Option<String>) -> PyResult<String> {
         self.0.job_sql(job, &Request { by, users, rank_by }).map_err(raise)
+    }
+
+    #[pyo3(signature = (job, *, by, users, rank_by))]
+    fn steps<'py>(
+        &self,
+        py: Python<'py>,
+        job: &str,
+        by: String,
+        users: Option<Vec<String>>,
+        rank_by: Option<String>,
+    ) -> PyResult<Bound<'py, PyDict>> {
+        let Steps { maps, of_users, sum } = self.0.steps(job, &Request { by, users, rank_by }).map_err(raise)?;
+        let steps = PyDict::new(py);
+        let maps: Vec<_> = maps.into_iter().map(|map| (map.table, map.name, map.sql)).collect();
+        steps.set_item("maps", maps)?;
+        steps.set_item("of_users", of_users)?;
+        steps.set_item("sum", sum)?;
+        Ok(steps)
+    }
+
+    #[pyo3(signature = (job, parts, *, by, users, rank_by, progress))]
+    #[expect(clippy::too_many_arguments, reason = "keyword arguments of one Python call")]
+    fn answer<'py>(
+        &self,
+        py: Python<'py>,
+        job: &str,
+        parts: AnyRecordBatch,
+        by: String,
+        users: Option<Vec<String>>,
+        rank_by: Option<String>,
+        progress: Option<Py<PyAny>>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let (request, parts) = (Request { by, users, rank_by }, batches_of(parts)?);
+        let answer = |heartbeat: Heartbeat| self.0.answer(job, &request, parts, heartbeat);
+        table(py, attended(py, progress.as_ref(), answer)?)
+    }
+
+    fn pieces(&self, table: &str, wanted: u64) -> PyResult<Vec<Vec<PySlice>>> {
+        let slice = |slice: Slice| (slice.path, slice.bytes.map(|bytes| (bytes.start, bytes.end)));
+        let pieces = self.0.pieces(table, wanted).map_err(raise)?;
+        Ok(pieces.into_iter().map(|piece| piece.into_iter().map(slice).collect()).collect())
+    }
+
+    fn beside(&self, tables: BTreeMap<String, AnyRecordBatch>) -> PyResult<Self> {
+        let tables = tables.into_iter().map(|(name, table)| Ok((name, batches_of(table)?)));
+        self.0.beside(tables.collect::<PyResult<_>>()?).map(Self).map_err(raise)
     }
 
     fn sql<'py>(&self, py: Python<'py>, query: &str, progress: Option<Py<PyAny>>) -> PyResult<Bound<'py, PyAny>> {

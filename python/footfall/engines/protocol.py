@@ -1,10 +1,13 @@
-"""What an engine gives: a session that counts."""
+"""What an engine gives: a session that counts; and what a cluster gives to make one: three verbs, and no job."""
 
 from __future__ import annotations
 
-from typing import Protocol
+from collections.abc import Sequence
+from typing import Any, Protocol
 
 from footfall.arrow import ArrowStream
+from footfall.engines.packets import Packet
+from footfall.engines.work import Work
 from footfall.progress import Tick
 
 
@@ -13,6 +16,11 @@ class Session(Protocol):
 
     Every engine gives the same answers, to the bit.
     """
+
+    @property
+    def unit(self) -> str:
+        """What progress counts."""
+        ...
 
     def tables(self) -> dict[str, list[str]]:
         """Return the tables that are there, and their columns."""
@@ -42,4 +50,51 @@ class Session(Protocol):
 
     def check(self, progress: Tick | None) -> ArrowStream:
         """Return what is wrong with the tables, a row per finding."""
+        ...
+
+    def persist(self, progress: Tick | None) -> None:
+        """Keep the tables in memory, for all sessions of this data set."""
+        ...
+
+    def unpersist(self) -> None:
+        """Let them go."""
+        ...
+
+
+class Cluster(Protocol):
+    """Workers that have the same wheel. What they hold, `Rows`, is the adapter's own: futures, a data frame.
+
+    Attributes
+    ----------
+    cores : int
+        How many pieces are worked on at once.
+    """
+
+    cores: int
+
+    def arrange(self, pieces: Sequence[Packet]) -> Any:
+        """Return rows: each of the `pieces` with some worker."""
+        ...
+
+    def arrange_by_user(self, rows: Sequence[Any], shares: int) -> Any:
+        """Return all of `rows`, exchanged so that the packets of a share of the users are with one worker."""
+        ...
+
+    def map(self, work: Work, rows: Any) -> Any:
+        """Return what `work` makes of each worker's packets."""
+        ...
+
+    def merge(self, rows: Any, tick: Tick | None) -> list[Packet]:
+        """Do the work and return all packets, in the order of the pieces that they were made of.
+
+        The exception of a worker is raised as it was there; `KeyboardInterrupt` ends the work of the workers, too.
+        """
+        ...
+
+    def keep(self, rows: Any, tick: Tick | None) -> Any:
+        """Return the same rows, worked out now and held in the memory of the workers."""
+        ...
+
+    def drop(self, rows: Any) -> None:
+        """Let the workers forget what `keep` returned."""
         ...

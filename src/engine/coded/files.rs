@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use datafusion::arrow::datatypes::DataType;
 use datafusion::common::{Result as PlanResult, internal_datafusion_err};
+use datafusion::datasource::listing::FileRange;
 use datafusion::datasource::physical_plan::FileScanConfig;
 use datafusion::datasource::physical_plan::parquet::metadata::DFParquetMetadata;
 use datafusion::execution::TaskContext;
@@ -18,6 +19,7 @@ use super::chunk::Chunk;
 use super::classes::Asked;
 use super::column::is_readable;
 use super::group::{Group, is_needed};
+use crate::engine::slices::start_of;
 
 /// A row group of a file, with some of its columns.
 #[derive(Clone)]
@@ -48,8 +50,7 @@ pub async fn row_groups(
     let runtime = context.runtime_env();
     let store = runtime.object_store(&files.object_store_url)?;
     let mut groups = vec![];
-    let Some(whole) = whole_files(files) else { return Ok(None) };
-    for file in whole {
+    for (file, ranges) in ranges(files).into_values() {
         let cache = runtime.cache_manager.get_file_metadata_cache();
         let footer = DFParquetMetadata::new(store.as_ref(), file);
         let metadata = footer.with_file_metadata_cache(Some(cache)).fetch_metadata().await?;
@@ -64,7 +65,11 @@ pub async fn row_groups(
             return Ok(None);
         }
         let columns = Arc::new(places);
-        groups.extend((0..metadata.num_row_groups()).map(|number| RowGroup {
+        let is_read = |number: &usize| {
+            let start = start_of(metadata.row_group(*number));
+            ranges.iter().any(|range| range.contains(start))
+        };
+        groups.extend((0..metadata.num_row_groups()).filter(is_read).map(|number| RowGroup {
             store: Arc::clone(&store),
             path: file.location.clone(),
             metadata: Arc::clone(&metadata),
@@ -75,14 +80,14 @@ pub async fn row_groups(
     Ok(Some(groups))
 }
 
-/// Each of the `files` once, however they are split; none if parts of them are missing.
-fn whole_files(files: &FileScanConfig) -> Option<Vec<&ObjectMeta>> {
-    let mut whole: BTreeMap<&Path, (&ObjectMeta, u64)> = BTreeMap::new();
+/// Each of the `files` once, and the ranges in which the row groups begin that are read.
+fn ranges(files: &FileScanConfig) -> BTreeMap<&Path, (&ObjectMeta, Vec<FileRange>)> {
+    let mut ranges: BTreeMap<&Path, (&ObjectMeta, Vec<FileRange>)> = BTreeMap::new();
     for file in files.file_groups.iter().flat_map(|group| group.iter()) {
-        let (_, covered) = whole.entry(&file.object_meta.location).or_insert((&file.object_meta, 0));
-        *covered += file.range.as_ref().map_or(file.object_meta.size, |range| (range.end - range.start) as u64);
+        let of_file = ranges.entry(&file.object_meta.location).or_insert((&file.object_meta, vec![]));
+        of_file.1.push(file.range.clone().unwrap_or(FileRange { start: 0, end: i64::MAX }));
     }
-    whole.into_values().map(|(file, covered)| (covered == file.size).then_some(file)).collect()
+    ranges
 }
 
 /// The place of a column among those of the file, if it is not part of another.

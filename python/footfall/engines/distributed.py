@@ -1,0 +1,196 @@
+"""A session on a cluster: the steps of a job, by the three verbs of whichever cluster it is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from footfall import _native, arrow
+from footfall.arrow import ArrowStream
+from footfall.engines import packets
+from footfall.engines.local import EVERYTHING
+from footfall.engines.packets import Packet
+from footfall.engines.protocol import Cluster
+from footfall.engines.work import Count, CountUsers, Fail, Load, Opening, Refuse
+from footfall.progress import Tick
+
+SMALL = ("ads", "establishments")
+LARGE = ("interactions", "pings")
+
+# Enough that no core waits long for the last piece.
+PIECES_PER_CORE = 4
+SHARES_PER_CORE = 2
+
+
+@dataclass
+class Tables:
+    """The large tables of a data set, in pieces: as they were given, or kept by the workers."""
+
+    pieces: dict[str, list[Packet]]
+    kept: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class DistributedSession:
+    """The driver's own session plans, knows the small tables and makes answers; workers count.
+
+    Attributes
+    ----------
+    unit : str
+        What progress counts.
+    """
+
+    local: _native.Session
+    cluster: Cluster
+    tables_: Tables
+    opening: Opening
+    unit: str = "tasks"
+
+    def tables(self) -> dict[str, list[str]]:
+        """Return the tables that are there, and their columns."""
+        return self.local.tables()
+
+    def rows(self) -> dict[str, int]:
+        """Return the usable rows per table."""
+        return {name: self._count(name, None) for name in self.local.tables()}
+
+    def restrict(self, *, users: float | None, start_us: int | None, end_us: int | None) -> DistributedSession:
+        """Return a session of this fraction of the users, counting rows in [start_us, end_us) only."""
+        selection: dict[str, Any] = {"users": users, "start_us": start_us, "end_us": end_us}
+        return replace(self, local=self.local.restrict(**selection), opening=replace(self.opening, selection=selection))
+
+    def run(
+        self, job: str, *, by: str, users: list[str] | None, rank_by: str | None, progress: Tick | None
+    ) -> ArrowStream:
+        """Return the answer of a job."""
+        asked: dict[str, Any] = {"by": by, "users": users, "rank_by": rank_by}
+        steps = self.local.steps(job, **asked)
+        parts = self._all_at_once(steps, progress) if steps["of_users"] is None else self._by_user(steps, progress)
+        return self.local.answer(job, parts, **asked, progress=None)
+
+    def job_sql(self, job: str, *, by: str, users: list[str] | None, rank_by: str | None) -> str:
+        """Return the statement that `run` computes."""
+        return self.local.job_sql(job, by=by, users=users, rank_by=rank_by)
+
+    def sql(self, query: str, progress: Tick | None) -> ArrowStream:
+        """Return the rows of a query; the driver's machine runs it by itself."""
+        return self.local.sql(query, progress)
+
+    def check(self, progress: Tick | None) -> ArrowStream:
+        """Return what is wrong with the tables; the driver's machine looks by itself."""
+        return self.local.check(progress)
+
+    def persist(self, progress: Tick | None) -> None:
+        """Keep the large tables in the memory of the workers."""
+        for name, pieces in self.tables_.pieces.items():
+            if name not in self.tables_.kept:
+                everything = replace(self._opening(name), selection=EVERYTHING)
+                rows = self.cluster.map(Load(everything, name), self.cluster.arrange(pieces))
+                kept = self.cluster.keep(rows, progress)
+                self._merged(self.cluster.map(Fail(), kept), None)
+                self.tables_.kept[name] = kept
+
+    def unpersist(self) -> None:
+        """Let the workers forget them."""
+        while self.tables_.kept:
+            self.cluster.drop(self.tables_.kept.popitem()[1])
+
+    def refuse_unusable(self) -> None:
+        """Raise the error that names the first row that no answer can use."""
+        self.local.refuse_unusable([name for name in SMALL if name in self.local.tables()])
+        for name in self.tables_.pieces:
+            self._merged(self.cluster.map(Refuse(self._opening(name), name), self._pieces(name)), None)
+
+    def _all_at_once(self, steps: Mapping[str, Any], progress: Tick | None) -> ArrowStream:
+        ((table, name, sql),) = steps["maps"]
+        counted = self.cluster.map(Count(self._opening(table), table, name, sql), self._pieces(table))
+        return _table(self._merged(counted, progress))
+
+    def _by_user(self, steps: Mapping[str, Any], progress: Tick | None) -> ArrowStream:
+        shares = SHARES_PER_CORE * self.cluster.cores
+        maps = [Count(self._opening(table), table, name, sql, shares) for table, name, sql in steps["maps"]]
+        moved = [self.cluster.map(count, self._pieces(count.table)) for count in maps]
+        nothing = {count.name: self._nothing(count) for count in maps}
+        of_users = CountUsers(self.opening, steps["of_users"], nothing)
+        counted = self.cluster.map(of_users, self.cluster.arrange_by_user(moved, shares))
+        return _table(self._merged(counted, progress) or of_users.of([]))
+
+    def _merged(self, rows: Any, progress: Tick | None) -> list[Packet]:
+        """Do the work; a worker's error is raised as it was there."""
+        merged = self.cluster.merge(rows, progress)
+        error = packets.error_in(merged)
+        if error is not None:
+            raise error
+        return merged
+
+    def _count(self, table: str, progress: Tick | None) -> int:
+        query = f"SELECT count(*) AS rows FROM {table}"
+        if table in SMALL:
+            return int(arrow.to_pyarrow(self.local.sql(query, None)).column("rows")[0].as_py())
+        counted = self.cluster.map(Count(self._opening(table), table, "rows", query), self._pieces(table))
+        return sum(_table(self._merged(counted, progress)).column("rows").to_pylist())
+
+    def _nothing(self, count: Count) -> Any:
+        """Return what `count` makes of no rows."""
+        none = arrow.to_pyarrow(self.local.sql(f"SELECT * FROM {count.table} LIMIT 0", None))
+        return replace(count, opening=replace(self.opening, columns={})).rows(none, count.sql)
+
+    def _opening(self, table: str) -> Opening:
+        """Return how workers open pieces of `table`; what they keep is in our columns."""
+        columns = {} if table in self.tables_.kept else self.opening.columns
+        own = {ours: theirs for ours, theirs in columns.items() if ours.startswith(f"{table}.")}
+        return replace(self.opening, columns=own)
+
+    def _pieces(self, table: str) -> Any:
+        kept = self.tables_.kept.get(table)
+        return self.cluster.arrange(self.tables_.pieces[table]) if kept is None else kept
+
+
+def _table(parts: list[Packet]) -> Any:
+    (table,) = packets.contents(parts).values()
+    return table
+
+
+def open_session(
+    cluster: Cluster,
+    root: str | None,
+    tables: dict[str, Any],
+    *,
+    columns: dict[str, str],
+    strict: bool,
+    threads: int | None,
+    **options: Any,
+) -> DistributedSession:
+    """Open the tables under `root` and those given by name on `cluster`; see `footfall.open`."""
+    local = _native.Session(root, tables, columns=columns, threads=threads, **options)
+    there = local.tables()
+    small = tuple(
+        packets.of_table(name, arrow.to_pyarrow(local.sql(f"SELECT * FROM {name}", None)))
+        for name in SMALL
+        if name in there
+    )
+    renamed = {f"{table}.{ours}": _theirs(columns, table, ours) for table in LARGE for ours in there.get(table, [])}
+    pieces = {name: _pieces(local, name, tables.get(name), cluster.cores) for name in LARGE if name in there}
+    # A worker has other work on its other cores.
+    opening = Opening(small, {**options, "threads": 1}, EVERYTHING, renamed)
+    session = DistributedSession(local, cluster, Tables(pieces), opening)
+    if strict:
+        session.refuse_unusable()
+    return session
+
+
+def _theirs(columns: Mapping[str, str], table: str, ours: str) -> str:
+    return columns.get(f"{table}.{ours}", columns.get(ours, ours))
+
+
+def _pieces(local: _native.Session, name: str, given: Any, cores: int) -> list[Packet]:
+    """Return the packets that a table falls apart into: some for each core."""
+    wanted = PIECES_PER_CORE * cores
+    if given is not None and not isinstance(given, str):
+        table = arrow.to_pyarrow(given)
+        rows = max(-(-table.num_rows // wanted), 1)
+        starts = range(0, max(table.num_rows, 1), rows)
+        slices = [table.slice(start, rows) for start in starts]
+        return [packets.of_table(name, piece, number, compressed=False) for number, piece in enumerate(slices)]
+    return [packets.of_files(name, number, piece) for number, piece in enumerate(local.pieces(name, wanted))]

@@ -1,0 +1,141 @@
+"""Spark: packets as rows of a DataFrame, worked on by ``mapInArrow``, and Spark's own exchange by user.
+
+Only what Spark has had since 3.5 is called.
+
+References
+----------
+https://spark.apache.org/docs/latest/api/python/reference/pyspark.sql/api/pyspark.sql.DataFrame.mapInArrow.html
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import TimeoutError as NotYet
+from functools import reduce
+from typing import TYPE_CHECKING, Any, Callable
+
+from footfall.engines.packets import Packet
+from footfall.engines.versions import refuse_others, version
+from footfall.engines.work import Work
+from footfall.progress import Tick
+
+if TYPE_CHECKING:
+    import pyarrow
+    from pyspark.sql import DataFrame, SparkSession
+
+HEARTBEAT_S = 0.1
+SCHEMA = "share int, name string, payload binary"
+
+
+class SparkCluster:
+    """The executors of a ``SparkSession``. Rows are a DataFrame with a packet a row.
+
+    Parameters
+    ----------
+    session : pyspark.sql.SparkSession
+        Running.
+
+    Raises
+    ------
+    DefinitionError
+        If an executor has no Footfall, or another version of it.
+    """
+
+    def __init__(self, session: SparkSession) -> None:
+        self.session = session
+        self.cores = session.sparkContext.defaultParallelism
+        refuse_others(self._versions())
+
+    def arrange(self, pieces: Sequence[Packet]) -> DataFrame:
+        """Return rows: each of the `pieces` in a partition of its own."""
+        rows = self.session.sparkContext.parallelize([tuple(piece) for piece in pieces], len(pieces))
+        return self.session.createDataFrame(rows, SCHEMA)
+
+    def arrange_by_user(self, rows: Sequence[DataFrame], shares: int) -> DataFrame:
+        """Return all of `rows`, exchanged by Spark so that a share of the users is in one partition."""
+        return reduce(lambda one, other: one.union(other), rows).repartition(shares, "share")
+
+    def map(self, work: Work, rows: DataFrame) -> DataFrame:
+        """Return what `work` makes of the packets of each partition."""
+        return rows.mapInArrow(_partition(work), SCHEMA)
+
+    def merge(self, rows: DataFrame, tick: Tick | None) -> list[Packet]:
+        """Do the work and return all packets."""
+        return [Packet(row.share, row.name, row.payload) for row in self._run(rows.collect, tick)]
+
+    def keep(self, rows: DataFrame, tick: Tick | None) -> DataFrame:
+        """Return the same rows, worked out now and held in the memory of the executors."""
+        kept = rows.persist()
+        self._run(kept.count, tick)
+        return kept
+
+    def drop(self, rows: DataFrame) -> None:
+        """Let the executors forget them."""
+        rows.unpersist(blocking=True)
+
+    def _run(self, action: Callable[[], Any], tick: Tick | None) -> Any:
+        """Run `action` in a thread, so that this one hears of its progress and of Ctrl-C."""
+        context, group = self.session.sparkContext, f"footfall {uuid.uuid4()}"
+
+        def act() -> Any:
+            context.setJobGroup(group, "footfall", interruptOnCancel=True)
+            return action()
+
+        with ThreadPoolExecutor(1) as threads:
+            running = threads.submit(act)
+            try:
+                return self._watched(running, group, tick)
+            except BaseException:
+                context.cancelJobGroup(group)
+                raise
+
+    def _watched(self, running: Future[Any], group: str, tick: Tick | None) -> Any:
+        while True:
+            try:
+                return running.result(timeout=HEARTBEAT_S)
+            except NotYet:
+                if tick is not None:
+                    tick(*self._tasks(group))
+
+    def _tasks(self, group: str) -> tuple[int, int | None]:
+        """Return how many tasks are done, and how many there are so far."""
+        tracker = self.session.sparkContext.statusTracker()
+        jobs = [tracker.getJobInfo(job) for job in tracker.getJobIdsForGroup(group)]
+        stages = [tracker.getStageInfo(stage) for job in jobs if job is not None for stage in job.stageIds]
+        known = [stage for stage in stages if stage is not None]
+        return sum(stage.numCompletedTasks for stage in known), sum(stage.numTasks for stage in known) or None
+
+    def _versions(self) -> dict[str, str]:
+        """Return the version of each executor: all cores are asked at once, lest one answer for all."""
+        ask = version()
+
+        def told(_: Any) -> Iterator[tuple[str, str]]:
+            from pyspark import BarrierTaskContext
+
+            task = BarrierTaskContext.get()
+            task.barrier()
+            yield task.getTaskInfos()[task.partitionId()].address, ask()
+
+        context = self.session.sparkContext
+        return dict(context.parallelize(range(self.cores), self.cores).barrier().mapPartitions(told).collect())
+
+
+def _partition(work: Work) -> Callable[[Iterator[pyarrow.RecordBatch]], Iterator[pyarrow.RecordBatch]]:
+    def partition(batches: Iterator[pyarrow.RecordBatch]) -> Iterator[pyarrow.RecordBatch]:
+        import pyarrow as pa
+
+        given = [packet for batch in batches for packet in _packets(batch)]
+        schema = pa.schema({"share": pa.int32(), "name": pa.string(), "payload": pa.binary()})
+        for made in work(given) if given else []:
+            yield pa.RecordBatch.from_arrays([[made.share], [made.name], [made.payload]], schema=schema)
+
+    return partition
+
+
+def _packets(batch: pyarrow.RecordBatch) -> Iterator[Packet]:
+    share, name, payload = batch.columns
+    for row in range(batch.num_rows):
+        # Without a copy: a payload may be large.
+        yield Packet(share[row].as_py(), name[row].as_py(), payload[row].as_buffer())

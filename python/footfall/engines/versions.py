@@ -1,0 +1,32 @@
+"""Driver and workers must have the same wheel."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from footfall import _native
+from footfall.errors import DefinitionError
+
+
+def version() -> Any:
+    """Return a function that tells the worker's version; it travels whole, since a worker may have no Footfall."""
+
+    def version() -> str:
+        try:
+            import footfall
+
+            return str(footfall.__version__)
+        except ImportError as error:
+            return f"none ({error})"
+
+    return version
+
+
+def refuse_others(found: Mapping[str, str]) -> None:
+    """Raise `DefinitionError` if a worker has another version than the driver; `found` has them by worker."""
+    ours = _native.__version__
+    others = {worker: version for worker, version in sorted(found.items()) if version != ours}
+    if others:
+        named = "; ".join(f"{worker} has {version}" for worker, version in others.items())
+        raise DefinitionError(f"engine: every worker needs footfall {ours}, but {named}")

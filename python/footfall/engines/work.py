@@ -1,0 +1,141 @@
+"""What a worker does with the packets that it gets: it opens them with the same wheel as the driver, and asks SQL."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Callable
+
+from footfall import _native, arrow
+from footfall.engines import packets
+from footfall.engines.packets import Content, Packet
+from footfall.errors import FootfallError
+
+if TYPE_CHECKING:
+    import pyarrow
+
+#: What `Cluster.map` does to each worker's packets.
+Work = Callable[[Sequence[Packet]], "list[Packet]"]
+
+COUNTS = "counts"
+
+
+@dataclass(frozen=True)
+class Opening:
+    """How a worker opens its part of a data set, as the driver opened the whole.
+
+    Attributes
+    ----------
+    small : tuple of Packet
+        The tables establishments and ads, if they are there.
+    options : mapping
+        Of ``_native.Session``.
+    selection : mapping
+        Of ``_native.Session.restrict``.
+    columns : mapping
+        The caller's names of columns, by ``table.column``; none for tables that `Load` has read.
+    """
+
+    small: tuple[Packet, ...]
+    options: Mapping[str, Any]
+    selection: Mapping[str, Any]
+    columns: Mapping[str, str]
+
+    def session(self, table: str, content: Content) -> _native.Session:
+        """Open a piece of `table`."""
+        given: Any = {**packets.contents(self.small), table: content}
+        session = _native.Session(None, given, columns=dict(self.columns), **self.options)
+        return session.restrict(**self.selection)
+
+    def beside(self, tables: Mapping[str, Any]) -> _native.Session:
+        """Open the small tables beside what other work made."""
+        small: Any = packets.contents(self.small)
+        return _native.Session(None, small, columns={}, **self.options).beside(dict(tables))
+
+
+class _Work:
+    """Work whose errors travel as packets: past all further work, to the driver."""
+
+    def __call__(self, given: Sequence[Packet]) -> list[Packet]:
+        error = packets.error_in(given)
+        try:
+            return self.of(given) if error is None else [packets.of_error(error)]
+        except FootfallError as error:
+            return [packets.of_error(error)]
+
+    def of(self, given: Sequence[Packet]) -> list[Packet]:
+        """Do the work."""
+        raise NotImplementedError
+
+
+@dataclass(frozen=True)
+class Load(_Work):
+    """Reads pieces of `table` into memory, in our columns and types."""
+
+    opening: Opening
+    table: str
+
+    def of(self, given: Sequence[Packet]) -> list[Packet]:
+        """Do the work."""
+        session = self.opening.session(self.table, packets.contents(given)[self.table])
+        rows = arrow.to_pyarrow(session.sql(f"SELECT * FROM {self.table}", None))
+        return [packets.of_table(self.table, rows, given[0].share, compressed=False)]
+
+
+@dataclass(frozen=True)
+class Count(_Work):
+    """Makes of a piece of `table` what `sql` says, and calls it `name`; in shares of the users if there are any."""
+
+    opening: Opening
+    table: str
+    name: str
+    sql: str
+    shares: int | None = None
+
+    def of(self, given: Sequence[Packet]) -> list[Packet]:
+        """Do the work."""
+        content = packets.contents(given)[self.table]
+        if self.shares is None:
+            return [packets.of_table(self.name, self.rows(content, self.sql))]
+        sql = f"SELECT share_of_user(user_id, {self.shares}) AS share, * FROM ({self.sql}) ORDER BY 1"
+        return packets.of_shares(self.name, self.rows(content, sql))
+
+    def rows(self, content: Content, sql: str) -> pyarrow.Table:
+        """Return what `sql` makes of the piece."""
+        return arrow.to_pyarrow(self.opening.session(self.table, content).sql(sql, None))
+
+
+@dataclass(frozen=True)
+class CountUsers(_Work):
+    """Makes what `sql` says of all that `Count` made of some users; `nothing` has the columns if there are no rows."""
+
+    opening: Opening
+    sql: str
+    nothing: Mapping[str, pyarrow.Table]
+
+    def of(self, given: Sequence[Packet]) -> list[Packet]:
+        """Do the work."""
+        session = self.opening.beside({**self.nothing, **packets.contents(given)})
+        return [packets.of_table(COUNTS, arrow.to_pyarrow(session.sql(self.sql, None)))]
+
+
+@dataclass(frozen=True)
+class Refuse(_Work):
+    """Looks for the first row of a piece of `table` that no answer can use."""
+
+    opening: Opening
+    table: str
+
+    def of(self, given: Sequence[Packet]) -> list[Packet]:
+        """Do the work."""
+        session = self.opening.session(self.table, packets.contents(given)[self.table])
+        session.refuse_unusable([self.table])
+        return []
+
+
+class Fail(_Work):
+    """Passes on errors, and nothing else."""
+
+    def of(self, given: Sequence[Packet]) -> list[Packet]:
+        """Do the work."""
+        return []

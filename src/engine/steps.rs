@@ -1,0 +1,131 @@
+//! A job in steps that many workers can take: each makes counts of its piece of the rows; or rows move, so that all of
+//! a user's are in one place, and are counted there. Sums of counts are the job's counts, whatever the pieces.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use datafusion::catalog::MemTable;
+use datafusion::catalog::view::ViewTable;
+use datafusion::logical_expr::LogicalPlan;
+
+use super::catalog::Source;
+use super::jobs::{Job, Reads, Request};
+use super::nouns::{INTERACTIONS, PINGS, VISITS};
+use super::run::Heartbeat;
+use super::session::{Session, Table};
+use super::slices::{self, Slice};
+use super::{error_of, kernels};
+use crate::{Error, Result};
+
+/// Counts of pieces, as a table.
+const PARTS: &str = "parts";
+/// Counts by user that moved, as a table.
+const BY_USER: &str = "by_user";
+/// Interactions that can have earned visits.
+pub const EVIDENCE: &str = "evidence";
+
+/// What one worker makes of its piece of a table.
+#[derive(Debug)]
+pub struct Map {
+    /// The table that pieces are of.
+    pub table: &'static str,
+    /// What is made of them.
+    pub name: &'static str,
+    /// How.
+    pub sql: String,
+}
+
+/// The steps of a job.
+#[derive(Debug)]
+pub struct Steps {
+    /// What is made of the pieces of tables.
+    pub maps: Vec<Map>,
+    /// What is made of all that the maps made of some users; nothing moves if none.
+    pub of_users: Option<String>,
+    /// How counts of pieces, in the table `parts`, add up.
+    pub sum: String,
+}
+
+impl Steps {
+    /// The steps of `job`.
+    pub fn of(job: &Job, request: &Request) -> Result<Self> {
+        let table = if job.reads == Reads::Interactions { INTERACTIONS.name } else { PINGS.name };
+        let sum = job.summed(PARTS);
+        if job.reads == Reads::AttributedVisits {
+            return Ok(Self { maps: rows_for_attribution(), of_users: Some(job.counts(request)?), sum });
+        }
+        Ok(match job.by_user(request)? {
+            Some((by_user, sql)) => {
+                let summed = by_user.summed(BY_USER);
+                let of_users = if job.is_by_user() { summed } else { job.counts_of(request, &format!("({summed})"))? };
+                Self { maps: vec![Map { table, name: BY_USER, sql }], of_users: Some(of_users), sum }
+            }
+            None => Self { maps: vec![Map { table, name: PARTS, sql: job.counts(request)? }], of_users: None, sum },
+        })
+    }
+}
+
+fn rows_for_attribution() -> Vec<Map> {
+    let visits = "SELECT user_id, timestamp, establishment_id FROM visits";
+    let evidence = format!(
+        "SELECT user_id, ad_id, action, timestamp FROM {EVIDENCE} JOIN ads USING (ad_id)
+         WHERE establishment_id IS NOT NULL"
+    );
+    vec![
+        Map { table: PINGS.name, name: VISITS.name, sql: visits.into() },
+        Map { table: INTERACTIONS.name, name: EVIDENCE, sql: evidence },
+    ]
+}
+
+impl Session {
+    /// The steps of the job called `name`.
+    pub fn steps(&self, name: &str, request: &Request) -> Result<Steps> {
+        Steps::of(self.job(name)?, request)
+    }
+
+    /// The files of `table` in about so many pieces; none if it is in memory.
+    pub fn pieces(&self, table: &str, wanted: u64) -> Result<Vec<Vec<Slice>>> {
+        let source = self.sources.get(table);
+        slices::pieces(&source.map(Source::files).unwrap_or_default(), wanted)
+    }
+
+    /// This data set's small tables beside what maps made of others: `visits` and `evidence`, which attribution needs,
+    /// or counts.
+    pub fn beside(&self, tables: BTreeMap<String, Table>) -> Result<Self> {
+        let mut beside = self.clone();
+        beside.context = self.small_context()?;
+        let mut rows = BTreeMap::new();
+        for (name, table) in tables {
+            match name.as_str() {
+                "visits" => rows.insert("visits", Source::of_memory(VISITS, &table, 1)?.converted()?),
+                EVIDENCE => rows.insert(EVIDENCE, Source::of_memory(INTERACTIONS, &table, 1)?.converted()?),
+                other => {
+                    let counts = MemTable::try_new(table.0, vec![table.1]).map_err(error_of)?;
+                    beside.context.register_table(other, Arc::new(counts)).map_err(error_of)?;
+                    None
+                }
+            };
+        }
+        if let (Some(visits), Some(evidence)) = (rows.remove("visits"), rows.remove(EVIDENCE)) {
+            beside.attribute(visits, evidence)?;
+        }
+        Ok(beside)
+    }
+
+    /// Registers `visits` and, of the same users, what they followed.
+    fn attribute(&self, visits: LogicalPlan, evidence: LogicalPlan) -> Result<()> {
+        let Some(places) = &self.establishments else {
+            return Err(Error::Internal("attribution without establishments".into()));
+        };
+        self.register("visits", ViewTable::new(visits.clone(), None))?;
+        self.register_attributed(kernels::numbered(visits, places.ids())?, evidence)
+    }
+
+    /// Makes the job's answer of counts of pieces.
+    pub fn answer(&self, name: &str, request: &Request, parts: Table, heartbeat: Heartbeat) -> Result<Table> {
+        let job = self.job(name)?;
+        let counts = self.beside(BTreeMap::from([(PARTS.to_string(), parts)]))?;
+        let counts = super::run::run(counts.frame(&job.summed(PARTS))?, heartbeat)?;
+        self.finish(job, request, counts, heartbeat)
+    }
+}

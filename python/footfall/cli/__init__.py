@@ -3,7 +3,6 @@
 import functools
 import inspect
 import sys
-import traceback
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any, Callable, Optional, Union
@@ -12,42 +11,13 @@ import typer
 from rich.console import Console
 from rich.table import Column, Table
 from rich.text import Text
-from typer.core import TyperCommand
 
 import footfall
 from footfall import _native, display
-from footfall.errors import DefinitionError, FootfallError, InternalError
+from footfall.cli import cluster
+from footfall.cli.command import Command
+from footfall.errors import DefinitionError
 from footfall.result import Result
-
-USER_ERROR, OUR_BUG, INTERRUPTED = 2, 70, 130
-
-
-class _Command(TyperCommand):
-    """Turns what a command raises into one line and an exit code."""
-
-    def invoke(self, ctx: Any) -> Any:
-        try:
-            return super().invoke(ctx)
-        except (typer.Exit, BrokenPipeError):
-            raise
-        except KeyboardInterrupt as interrupt:
-            _complain("interrupted")
-            raise typer.Exit(INTERRUPTED) from interrupt
-        except InternalError as error:
-            _complain(f"{error}\nPlease report it with this message.")
-            raise typer.Exit(OUR_BUG) from error
-        except (FootfallError, OSError) as error:
-            _complain(str(error))
-            raise typer.Exit(USER_ERROR) from error
-        except Exception as error:
-            traceback.print_exc()
-            _complain("this is a bug in footfall; please report it with the lines above")
-            raise typer.Exit(OUR_BUG) from error
-
-
-def _complain(message: str) -> None:
-    print(f"footfall: {message}", file=sys.stderr)
-
 
 app = typer.Typer(
     help="Did the ad bring somebody through the door? Ask tables of establishments, ads, interactions and pings.",
@@ -55,7 +25,8 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-_command = functools.partial(app.command, cls=_Command)
+app.add_typer(cluster.app, name="cluster")
+_command = functools.partial(app.command, cls=Command)
 
 
 def _whole(given: object) -> int:

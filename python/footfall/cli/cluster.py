@@ -1,0 +1,65 @@
+"""The commands `footfall cluster`: a cluster for as long as somebody wants one."""
+
+from __future__ import annotations
+
+import signal
+import time
+from typing import Annotated
+
+import typer
+
+from footfall.cli.command import Command, complain
+from footfall.engines import cluster
+from footfall.engines.cluster import Cluster
+
+app = typer.Typer(help="Start a Dask or Spark cluster.", no_args_is_help=True)
+_WATCH_SECONDS = 0.5
+
+
+@app.callback()
+def _common() -> None:
+    """Start a Dask or Spark cluster."""
+
+
+@app.command(cls=Command)
+def local(
+    engine: Annotated[str, typer.Option(help="dask or spark.", show_default=False)],
+    workers: Annotated[int, typer.Option(min=1, help="Worker processes.")] = 2,
+    threads: Annotated[int, typer.Option(min=1, help="Threads of each worker.")] = 1,
+    memory: Annotated[str, typer.Option(help="Memory of each worker, such as 2GiB.")] = "1GiB",
+) -> None:
+    """Start a cluster on this machine, on loopback only, and stop it at Ctrl-C."""
+    _let_signals_interrupt()
+    started = None
+    try:
+        started = cluster.start(engine, workers=workers, threads=threads, memory=memory)
+        print(_welcome(started), flush=True)
+        _watch(started)
+    except KeyboardInterrupt:
+        if started is not None:
+            started.stop()
+    print("stopped all processes of the cluster", flush=True)
+
+
+def _let_signals_interrupt() -> None:
+    # A shell that starts it in the background has Ctrl-C ignored.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler)
+
+
+def _welcome(started: Cluster) -> str:
+    lines = [f"{started.engine} cluster at {started.address}, {len(started.processes) - 1} workers"]
+    lines += [f"  {name:<10} process {number:<8} {started.pages[name]}" for name, number in started.processes.items()]
+    engine = f"{started.engine}://{started.address.partition('://')[2]}"
+    return "\n".join([*lines, f'use it:  footfall.open(..., engine="{engine}")', "stop it: Ctrl-C"])
+
+
+def _watch(started: Cluster) -> None:
+    """Name each process that dies, until interrupted."""
+    told: set[str] = set()
+    while True:
+        time.sleep(_WATCH_SECONDS)
+        for name, how in started.ended().items():
+            if name not in told:
+                complain(how)
+                told.add(name)

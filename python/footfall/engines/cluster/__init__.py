@@ -1,0 +1,158 @@
+"""A cluster on this machine: a real Dask scheduler or Spark master and its workers, on loopback only.
+
+>>> from footfall.engines import cluster
+>>> with cluster.start("dask", workers=2) as local:  # doctest: +SKIP
+...     print(local.address)
+tcp://127.0.0.1:40123
+"""
+
+from __future__ import annotations
+
+import json
+import time
+import urllib.request
+import weakref
+from importlib import import_module
+from importlib.util import find_spec
+from types import TracebackType
+from typing import Any
+
+from footfall import options
+from footfall.engines.cluster.processes import Plan, Processes, Size
+from footfall.errors import DefinitionError
+
+PACKAGES = {"dask": "distributed", "spark": "pyspark"}
+READY_SECONDS = 90
+_POLL_SECONDS = 0.05
+
+
+class Cluster:
+    """Processes of a cluster, until `stop`, the end of a ``with``, or the end of this process, however it ends.
+
+    Attributes
+    ----------
+    engine : str
+        ``"dask"`` or ``"spark"``.
+    address : str
+        ``tcp://127.0.0.1:PORT`` of Dask's scheduler, ``spark://127.0.0.1:PORT`` of Spark's master.
+    pages : dict of str to str
+        The web page of each process.
+    size : Size
+        What was asked for.
+    """
+
+    def __init__(self, engine: str, size: Size, plan: Plan, processes: Processes) -> None:
+        self.engine = engine
+        self.size = size
+        self.address = plan.address
+        self.pages = plan.pages
+        self._processes = processes
+        self._stop = weakref.finalize(self, processes.stop)
+
+    @property
+    def processes(self) -> dict[str, int]:
+        """The process id of each process."""
+        return self._processes.ids()
+
+    def ended(self) -> dict[str, str]:
+        """Name the processes that ended by themselves, and tell how: exit code or signal, and the end of their log."""
+        return self._processes.ended()
+
+    def connect(self, **settings: Any) -> Any:
+        """Return a live ``distributed.Client`` or ``SparkSession``, which the caller closes.
+
+        Parameters
+        ----------
+        **settings
+            For Dask, what ``Client`` takes; for Spark, ``{"spark.sql.shuffle.partitions": 4}`` and the like.
+        """
+        return import_module(f"{__name__}.{self.engine}").connect(self.address, self.size, settings)
+
+    def stop(self) -> None:
+        """End all processes and remove their folder; again does nothing."""
+        self._stop()
+
+    def __enter__(self) -> Cluster:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    def __repr__(self) -> str:
+        return f"<{self.engine} cluster at {self.address}: {', '.join(self.processes)}>"
+
+
+def start(engine: str, *, workers: int = 2, threads: int = 1, memory: int | str = "1GiB") -> Cluster:
+    """Start a cluster on this machine and return when all its workers are there.
+
+    Parameters
+    ----------
+    engine : str
+        ``"dask"`` or ``"spark"``.
+    workers : int
+        Worker processes.
+    threads : int
+        Of each worker.
+    memory : int or str
+        Of each worker, in bytes or as text such as ``"2GiB"``: the limit of a Dask worker's process; what a Spark
+        worker has for the Java heaps of its executors.
+
+    Returns
+    -------
+    Cluster
+
+    Raises
+    ------
+    DefinitionError
+        If the engine is unknown or not installed, or if Java is missing or too old for Spark.
+    ChildProcessError
+        If a process ends at once; with the last lines of its log.
+    TimeoutError
+        If not all workers are there after 90 seconds.
+    """
+    size = Size(
+        options.whole("workers", workers, at_least=1),
+        options.whole("threads", threads, at_least=1),
+        options.byte_count("memory", memory),
+    )
+    _check_installed(engine)
+    kind = import_module(f"{__name__}.{engine}")
+    kind.check(size)
+    processes = Processes(engine)
+    try:
+        plan: Plan = kind.plan(size, processes.folder)
+        processes.start(plan)
+        _wait(plan, processes, size.workers)
+    except BaseException:
+        processes.stop()
+        raise
+    return Cluster(engine, size, plan, processes)
+
+
+def _check_installed(engine: str) -> None:
+    if engine not in PACKAGES:
+        raise DefinitionError(f"engine = {engine!r}: a cluster is one of {', '.join(PACKAGES)}")
+    if find_spec(PACKAGES[engine]) is None:
+        raise DefinitionError(f"engine = {engine!r}: not installed here; pip install 'footfall[{engine}]'")
+
+
+def _wait(plan: Plan, processes: Processes, workers: int) -> None:
+    deadline = time.monotonic() + READY_SECONDS
+    while (there := _workers_there(plan)) < workers:
+        for how in processes.ended().values():
+            raise ChildProcessError(how)
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"{there} of {workers} workers were there after {READY_SECONDS} s\n{processes.logs()}")
+        time.sleep(_POLL_SECONDS)
+
+
+def _workers_there(plan: Plan) -> int:
+    # A proxy that the environment names must not be asked for a page of this machine.
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    try:
+        with opener.open(plan.status_page, timeout=5) as answer:
+            return plan.count_workers(json.load(answer))
+    except (OSError, ValueError):
+        return 0

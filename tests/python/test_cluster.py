@@ -1,0 +1,171 @@
+"""Clusters of this machine: real processes, on loopback only, that end when they should."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+import urllib.request
+
+import pytest
+
+import footfall
+from footfall.engines import cluster
+
+ENGINES = ["dask", "spark"]
+FOOTFALL = [sys.executable, "-c", f"import sys; sys.path[:0] = {sys.path!r}; from footfall.cli import main; main()"]
+LOOPBACK = re.compile(r"127\.0\.0\.1|\[::ffff:127\.0\.0\.1\]|\[::1\]")
+HEAD = {"dask": "scheduler", "spark": "master"}
+
+
+@pytest.fixture(scope="module", params=ENGINES)
+def live(request):
+    """A cluster with a session, once per engine."""
+    with cluster.start(request.param) as started:
+        session = started.connect()
+        yield started, session
+        (session.close if started.engine == "dask" else session.stop)()
+
+
+def family(*ancestors):
+    """The processes of this machine that descend from some, these included."""
+    listed = subprocess.run(["ps", "-eo", "pid=,ppid="], capture_output=True, text=True, check=True).stdout
+    parents = dict(map(int, line.split()) for line in listed.splitlines())
+    found = set(ancestors)
+    while more := {child for child, parent in parents.items() if parent in found} - found:
+        found |= more
+    return found
+
+
+def listening(processes):
+    """Address and port of each socket on which one of these processes listens."""
+    listed = subprocess.run(["ss", "-ltnpH"], capture_output=True, text=True, check=True).stdout
+    lines = [line.split() for line in listed.splitlines()]
+    return [line[3].rsplit(":", 1) for line in lines
+            if processes & set(map(int, re.findall(r"pid=(\d+)", line[-1])))]  # fmt: skip
+
+
+def alive(process):
+    """Whether the process runs; one that waits to be reaped does not."""
+    try:
+        with open(f"/proc/{process}/stat", encoding="utf-8") as file:
+            return file.read().rsplit(")", 1)[1].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+def wait_until_gone(processes):
+    deadline = time.monotonic() + 15
+    while any(map(alive, processes)) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not [process for process in processes if alive(process)]
+
+
+def where_workers_find_footfall(started, session):
+    def place(_):
+        import footfall
+
+        return sys.executable, footfall.__file__
+
+    if started.engine == "dask":
+        return set(session.gather(session.map(place, range(4), pure=False)))
+    return set(session.sparkContext.parallelize(range(4), 4).map(place).collect())
+
+
+def test_every_socket_is_on_loopback_and_no_job_can_be_submitted(live):
+    started, session = live
+    where_workers_find_footfall(started, session)
+    sockets = listening(family(os.getpid()))
+    assert len(sockets) >= 2 * len(started.processes)
+    assert all(LOOPBACK.fullmatch(address) for address, _ in sockets), sockets
+    assert "6066" not in {port for _, port in sockets}
+
+
+def test_workers_run_this_python_and_this_footfall(live):
+    assert where_workers_find_footfall(*live) == {(sys.executable, footfall.__file__)}
+
+
+def test_each_process_has_a_page_and_a_name(live):
+    started, _ = live
+    names = [HEAD[started.engine], "worker 0", "worker 1"]
+    assert list(started.processes) == list(started.pages) == names
+    for page in started.pages.values():
+        assert page.startswith("http://127.0.0.1:")
+        assert urllib.request.urlopen(page, timeout=10).status == 200
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_the_command_names_a_dead_worker_and_ctrl_c_stops_the_rest(engine):
+    command = [*FOOTFALL, "cluster", "local", "--engine", engine]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    told = "".join(iter_until(process.stdout, "Ctrl-C"))
+    port = re.search(r"://127\.0\.0\.1:(\d+)", told)[1]
+    assert f'footfall.open(..., engine="{engine}://127.0.0.1:{port}")' in told
+    numbers = dict(re.findall(r"(\S+(?: \d)?) +process (\d+)", told))
+    everything = family(process.pid)
+    assert set(map(int, numbers.values())) < everything
+    os.kill(int(numbers["worker 1"]), signal.SIGKILL)
+    assert f"worker 1 (process {numbers['worker 1']}) ended by SIGKILL" in process.stderr.readline()
+    process.send_signal(signal.SIGINT)
+    output, _ = process.communicate(timeout=30)
+    assert process.returncode == 0 and "stopped" in output
+    wait_until_gone(everything)
+
+
+def iter_until(stream, word):
+    """The lines up to the one with that word."""
+    for line in stream:
+        yield line
+        if word in line:
+            return
+
+
+def test_if_the_command_is_killed_its_processes_end():
+    process = subprocess.Popen([*FOOTFALL, "cluster", "local", "--engine", "dask"], stdout=subprocess.PIPE, text=True)
+    "".join(iter_until(process.stdout, "Ctrl-C"))
+    everything = family(process.pid)
+    assert len(everything) == 5, "the command, its guard, a scheduler and two workers"
+    process.kill()
+    process.communicate()
+    wait_until_gone(everything)
+
+
+def test_a_process_that_dies_at_start_shows_the_end_of_its_log(monkeypatch):
+    monkeypatch.setattr(
+        "footfall.engines.cluster.dask._scheduler", lambda *_: ["/bin/sh", "-c", "echo no luck; exit 3"]
+    )
+    with pytest.raises(ChildProcessError, match=r"(?s)scheduler .*ended with exit code 3.*no luck"):
+        cluster.start("dask")
+
+
+def test_stop_removes_the_folder_and_may_be_called_again():
+    started = cluster.start("dask", workers=1)
+    folder, numbers = started._processes.folder, started.processes
+    assert (folder / "scheduler.log").exists() and not started.ended()
+    started.stop()
+    started.stop()
+    assert not folder.exists() and not any(map(alive, numbers.values()))
+
+
+def test_what_is_not_there_is_named(monkeypatch):
+    with pytest.raises(footfall.DefinitionError, match=r"'ray'.*dask, spark"):
+        cluster.start("ray")
+    with pytest.raises(footfall.DefinitionError, match="workers = 0"):
+        cluster.start("dask", workers=0)
+    with pytest.raises(footfall.DefinitionError, match="450MiB"):
+        cluster.start("spark", memory="100MiB")
+    monkeypatch.setenv("JAVA_HOME", "/nowhere")
+    with pytest.raises(footfall.DefinitionError, match="Java 17 or later, and JAVA_HOME=/nowhere"):
+        cluster.start("spark")
+    monkeypatch.setattr("footfall.engines.cluster.find_spec", lambda name: None)
+    with pytest.raises(footfall.DefinitionError, match=r"pip install 'footfall\[dask\]'"):
+        cluster.start("dask")
+
+
+def test_an_old_java_is_refused(monkeypatch):
+    monkeypatch.setattr("footfall.engines.cluster.spark._run_java", lambda *_: 'openjdk version "1.8.0_402"')
+    with pytest.raises(footfall.DefinitionError, match=r"17 or later.*1\.8\.0_402"):
+        cluster.start("spark")

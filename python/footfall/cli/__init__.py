@@ -14,6 +14,7 @@ from rich.text import Text
 
 import footfall
 from footfall import _native, display
+from footfall import verify as footfall_verify
 from footfall.cli import cluster
 from footfall.cli.command import Command
 from footfall.errors import DefinitionError
@@ -27,6 +28,9 @@ app = typer.Typer(
 )
 app.add_typer(cluster.app, name="cluster")
 _command = functools.partial(app.command, cls=Command)
+
+
+DIFFERENT = 1
 
 
 def _whole(given: object) -> int:
@@ -75,6 +79,9 @@ def _open(
     sample: Annotated[Optional[float], typer.Option(help="Fraction of the users to keep, such as 0.01.")] = None,
     start: Annotated[Optional[str], typer.Option(help="Count from this local day or time on.")] = None,
     end: Annotated[Optional[str], typer.Option(help="Count up to, and without, this local day or time.")] = None,
+    engine: Annotated[
+        str, typer.Option(help="local, dask, spark, or the address of a cluster: dask://host:8786, spark://host:7077.")
+    ] = "local",
     strict: Annotated[bool, typer.Option("--strict", help="Stop at the first row that cannot be used.")] = False,
     epoch_unit: Annotated[Optional[str], typer.Option(help="Unit of integer timestamps: s, ms, us or ns.")] = None,
     threads: Annotated[Optional[int], typer.Option(help="By default one per core.", show_default=False)] = None,
@@ -84,6 +91,7 @@ def _open(
     opened = footfall.open(
         data,
         tz=tz,
+        engine=engine,
         columns=_columns(columns),
         definitions=footfall.Definitions(radius, window, confidence),
         strict=strict,
@@ -99,7 +107,17 @@ def _open(
 
 def _on_data(command: Callable[..., None]) -> Callable[..., None]:
     """Give a command, whose first parameter is a data set, the parameters of `_open` instead."""
-    shared = list(inspect.signature(_open).parameters.values())
+
+    @functools.wraps(command)
+    def opened(opening: Callable[[], footfall.Dataset], **given: Any) -> None:
+        command(opening(), **given)
+
+    return _opening(opened)
+
+
+def _opening(command: Callable[..., None], without: tuple[str, ...] = ()) -> Callable[..., None]:
+    """Give a command, whose first parameter opens a data set, the parameters of `_open`, save some, instead."""
+    shared = [p for p in inspect.signature(_open).parameters.values() if p.name not in without]
     own = list(inspect.signature(command).parameters.values())[1:]
     # Arguments come before the data set, options after it: `footfall run JOB DATA --by month --tz UTC`.
     first = [parameter for parameter in own if parameter.default is parameter.empty]
@@ -107,8 +125,8 @@ def _on_data(command: Callable[..., None]) -> Callable[..., None]:
 
     @functools.wraps(command)
     def run(**given: Any) -> None:
-        opened = _open(**{parameter.name: given.pop(parameter.name) for parameter in shared})
-        command(opened, **given)
+        opening = functools.partial(_open, **{parameter.name: given.pop(parameter.name) for parameter in shared})
+        command(opening, **given)
 
     parameters = [p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for p in [*first, shared[0], *rest, *shared[1:]]]
     run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
@@ -239,6 +257,23 @@ def report(
 ) -> None:
     """Write every answer that the tables allow to one HTML file that needs no network."""
     print(f"report: {data.report(out, title=title)}")
+
+
+def _verify(
+    opening: Callable[..., footfall.Dataset],
+    engines: Annotated[str, typer.Option(help="Names or addresses, with commas between.")] = "local,dask,spark",
+) -> None:
+    """Run all jobs on several engines and compare the answers cell by cell."""
+    verdicts = footfall_verify.verify(lambda engine: opening(engine=engine), engines.split(","))
+    differ = False
+    for verdict in verdicts:
+        print(verdict, flush=True)
+        differ |= verdict.difference is not None
+    if differ:
+        raise typer.Exit(DIFFERENT)
+
+
+_command(name="verify")(_opening(_verify, without=("engine",)))
 
 
 @_command()

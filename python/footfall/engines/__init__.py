@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from footfall.engines.protocol import Cluster, Session
+from footfall.engines.protocol import Adapter, Session
 from footfall.errors import DefinitionError
 
 CLUSTERS = ("dask", "spark")
@@ -28,25 +28,21 @@ def open_session(engine: Any, root: str | None, tables: dict[str, Any], **settin
         return local.open_session(root, tables, **settings)
     from footfall.engines import distributed
 
-    return distributed.open_session(cluster_of(engine), root, tables, **settings)
+    return distributed.open_session(adapter(engine), root, tables, **settings)
 
 
-def cluster_of(engine: Any) -> Cluster:
-    """Return the cluster that `engine` names or is."""
-    library = type(engine).__module__.partition(".")[0]
-    if library == "distributed":
-        from footfall.engines.dask import DaskCluster
+def adapter(engine: Any) -> Adapter:
+    """Return the adapter of the cluster that `engine` names or is connected to."""
+    from footfall.engines import connect
 
-        return DaskCluster(engine)
-    if library == "pyspark":
-        from footfall.engines.spark import SparkCluster
-
-        return SparkCluster(engine)
+    found = None
     if isinstance(engine, str):
-        from footfall.engines import connect
-
         name, has_address, address = engine.partition("://")
         if name in CLUSTERS and bool(has_address) == bool(address):
-            return connect.remote(name, address) if address else connect.local(name)
-    expected = "local, dask, spark, dask://host:port, spark://host:port, a distributed.Client or a SparkSession"
-    raise DefinitionError(f"engine = {engine!r}: expected {expected}")
+            found = connect.remote(name, address) if address else connect.local(name)
+    else:
+        found = connect.adapter_of(engine)
+    if found is None:
+        expected = "local, dask, spark, dask://host:port, spark://host:port, a distributed.Client or a SparkSession"
+        raise DefinitionError(f"engine = {engine!r}: expected {expected}")
+    return found

@@ -4,71 +4,53 @@ from __future__ import annotations
 
 import atexit
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from importlib import import_module
+from typing import Any
 
-from footfall.engines.protocol import Cluster
-from footfall.errors import DefinitionError
+from footfall.engines.protocol import Adapter
 
-if TYPE_CHECKING:
-    from pyspark.sql import SparkSession
 
-CONNECT_SECONDS = 10
+def adapter_of(connection: Any) -> Adapter | None:
+    """Return the adapter of a ``distributed.Client`` or a ``SparkSession``; None for anything else."""
+    library = type(connection).__module__.partition(".")[0]
+    if library == "distributed":
+        from footfall.engines.dask import DaskAdapter
+
+        return DaskAdapter(connection)
+    if library == "pyspark":
+        from footfall.engines.spark import SparkAdapter
+
+        return SparkAdapter(connection)
+    return None
 
 
 @cache
-def local(name: str) -> Cluster:
+def local(name: str) -> Adapter | None:
     """Return the cluster of one master and two workers on this machine; it starts now and ends with the process."""
     from footfall.engines import cluster
 
     started = cluster.start(name)
     atexit.register(started.stop)
-    return remote(name, started.address.partition("://")[2])
+    return _kept(started.connect())
 
 
 @cache
-def remote(name: str, address: str) -> Cluster:
+def remote(name: str, address: str) -> Adapter | None:
     """Return the cluster whose scheduler or master listens at `address`, ``host:port``.
 
     Raises
     ------
+    DefinitionError
+        If the engine is not installed.
     ConnectionError
         If nobody answers there.
     """
-    return {"dask": _dask, "spark": _spark}[name](address)
+    from footfall.engines import cluster
+
+    cluster.check_installed(name)
+    return _kept(import_module(f"footfall.engines.cluster.{name}").connect(address))
 
 
-def _dask(address: str) -> Cluster:
-    from distributed import Client
-
-    from footfall.engines.dask import DaskCluster
-
-    try:
-        client: Any = Client(f"tcp://{address}", timeout=CONNECT_SECONDS, set_as_default=False)
-    except OSError as error:
-        raise ConnectionError(f"engine: no Dask scheduler answers at {address}") from error
-    atexit.register(client.close)
-    return DaskCluster(client)
-
-
-def _spark(address: str) -> Cluster:
-    from footfall.engines.spark import SparkCluster
-
-    session = _spark_session(f"spark://{address}")
-    atexit.register(session.stop)
-    return SparkCluster(session)
-
-
-def _spark_session(master: str) -> SparkSession:
-    from pyspark.sql import SparkSession
-
-    active = SparkSession.getActiveSession()
-    if active is not None:
-        if active.sparkContext.master == master:
-            return active
-        reason = f"a SparkSession on {active.sparkContext.master} is running; stop it, or give it as engine="
-        raise DefinitionError(f"engine = {master!r}: {reason}")
-    builder = SparkSession.builder.master(master).appName("footfall").config("spark.ui.showConsoleProgress", "false")
-    if master.startswith("spark://127.0.0.1:"):
-        # Nothing of a cluster on this machine need be seen from others.
-        builder = builder.config("spark.driver.host", "127.0.0.1").config("spark.driver.bindAddress", "127.0.0.1")
-    return builder.getOrCreate()
+def _kept(connection: Any) -> Adapter | None:
+    atexit.register(connection.stop if hasattr(connection, "stop") else connection.close)
+    return adapter_of(connection)

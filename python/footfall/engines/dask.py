@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 HEARTBEAT_S = 0.1
 
 
-class DaskCluster:
+class DaskAdapter:
     """The workers of a ``distributed.Client``. Rows are a list of futures, each of a list of packets.
 
     Parameters

@@ -11,7 +11,7 @@ from footfall.arrow import ArrowStream
 from footfall.engines import packets
 from footfall.engines.local import EVERYTHING
 from footfall.engines.packets import Packet
-from footfall.engines.protocol import Cluster
+from footfall.engines.protocol import Adapter
 from footfall.engines.work import Count, CountUsers, Fail, Load, Opening, Refuse
 from footfall.progress import Tick
 
@@ -42,7 +42,7 @@ class DistributedSession:
     """
 
     local: _native.Session
-    cluster: Cluster
+    cluster: Adapter
     tables_: Tables
     opening: Opening
     unit: str = "tasks"
@@ -153,7 +153,7 @@ def _table(parts: list[Packet]) -> Any:
 
 
 def open_session(
-    cluster: Cluster,
+    cluster: Adapter,
     root: str | None,
     tables: dict[str, Any],
     *,

@@ -6,6 +6,7 @@ A payload is an Arrow IPC stream; or JSON, which begins with a bracket, that nam
 from __future__ import annotations
 
 import json
+import os
 import pickle
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, Optional, Union
@@ -32,8 +33,8 @@ class Packet(NamedTuple):
 
 
 def of_files(name: str, number: int, slices: Sequence[Slice]) -> Packet:
-    """Return the packet that names these parts of files."""
-    return Packet(number, name, json.dumps([[str(path), span] for path, span in slices]).encode())
+    """Return the packet that names these parts of files, for workers in whatever folder they are."""
+    return Packet(number, name, json.dumps([[os.path.abspath(path), span] for path, span in slices]).encode())
 
 
 def of_table(name: str, table: pyarrow.Table, share: int = 0, *, compressed: bool = True) -> Packet:

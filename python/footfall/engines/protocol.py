@@ -1,4 +1,4 @@
-"""What an engine gives: a session that counts; and what a cluster gives to make one: three verbs, and no job."""
+"""What an engine gives: a session that counts. What a cluster gives to make one: three verbs that know no job."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ class Session(Protocol):
         ...
 
 
-class Cluster(Protocol):
+class Adapter(Protocol):
     """Workers that have the same wheel. What they hold, `Rows`, is the adapter's own: futures, a data frame.
 
     Attributes

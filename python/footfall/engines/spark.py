@@ -29,7 +29,7 @@ HEARTBEAT_S = 0.1
 SCHEMA = "share int, name string, payload binary"
 
 
-class SparkCluster:
+class SparkAdapter:
     """The executors of a ``SparkSession``. Rows are a DataFrame with a packet a row.
 
     Parameters

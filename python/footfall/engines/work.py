@@ -14,7 +14,7 @@ from footfall.errors import FootfallError
 if TYPE_CHECKING:
     import pyarrow
 
-#: What `Cluster.map` does to each worker's packets.
+#: What `Adapter.map` does to each worker's packets.
 Work = Callable[[Sequence[Packet]], "list[Packet]"]
 
 COUNTS = "counts"

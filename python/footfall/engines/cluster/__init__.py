@@ -117,7 +117,7 @@ def start(engine: str, *, workers: int = 2, threads: int = 1, memory: int | str 
         options.whole("threads", threads, at_least=1),
         options.byte_count("memory", memory),
     )
-    _check_installed(engine)
+    check_installed(engine)
     kind = import_module(f"{__name__}.{engine}")
     kind.check(size)
     processes = Processes(engine)
@@ -131,7 +131,8 @@ def start(engine: str, *, workers: int = 2, threads: int = 1, memory: int | str 
     return Cluster(engine, size, plan, processes)
 
 
-def _check_installed(engine: str) -> None:
+def check_installed(engine: str) -> None:
+    """Raise DefinitionError if there is no such engine here; it says what to install."""
     if engine not in PACKAGES:
         raise DefinitionError(f"engine = {engine!r}: a cluster is one of {', '.join(PACKAGES)}")
     if find_spec(PACKAGES[engine]) is None:

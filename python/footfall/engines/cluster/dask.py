@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from footfall.engines.cluster.processes import HOST, Plan, Size, free_ports, search_path
+
+CONNECT_SECONDS = 10
 
 
 def check(size: Size) -> None:
@@ -25,11 +29,15 @@ def plan(size: Size, folder: Path) -> Plan:
     return Plan(address, pages, commands, _environment(), status_page, lambda status: int(status["workers"]))
 
 
-def connect(address: str, size: Size, settings: dict[str, Any]) -> Any:
-    """Return a client of the scheduler."""
+def connect(address: str, size: Size | None = None, settings: Mapping[str, Any] = MappingProxyType({})) -> Any:
+    """Return a client of the scheduler at `address`, ``host:port``; whatever `size` its workers are."""
     from distributed import Client
 
-    return Client(address, **settings)  # type: ignore[no-untyped-call]
+    where = address.partition("://")[2] or address
+    try:
+        return Client(f"tcp://{where}", **{"timeout": CONNECT_SECONDS, **settings})
+    except OSError as error:
+        raise ConnectionError(f"engine: no Dask scheduler answers at {where}") from error
 
 
 def _environment() -> dict[str, str]:

@@ -7,10 +7,11 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from footfall.engines.cluster.processes import HOST, Plan, Size, free_ports, search_path
@@ -58,25 +59,35 @@ def plan(size: Size, folder: Path) -> Plan:
     return Plan(address, pages, commands, environment, f"http://{HOST}:{page}/json/", _count_workers)
 
 
-def connect(address: str, size: Size, settings: dict[str, Any]) -> Any:
-    """Return a session whose driver is this process and whose executors fill the workers."""
+def connect(address: str, size: Size | None = None, settings: Mapping[str, Any] = MappingProxyType({})) -> Any:
+    """Return a session whose driver is this process; of a cluster on this machine, nothing is open to others.
+
+    Parameters
+    ----------
+    address : str
+        ``host:port`` of the master.
+    size : Size, optional
+        What each worker has: executors fill it.
+    settings : mapping
+        Of the session.
+    """
     from pyspark.sql import SparkSession
 
-    own = {
-        "spark.driver.bindAddress": HOST,
-        "spark.driver.host": HOST,
-        "spark.executor.memory": f"{size.memory_mib}m",
-        "spark.ui.port": 0,
-        "spark.ui.showConsoleProgress": False,
-    }
-    builder = SparkSession.builder.master(address).appName("footfall")
+    master = f"spark://{address.partition('://')[2] or address}"
+    here = master.startswith(f"spark://{HOST}:")
+    own: dict[str, Any] = {"spark.ui.showConsoleProgress": False}
+    if here:
+        own |= {"spark.driver.bindAddress": HOST, "spark.driver.host": HOST, "spark.ui.port": 0}
+    if size is not None:
+        own["spark.executor.memory"] = f"{size.memory_mib}m"
+    builder = SparkSession.builder.master(master).appName("footfall")
     for name, value in {**own, **settings}.items():
         builder = builder.config(name, value)
-    with _environment(_loopback()):
+    with _environment(_loopback() if here else {}):
         session = builder.getOrCreate()
-    if session.sparkContext.master != address:
+    if session.sparkContext.master != master:
         raise DefinitionError(
-            f"a Spark session of {session.sparkContext.master} is live in this process; stop it first"
+            f"a Spark session of {session.sparkContext.master} is live in this process; stop it, or give it as engine="
         )
     return session
 

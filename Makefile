@@ -72,6 +72,11 @@ bench-quick: start tools $(EXTENSION) ## the same on a tenth of the rows, withou
 	$(STEP) "peers" "1 min" $(BIN)/python tools/install_requirements.py bench
 	$(STEP) "benches" "2 min" $(BIN)/python -m benches.run --quick
 
+.PHONY: bench-engines
+bench-engines: start tools $(EXTENSION) ## local, Dask and Spark beside plain Dask and PySpark; writes benches/ENGINES.md (15 min, alone)
+	$(STEP) "packages" "10 s" $(BIN)/python tools/install_requirements.py bench dask spark
+	$(STEP) "benches" "15 min" $(BIN)/python -m benches.engines.run
+
 .PHONY: bench-kernels
 bench-kernels: start ## the kernels by the clock, and by instructions with valgrind; writes benches/KERNELS.md (5 min)
 	$(STEP) "by the clock" "4 min" env CARGO_TARGET_DIR=$(CURDIR)/build/bench/target cargo bench --manifest-path benches/kernels/Cargo.toml

@@ -34,7 +34,7 @@ def read(client: Client, root: Path) -> dict[str, Any]:
     for name, columns in COLUMNS.items():
         for path in (root / name, root / f"{name}.parquet"):
             if path.exists():
-                tables[name] = dd.read_parquet(path, columns=columns, split_row_groups=True, categories=_short(name))
+                tables[name] = dd.read_parquet(path, columns=columns, split_row_groups=True)
     for name in ("ads", "establishments"):
         if (root / f"{name}.parquet").exists():
             tables[name] = pq.read_table(root / f"{name}.parquet")
@@ -70,9 +70,10 @@ def establishment_visits(tables: dict[str, Any]) -> pa.Table:
     grid = Grid.over(tables["establishments"])
     entries = tables["client"].scatter(grid.entries(tables["establishments"]), broadcast=True, hash=False)
     meta = {"month": "i8", "establishment_id": "i8", "user_id": "i8", "visits": "i8"}
-    by_user = tables["pings"].map_partitions(_visits_by_user, grid, entries, meta=meta)
+    # What is left of a partition is small: summing it at the client costs half of a groupby between partitions.
+    by_user = tables["pings"].map_partitions(_visits_by_user, grid, entries, meta=meta).compute()
     by_user = by_user.groupby([*CELL, "user_id"])["visits"].sum().reset_index()
-    counts = by_user.groupby(CELL)["visits"].agg(["sum", "count"]).compute().reset_index()
+    counts = by_user.groupby(CELL)["visits"].agg(["sum", "count"]).reset_index()
     return _table(counts.rename(columns={"sum": "visits", "count": "visitors"}))
 
 
@@ -82,7 +83,8 @@ def visit_attribution(tables: dict[str, Any]) -> pa.Table:
     entries = tables["client"].scatter(grid.entries(tables["establishments"]), broadcast=True, hash=False)
     _, codes = _codes(tables["ads"], "establishment_id")
     pings = tables["pings"]
-    visits = pings.map_partitions(_visits, grid, entries, meta=dict.fromkeys(["user_id", "establishment_id", "at"], "i8"))
+    meta = dict.fromkeys(["user_id", "establishment_id", "at"], "i8")
+    visits = pings.map_partitions(_visits, grid, entries, meta=meta)
     seen = tables["interactions"][["user_id", "ad_id", "timestamp"]]
     seen = seen.map_partitions(_seen, codes, meta=dict.fromkeys(["user_id", "establishment_id", "seen"], "i8"))
     shuffled = (each.shuffle("user_id", npartitions=SHARES) for each in (visits, seen))
@@ -104,10 +106,6 @@ def interaction_profile(tables: dict[str, Any]) -> pa.Table:
     return pa.table(
         {"user_id": counts["user_id"], "day_part": part, "category": named, "interactions": counts["interactions"]}
     )
-
-
-def _short(name: str) -> list[str]:
-    return ["action"] if name == "interactions" else []
 
 
 def _codes(table: pa.Table, column: str) -> tuple[list[Any], np.ndarray]:
@@ -187,7 +185,9 @@ def _attributed(visits: pd.DataFrame, seen: pd.DataFrame) -> pd.DataFrame:
     right["seen"] = right["at"]
     found = pd.merge_asof(left, right, on="at", by="pair", tolerance=WINDOW_US)
     month, first = _months(found["at"].to_numpy())
-    rows = pd.DataFrame({"month": month + first, "establishment_id": found["pair"] % places, "earned": found["seen"].notna()})
+    rows = pd.DataFrame(
+        {"month": month + first, "establishment_id": found["pair"] % places, "earned": found["seen"].notna()}
+    )
     counts = rows.groupby(CELL)["earned"].agg(["size", "sum"]).reset_index()
     return counts.rename(columns={"size": "visits", "sum": "attributed_visits"})
 

@@ -11,8 +11,14 @@ from typing import Any
 from benches.engines.jobs import Job
 from benches.registry import package_version
 
-HEADINGS = ("", "median s", "all turns s", "x Footfall there", "peak MB, all processes", "moved MB", "of the table")
+HEADINGS = ("", "median s", "all turns s", "x Footfall there", "peak MB, all processes", "moved MB", "of the tables")
 MEASURED = {"Footfall on Dask 1+2": "Dask", "Footfall on Spark 1+2": "Spark"}
+PING_BYTES, INTERACTION_BYTES = 4 * 8, 3 * 8 + 1
+BYTES_PER_ROW = {
+    "interactions": INTERACTION_BYTES,
+    "near_1000": PING_BYTES,
+    "attribution": PING_BYTES + 4 * INTERACTION_BYTES,
+}
 LARGE = {"interactions": "interactions", "near_1000": "pings", "attribution": "pings"}
 
 
@@ -27,8 +33,8 @@ class Outcome:
 
     @property
     def table_bytes(self) -> int:
-        """The large table's columns as they are in memory: 8 bytes each, and action a byte."""
-        return self.rows * (32 if LARGE[self.job.data] == "pings" else 25)
+        """The large tables' bytes in memory: 8 a column, and an action 1."""
+        return self.rows * BYTES_PER_ROW[self.job.data]
 
 
 def section(outcome: Outcome) -> str:
@@ -68,8 +74,8 @@ HOW_TO_READ = """\
 - **x Footfall there**: the time divided by that of Footfall on the same engine; above 1 is slower than Footfall.
 - **Peak MB**: the largest sum of resident memory of driver, cluster and their children, sampled every 20 ms.
 - **Moved**: on Spark, the bytes that its stages wrote for shuffles. On Dask, the bytes that workers sent when asked for
-  results (by each other or the client) and those of its P2P shuffle. **Of the table**: of the large table's bytes in
-  memory, 8 a column (32 a ping).""".splitlines()
+  results (by each other or the client) and those of its P2P shuffle. **Of the tables**: of the bytes of pings and
+  interactions in memory, 32 and 25 a row; job 3 has four interactions a ping.""".splitlines()
 
 
 def _row(score: Any, outcome: Outcome) -> list[str]:

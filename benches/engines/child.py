@@ -33,11 +33,17 @@ def main(name: str) -> None:
             try:
                 reply = _answer(contestant, json.loads(line))
             except Exception as error:
-                reply = {"error": f"{type(error).__name__}: {error}".splitlines()[0][:300]}
+                reply = {"error": _in_a_line(error)}
             print(json.dumps(reply), file=out)
     finally:
         if contestant is not None:
             contestant.stop()
+
+
+def _in_a_line(error: Exception) -> str:
+    """Return the first line of a message, and the last one, where Spark has the worker's own error."""
+    lines = str(error).strip().splitlines() or [""]
+    return f"{type(error).__name__}: {' ... '.join(dict.fromkeys([lines[0], lines[-1].strip()]))}"[:400]
 
 
 def _answer(contestant: Contestant, request: dict[str, Any]) -> dict[str, Any]:

@@ -126,7 +126,7 @@ impl Session {
     }
 
     /// Registers the nouns and the derived nouns as this session sees them.
-    fn planned(mut self) -> Result<Self> {
+    pub(super) fn planned(mut self) -> Result<Self> {
         self.context = self.small_context()?;
         for noun in ["interactions", "pings"] {
             if self.sources.contains_key(noun) {

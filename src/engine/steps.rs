@@ -8,11 +8,11 @@ use datafusion::catalog::MemTable;
 use datafusion::catalog::view::ViewTable;
 use datafusion::logical_expr::LogicalPlan;
 
-use super::catalog::Source;
+use super::catalog::{Given, Reading, Source, sources};
 use super::jobs::{Job, Reads, Request};
 use super::nouns::{INTERACTIONS, PINGS, VISITS};
 use super::run::Heartbeat;
-use super::session::{Session, Table};
+use super::session::{Session, Table, thread_count};
 use super::slices::{self, Slice};
 use super::{error_of, kernels};
 use crate::{Error, Result};
@@ -87,6 +87,16 @@ impl Session {
     pub fn pieces(&self, table: &str, wanted: u64) -> Result<Vec<Vec<Slice>>> {
         let source = self.sources.get(table);
         slices::pieces(&source.map(Source::files).unwrap_or_default(), wanted)
+    }
+
+    /// This data set's small tables beside a piece of another, so that they are not read for each piece.
+    pub fn with_piece(&self, given: BTreeMap<String, Given>, mut reading: Reading) -> Result<Self> {
+        reading.threads = thread_count(self.options.threads);
+        let pieces = sources(None, given, &reading)?;
+        let sources = self.sources.iter().map(|(name, source)| (*name, source.clone())).chain(pieces);
+        let mut with_piece = self.clone();
+        with_piece.sources = Arc::new(sources.collect());
+        with_piece.planned()
     }
 
     /// This data set's small tables beside what maps made of others: `visits` and `evidence`, which attribution needs,

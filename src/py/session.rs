@@ -54,6 +54,15 @@ impl Source {
     }
 }
 
+fn given(tables: BTreeMap<String, Source>) -> PyResult<BTreeMap<String, Given>> {
+    tables.into_iter().map(|(name, source)| Ok((name, source.given()?))).collect()
+}
+
+fn reading(columns: BTreeMap<String, String>, epoch_unit: Option<String>) -> PyResult<Reading> {
+    let epoch_unit = epoch_unit.as_deref().map(EpochUnit::parse).transpose().map_err(raise)?;
+    Ok(Reading { columns, epoch_unit, threads: 1 })
+}
+
 /// Runs `work` without the GIL; between heartbeats Python hears of progress and may stop it.
 pub fn attended<T: Send>(
     py: Python<'_>,
@@ -98,9 +107,7 @@ impl PySession {
         threads: Option<usize>,
         memory_limit: Option<usize>,
     ) -> PyResult<Self> {
-        let given = tables.into_iter().map(|(name, source)| Ok((name, source.given()?))).collect::<PyResult<_>>()?;
-        let epoch_unit = epoch_unit.as_deref().map(EpochUnit::parse).transpose().map_err(raise)?;
-        let reading = Reading { columns, epoch_unit, threads: 1 };
+        let (given, reading) = (given(tables)?, reading(columns, epoch_unit)?);
         let Definitions { radius_m, window_us, z } = definitions;
         let options = Options { tz, radius_m, window_us, z, threads, memory_limit };
         attended(py, None, |_| Session::open(root.as_deref(), given, reading, options)).map(Self)
@@ -191,6 +198,18 @@ impl PySession {
         let slice = |slice: Slice| (slice.path, slice.bytes.map(|bytes| (bytes.start, bytes.end)));
         let pieces = self.0.pieces(table, wanted).map_err(raise)?;
         Ok(pieces.into_iter().map(|piece| piece.into_iter().map(slice).collect()).collect())
+    }
+
+    #[pyo3(signature = (tables, *, columns, epoch_unit))]
+    fn with_piece(
+        &self,
+        py: Python<'_>,
+        tables: BTreeMap<String, Source>,
+        columns: BTreeMap<String, String>,
+        epoch_unit: Option<String>,
+    ) -> PyResult<Self> {
+        let (given, reading) = (given(tables)?, reading(columns, epoch_unit)?);
+        attended(py, None, |_| self.0.with_piece(given, reading)).map(Self)
     }
 
     fn beside(&self, tables: BTreeMap<String, AnyRecordBatch>) -> PyResult<Self> {

@@ -10,6 +10,7 @@ import pytest
 # pytest imports tests by path (--import-mode=importlib), which leaves their folder out of the search path.
 sys.path.insert(0, str(Path(__file__).parent))
 
+ENGINES = ["local", "dask", "spark"]
 PROJECT = Path(__file__).parents[2]
 CITY_PINGS = 200_000
 
@@ -37,14 +38,49 @@ def city_data(city):
     return footfall.open(city, tz="America/Recife", progress=False)
 
 
+# What is asked of every engine: all that is asked by `ask` in these modules.
+ON_EVERY_ENGINE = ("test_oracle", "test_boundaries", "test_quality", "test_engines")
+
+
+def pytest_generate_tests(metafunc):
+    if "engine" in metafunc.fixturenames:
+        everywhere = metafunc.module.__name__.rpartition(".")[2] in ON_EVERY_ENGINE
+        metafunc.parametrize("engine", ENGINES if everywhere else ENGINES[:1], indirect=True, scope="session")
+
+
+@pytest.fixture(scope="session")
+def engine(request, clusters):
+    """What `footfall.open` takes as engine: this machine, or a real cluster on it."""
+    return clusters(request.param)
+
+
+@pytest.fixture(scope="session")
+def clusters():
+    """Starts each engine's cluster once, when it is first asked for; its address as `footfall.open` takes it."""
+    from footfall.engines import cluster
+
+    running = {}
+
+    def address(engine):
+        if engine == "local":
+            return engine
+        if engine not in running:
+            running[engine] = cluster.start(engine)
+        return f"{engine}://{running[engine].address.partition('://')[2]}"
+
+    yield address
+    for each in running.values():
+        each.stop()
+
+
 @pytest.fixture
-def ask():
-    """Opens a world (or tables) quietly and without more threads than a small world needs."""
+def ask(engine):
+    """Opens a world (or tables) quietly on each engine."""
     import footfall
 
     def opened(world, **options):
         tables = world.tables() if hasattr(world, "tables") else world
         tz = options.pop("tz", getattr(world, "tz", "UTC"))
-        return footfall.open(tables, tz=tz, progress=False, **options)
+        return footfall.open(tables, tz=tz, engine=engine, progress=False, **options)
 
     return opened

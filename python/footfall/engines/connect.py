@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import atexit
+import socket
 from functools import cache
 from importlib import import_module
 from typing import Any
 
 from footfall.engines.protocol import Adapter
+
+CONNECT_SECONDS = 10
 
 
 def adapter_of(connection: Any) -> Adapter | None:
@@ -48,7 +51,17 @@ def remote(name: str, address: str) -> Adapter | None:
     from footfall.engines import cluster
 
     cluster.check_installed(name)
+    _check_there(name, address)
     return _kept(import_module(f"footfall.engines.cluster.{name}").connect(address))
+
+
+def _check_there(name: str, address: str) -> None:
+    # Spark tries for minutes, and says so to nobody who listens.
+    host, _, port = address.rpartition(":")
+    try:
+        socket.create_connection((host, int(port)), timeout=CONNECT_SECONDS).close()
+    except (OSError, ValueError) as error:
+        raise ConnectionError(f"engine = '{name}://{address}': nobody answers there: {error}") from error
 
 
 def _kept(connection: Any) -> Adapter | None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from footfall.engines.packets import Packet
@@ -23,8 +24,21 @@ if TYPE_CHECKING:
 HEARTBEAT_S = 0.1
 
 
+@dataclass(frozen=True)
+class Rows:
+    """Futures, each of a list of packets, and the futures that those wait for."""
+
+    futures: list[Any]
+    before: list[Any] = field(default_factory=list)
+
+    @property
+    def all(self) -> list[Any]:
+        """All of them, in the order of the work."""
+        return [*self.before, *self.futures]
+
+
 class DaskAdapter:
-    """The workers of a ``distributed.Client``. Rows are a list of futures, each of a list of packets.
+    """The workers of a ``distributed.Client``.
 
     Parameters
     ----------
@@ -44,55 +58,57 @@ class DaskAdapter:
         refuse_others(self.client.run(version()))
         self.cores = sum(self.client.nthreads().values())
 
-    def arrange(self, pieces: Sequence[Packet]) -> list[Any]:
+    def arrange(self, pieces: Sequence[Packet]) -> Rows:
         """Return rows: each of the `pieces` with some worker."""
-        return self.client.map(lambda piece: [piece], list(pieces), pure=False)
+        return Rows(self.client.map(lambda piece: [piece], list(pieces), pure=False))
 
-    def arrange_by_user(self, rows: Sequence[list[Any]], shares: int) -> list[Any]:
+    def arrange_by_user(self, rows: Sequence[Rows], shares: int) -> Rows:
         """Return all of `rows`, exchanged by Dask's P2P shuffle."""
         import dask.dataframe as dd
         from distributed import futures_of
 
-        frames = [future for each in rows for future in self.client.map(_frame, each, pure=False)]
+        before = [future for each in rows for future in each.all]
+        frames = self.client.map(_frame, [future for each in rows for future in each.futures], pure=False)
         together = dd.from_delayed(frames, meta=_frame([]), verify_meta=False)
-        exchanged = together.shuffle("share", npartitions=shares, shuffle_method="p2p")
-        kept = self.client.persist(exchanged, optimize_graph=True)
-        return self.client.map(_packets, futures_of(kept), pure=False)
+        exchanged = self.client.persist(together.shuffle("share", npartitions=shares, shuffle_method="p2p"))
+        exchanged = futures_of(exchanged)
+        return Rows(self.client.map(_packets, exchanged, pure=False), [*before, *frames, *exchanged])
 
-    def map(self, work: Work, rows: list[Any]) -> list[Any]:
+    def map(self, work: Work, rows: Rows) -> Rows:
         """Return what `work` makes of each worker's packets."""
         # As the result of a task it is sent to a worker once, and made again where a worker is lost.
         shared = self.client.submit(lambda: work, pure=False)
-        return self.client.map(_worked, [shared] * len(rows), rows, pure=False)
+        made = self.client.map(_worked, [shared] * len(rows.futures), rows.futures, pure=False)
+        return Rows(made, rows.all)
 
-    def merge(self, rows: list[Any], tick: Tick | None) -> list[Packet]:
+    def merge(self, rows: Rows, tick: Tick | None) -> list[Packet]:
         """Do the work and return all packets."""
         self._wait(rows, tick)
-        return [packet for part in self.client.gather(rows) for packet in part]
+        return [packet for part in self.client.gather(rows.futures) for packet in part]
 
-    def keep(self, rows: list[Any], tick: Tick | None) -> list[Any]:
+    def keep(self, rows: Rows, tick: Tick | None) -> Rows:
         """Return the same rows, worked out now and held in the memory of the workers."""
         self._wait(rows, tick)
-        return rows
+        return Rows(rows.futures)
 
-    def drop(self, rows: list[Any]) -> None:
+    def drop(self, rows: Rows) -> None:
         """Let the workers forget them."""
-        for future in rows:
+        for future in rows.futures:
             future.release()
 
-    def _wait(self, rows: list[Any], tick: Tick | None) -> None:
+    def _wait(self, rows: Rows, tick: Tick | None) -> None:
         from distributed import TimeoutError, wait
 
         try:
-            pending = rows
+            pending = rows.futures
             while pending:
                 with suppress(TimeoutError):
                     wait(pending, timeout=HEARTBEAT_S)
-                pending = [future for future in rows if future.status == "pending"]
+                pending = [future for future in rows.futures if future.status == "pending"]
                 if tick is not None:
-                    tick(len(rows) - len(pending), len(rows))
+                    tick(sum(future.status != "pending" for future in rows.all), len(rows.all))
         except BaseException:
-            self.client.cancel(rows, force=True)
+            self.client.cancel(rows.all, force=True)
             raise
 
 

@@ -8,6 +8,8 @@ from typing import Any
 from footfall import _native
 from footfall.errors import DefinitionError
 
+OURS = _native.__version__
+
 
 def version() -> Any:
     """Return a function that tells the worker's version; it travels whole, since a worker may have no Footfall."""
@@ -25,8 +27,7 @@ def version() -> Any:
 
 def refuse_others(found: Mapping[str, str]) -> None:
     """Raise `DefinitionError` if a worker has another version than the driver; `found` has them by worker."""
-    ours = _native.__version__
-    others = {worker: version for worker, version in sorted(found.items()) if version != ours}
+    others = {worker: version for worker, version in sorted(found.items()) if version != OURS}
     if others:
         named = "; ".join(f"{worker} has {version}" for worker, version in others.items())
-        raise DefinitionError(f"engine: every worker needs footfall {ours}, but {named}")
+        raise DefinitionError(f"engine: every worker needs footfall {OURS}, but {named}")

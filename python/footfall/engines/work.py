@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Callable
 
 from footfall import _native, arrow
@@ -43,14 +45,26 @@ class Opening:
 
     def session(self, table: str, content: Content) -> _native.Session:
         """Open a piece of `table`."""
-        given: Any = {**packets.contents(self.small), table: content}
-        session = _native.Session(None, given, columns=dict(self.columns), **self.options)
-        return session.restrict(**self.selection)
+        given: Any = {table: content}
+        columns: dict[str, Any] = {"columns": dict(self.columns)}
+        if not self.small:
+            return _native.Session(None, given, **columns, **self.options).restrict(**self.selection)
+        columns["epoch_unit"] = self.options["epoch_unit"]
+        return self._small().with_piece(given, **columns).restrict(**self.selection)
 
     def beside(self, tables: Mapping[str, Any]) -> _native.Session:
         """Open the small tables beside what other work made."""
-        small: Any = packets.contents(self.small)
-        return _native.Session(None, small, columns={}, **self.options).beside(dict(tables))
+        return self._small().beside(dict(tables))
+
+    def _small(self) -> _native.Session:
+        return _small_tables(self.small, json.dumps(self.options))
+
+
+@lru_cache(maxsize=4)
+def _small_tables(small: tuple[Packet, ...], options: str) -> _native.Session:
+    """Return the session on the small tables: the same for all that a worker does for a data set."""
+    tables: Any = packets.contents(small)
+    return _native.Session(None, tables, columns={}, **json.loads(options))
 
 
 class _Work:

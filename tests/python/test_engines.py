@@ -1,0 +1,352 @@
+"""Every engine: awkward layouts, memory, errors, Ctrl-C, progress and lost workers, on real clusters of processes."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from dataclasses import replace
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from layouts import chunked, ipc_bytes, retyped, write_files, write_hive, write_mixed
+from oracle import Oracle, assert_same
+from worlds import ONE_ROW, SCHEMAS, World, random_world, us
+
+import footfall
+from footfall.engines import cluster, connect, versions
+from footfall.verify import first_difference
+
+BUSY = random_world(15, events=400)
+ASKED = [
+    ("campaign_ctr", {"by": "month"}),
+    ("establishment_visits", {"by": "month"}),
+    ("visit_attribution", {"by": "month"}),
+    ("category_hours", {"by": "period"}),
+    ("interaction_profile", {}),
+    ("preferred_establishment_categories", {}),
+]
+CLUSTERS = ["dask", "spark"]
+
+
+def answers(data):
+    return {f"{job} {options}": ipc_bytes(getattr(data, job)(**options)) for job, options in ASKED}
+
+
+def on_this_machine(tables, **options):
+    return footfall.open(tables, progress=False, **options)
+
+
+def compare(data, oracle):
+    for job, options in ASKED:
+        assert_same(getattr(data, job)(**options), getattr(oracle, job)(**options), job)
+
+
+@pytest.fixture(params=CLUSTERS)
+def remote(request, clusters):
+    """The address of a cluster."""
+    return clusters(request.param)
+
+
+# Layouts.
+
+
+def test_one_user_has_most_of_the_rows(ask):
+    heavy = [{**row, "user_id": "1"} for row in BUSY.pings[: len(BUSY.pings) // 2]]
+    events = [{**row, "user_id": "1"} for row in BUSY.interactions[: len(BUSY.interactions) // 2]]
+    world = replace(BUSY, pings=heavy + BUSY.pings, interactions=events + BUSY.interactions)
+    compare(ask(world), Oracle(world))
+
+
+def test_more_pieces_than_rows(ask):
+    compare(ask(ONE_ROW), Oracle(ONE_ROW))
+
+
+def test_files_without_rows(engine, tmp_path):
+    root = write_files(BUSY.tables(), tmp_path / "data", "parquet", 3, seed=1)
+    for table in ("interactions", "pings"):
+        pq.write_table(SCHEMAS[table].empty_table(), root / table / "empty.parquet")
+        (root / table / "nothing.csv").touch()
+    compare(footfall.open(root, tz=BUSY.tz, engine=engine, progress=False), Oracle(BUSY))
+    nothing = write_files(World().tables(), tmp_path / "nothing", "parquet", 2, seed=1)
+    data = footfall.open(nothing, engine=engine, progress=False)
+    assert all(len(getattr(data, job)(**options)) == 0 for job, options in ASKED)
+    assert data.rows() == dict.fromkeys(SCHEMAS, 0)
+
+
+def test_an_interaction_before_midnight_and_its_visit_after_in_other_files(engine, tmp_path):
+    """Another file, another month, another piece: it is the same user."""
+    world = replace(
+        ONE_ROW,
+        interactions=[{**ONE_ROW.interactions[0], "timestamp": us("2024-02-29T23:00:00-03:00")}],
+        pings=[{**ONE_ROW.pings[0], "timestamp": us("2024-03-01T03:00:00-03:00")}],
+    )
+    noise = replace(world, interactions=[{**world.interactions[0], "user_id": "other"}] * 3,
+                    pings=[{**world.pings[0], "user_id": "another"}] * 3)  # fmt: skip
+    for number, part in enumerate((noise, world)):
+        for table in ("interactions", "pings"):
+            folder = tmp_path / table / f"month={number + 2 + (table == 'pings')}"
+            folder.mkdir(parents=True, exist_ok=True)
+            pq.write_table(part.tables()[table], folder / f"{number}.parquet")
+    for table in ("ads", "establishments"):
+        pq.write_table(world.tables()[table], tmp_path / f"{table}.parquet")
+    both = replace(world, interactions=noise.interactions + world.interactions, pings=noise.pings + world.pings)
+    data = footfall.open(tmp_path, tz=world.tz, engine=engine, progress=False)
+    assert data.visit_attribution(by="month").to_arrow().column("attributed_visits").to_pylist() == [1]
+    compare(data, Oracle(both))
+
+
+def test_any_layout_of_files(engine, tmp_path):
+    expected = answers(on_this_machine(BUSY.tables(), tz=BUSY.tz))
+    layouts = [write_files(BUSY.tables(), tmp_path / ending, ending, 3, seed=2) for ending in ("csv", "jsonl")]
+    layouts += [write_hive(BUSY.tables(), tmp_path / "hive"), write_mixed(BUSY.tables(), tmp_path / "a b")]
+    for root in layouts:
+        assert answers(footfall.open(root, tz=BUSY.tz, engine=engine, progress=False)) == expected, root
+
+
+def test_ids_as_text_and_as_integers(ask):
+    expected = answers(on_this_machine(BUSY.tables(), tz=BUSY.tz))
+    tables = retyped(BUSY.tables(), ids=pa.int64())
+    assert answers(ask(tables, tz=BUSY.tz)) == expected
+    assert answers(ask({**BUSY.tables(), "pings": tables["pings"]}, tz=BUSY.tz)) == expected
+
+
+def test_columns_of_other_names_and_units(ask):
+    tables = retyped(retyped(BUSY.tables(), timestamp=pa.timestamp("us")), timestamp=pa.int64())
+    tables["pings"] = tables["pings"].rename_columns(["device", "at", "lat", "lon"])
+    tables["ads"] = tables["ads"].rename_columns(["ad_id", "campaign", "kind", "establishment_id"])
+    columns = {"pings.user_id": "device", "pings.timestamp": "at", "latitude": "lat", "longitude": "lon",
+               "campaign_id": "campaign", "ads.category": "kind"}  # fmt: skip
+    tables["establishments"] = tables["establishments"].rename_columns(
+        ["establishment_id", "name", "category", "lat", "lon"]
+    )
+    data = ask(tables, tz=BUSY.tz, columns=columns, epoch_unit="us")
+    expected = answers(on_this_machine(BUSY.tables(), tz=BUSY.tz))
+    assert answers(data) == expected
+    assert answers(data.persist()) == expected
+    data.unpersist()
+
+
+def test_spark_batches_far_smaller_than_a_users_rows(clusters):
+    clusters("spark")
+    session = connect.remote("spark", clusters("spark").partition("://")[2]).session
+    before = session.conf.get("spark.sql.execution.arrow.maxRecordsPerBatch")
+    session.conf.set("spark.sql.execution.arrow.maxRecordsPerBatch", "1")
+    try:
+        data = footfall.open(chunked(BUSY.tables(), 3), tz=BUSY.tz, engine=session, progress=False)
+        compare(data, Oracle(BUSY))
+    finally:
+        session.conf.set("spark.sql.execution.arrow.maxRecordsPerBatch", before)
+
+
+def test_samples_and_periods(engine, city, city_data):
+    data = footfall.open(city, tz="America/Recife", engine=engine, progress=False)
+    for asked, expected in [(data, city_data), (data.sample(users=0.2), city_data.sample(users=0.2))]:
+        march = [
+            each.between("2024-03-05", "2024-03-20T12:00").visit_attribution(by="day") for each in (asked, expected)
+        ]
+        assert ipc_bytes(march[0]) == ipc_bytes(march[1])
+        assert asked.rows() == expected.rows()
+
+
+# Large files fall apart between row groups.
+
+
+@pytest.fixture(scope="module")
+def one_file(tmp_path_factory):
+    """A data set with one file of many row groups a table."""
+    rng = np.random.default_rng(3)
+    count, root = 300_000, tmp_path_factory.mktemp("one file")
+    pings = pa.table({
+        "user_id": rng.integers(0, 1_000, count),
+        "timestamp": pa.array(1_709_251_200_000_000 + rng.integers(0, 80 * 86_400_000_000, count)).cast(
+            pa.timestamp("us", "UTC")
+        ),
+        "latitude": rng.uniform(-8.1, -8.0, count), "longitude": rng.uniform(-34.9, -34.8, count),
+    })  # fmt: skip
+    pq.write_table(pings, root / "pings.parquet", row_group_size=25_000)
+    places = pa.table({"establishment_id": np.arange(50), "category": ["food"] * 50,
+                       "latitude": rng.uniform(-8.1, -8.0, 50), "longitude": rng.uniform(-34.9, -34.8, 50)})  # fmt: skip
+    pq.write_table(places, root / "establishments.parquet")
+    return root
+
+
+def test_one_large_file_has_pieces_for_all_workers(engine, one_file):
+    data = footfall.open(one_file, engine=engine, progress=False)
+    expected = on_this_machine(one_file)
+    assert ipc_bytes(data.establishment_visits(by="month")) == ipc_bytes(expected.establishment_visits(by="month"))
+    if engine != "local":
+        pieces = data._session.local.pieces("pings", 8)
+        assert len(pieces) >= 4
+        ends = [span for piece in pieces for _, span in piece]
+        assert ends[0][0] == 0 and ends[-1][1] == (one_file / "pings.parquet").stat().st_size
+        assert all(one[1] == other[0] for one, other in zip(ends, ends[1:]))
+
+
+# Memory.
+
+
+def test_persisted_tables_give_the_same_answers_and_can_be_let_go(engine, city, city_data):
+    data = footfall.open(city, tz="America/Recife", engine=engine, progress=False)
+    before = data.sample(users=0.5)
+    assert data.persist() is data
+    assert answers(data) == answers(city_data)
+    assert answers(before) == answers(city_data.sample(users=0.5))
+    data.unpersist()
+    assert answers(before) == answers(city_data.sample(users=0.5))
+
+
+def test_persisted_tables_are_in_the_memory_of_the_workers(clusters, city):
+    dask = connect.remote("dask", clusters("dask").partition("://")[2]).client
+    spark = connect.remote("spark", clusters("spark").partition("://")[2]).session
+    held = {
+        "dask": lambda: sum(len(keys) for keys in dask.has_what().values()),
+        "spark": lambda: spark.sparkContext._jsc.sc().getPersistentRDDs().size(),
+    }
+    for engine, count in held.items():
+        data = footfall.open(city, tz="America/Recife", engine=clusters(engine), progress=False)
+        data.persist()
+        assert count() >= 2
+        data.unpersist()
+        deadline = time.monotonic() + 20
+        while count() and time.monotonic() < deadline:
+            time.sleep(0.1)
+        assert count() == 0, engine
+
+
+# Errors.
+
+
+def told(error):
+    return type(error), str(error), error.table, error.column, error.row, error.value
+
+
+def test_the_first_unusable_row_is_the_same_on_every_engine(engine, one_file, tmp_path):
+    """Wherever its piece begins, a row has its number in its file."""
+    table = pq.read_table(one_file / "pings.parquet")
+    latitude = table.column("latitude").to_numpy().copy()
+    latitude[[171_717, 250_000]] = 95.5
+    for name in ("establishments", "pings"):
+        pq.write_table(pq.read_table(one_file / f"{name}.parquet"), tmp_path / f"{name}.parquet", row_group_size=25_000)
+    wrong = table.set_column(2, "latitude", pa.array(latitude))
+    pq.write_table(wrong, tmp_path / "pings.parquet", row_group_size=25_000)
+    with pytest.raises(footfall.DataError) as expected:
+        on_this_machine(tmp_path, strict=True)
+    with pytest.raises(footfall.DataError) as found:
+        footfall.open(tmp_path, engine=engine, strict=True, progress=False)
+    assert found.value.row == 171_717
+    assert told(found.value) == told(expected.value)
+
+
+def test_a_broken_file_is_the_same_error_on_every_engine(engine, tmp_path):
+    root = write_files(BUSY.tables(), tmp_path / "data", "parquet", 1, seed=1)
+    whole = (root / "pings.parquet").read_bytes()
+    broken = len(whole) // 4
+    (root / "pings.parquet").write_bytes(whole[:4] + b"\xff" * broken + whole[4 + broken :])
+    data = footfall.open(root, engine=engine, progress=False)
+    with pytest.raises(footfall.DataError) as found:
+        data.establishment_visits(by="period")
+    with pytest.raises(footfall.DataError) as persisted:
+        data.persist()
+    assert "Parquet" in str(found.value) and "Parquet" in str(persisted.value)
+
+
+@pytest.mark.parametrize("engine_", ["flink", "dask://", "local://here", 7, None])
+def test_an_unknown_engine_is_refused(engine_):
+    with pytest.raises(footfall.DefinitionError, match=r"engine = .*expected local, dask, spark"):
+        footfall.open(ONE_ROW.tables(), engine=engine_)
+
+
+@pytest.mark.parametrize("engine_", CLUSTERS)
+def test_an_address_where_nobody_answers(engine_):
+    with pytest.raises(ConnectionError, match=f"{engine_}://127.0.0.1:9"):
+        footfall.open(ONE_ROW.tables(), engine=f"{engine_}://127.0.0.1:9")
+
+
+def test_a_worker_of_another_version_is_named_at_connection(remote, monkeypatch):
+    live = connection(remote)
+    monkeypatch.setattr(versions, "OURS", "9.9.9")
+    with pytest.raises(footfall.DefinitionError, match=r"needs footfall 9\.9\.9, but .*127\.0\.0\.1.* has "):
+        footfall.open(ONE_ROW.tables(), engine=live)
+
+
+def connection(address):
+    adapter = connect.remote(*address.split("://"))
+    return adapter.client if hasattr(adapter, "client") else adapter.session
+
+
+def test_a_worker_without_footfall_is_named_at_connection(tmp_path, monkeypatch):
+    package = tmp_path / "footfall"
+    package.mkdir()
+    (package / "__init__.py").write_text("raise ImportError('it is not here')")
+    monkeypatch.setattr("footfall.engines.cluster.dask.search_path", lambda: str(tmp_path))
+    named = pytest.raises(footfall.DefinitionError, match=r"127\.0\.0\.1.* has none \(it is not here\)")
+    with cluster.start("dask", workers=1) as without, named:
+        footfall.open(ONE_ROW.tables(), engine=without.address.replace("tcp", "dask"))
+
+
+# Progress, Ctrl-C and lost workers.
+
+
+def run(data, job, tick):
+    return pa.table(data._session.run(job, by="month", users=None, rank_by=None, progress=tick))
+
+
+def test_progress_counts_the_tasks_of_the_cluster(remote, city, city_data):
+    told = []
+    data = footfall.open(city, tz="America/Recife", engine=remote, progress=False)
+    while not told:
+        run(data, "visit_attribution", lambda *numbers: told.append(numbers))
+    assert all(done <= total for done, total in told if total is not None)
+
+
+def test_an_interrupt_ends_the_work_of_the_cluster(remote, city, city_data):
+    data = footfall.open(city, tz="America/Recife", engine=remote, progress=False)
+
+    def interrupt(done, total):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        for _ in range(100):
+            run(data, "visit_attribution", interrupt)
+    expected = city_data.visit_attribution(by="month")
+    assert ipc_bytes(data.visit_attribution(by="month")) == ipc_bytes(expected)
+
+
+@pytest.mark.parametrize("kept", [False, True], ids=["files", "persisted"])
+@pytest.mark.parametrize("name", CLUSTERS)
+def test_a_worker_lost_in_the_middle_changes_nothing(name, kept, city, city_data, monkeypatch):
+    """Kill -9 takes a worker and its children; the other one does what it had done, and the rest."""
+    monkeypatch.setattr("footfall.engines.distributed.PIECES_PER_CORE", 16)
+    for job in ("establishment_visits", "visit_attribution"):
+        with cluster.start(name) as cluster_, cluster_.connect() as live:
+            data = footfall.open(city, tz="America/Recife", engine=live, progress=False)
+            if kept:
+                data.persist()
+            lost = []
+
+            def lose(done, total, cluster_=cluster_, lost=lost):
+                if done > 0 and not lost:
+                    lost.append(done)
+                    os.killpg(cluster_.processes["worker 1"], signal.SIGKILL)
+
+            found = run(data, job, lose)
+            assert lost, "the work was over before a worker could be lost"
+            assert ipc_bytes(found) == ipc_bytes(getattr(city_data, job)(by="month"))
+
+
+# The comparison of `footfall verify`.
+
+
+def test_the_first_difference_is_named():
+    table = pa.table({"id": ["a", "b", None], "count": [1, 2, None], "share": [0.5, float("nan"), None]})
+    assert first_difference(table, table) is None
+    changed = table.set_column(1, "count", pa.array([1, 3, None]))
+    assert first_difference(table, changed) == ("row 1, count", 2, 3)
+    assert first_difference(table, table.slice(1)) == ("number of rows", 3, 2)
+    assert first_difference(table, table.set_column(1, "count", pa.array([1, 2, 0])))[0] == "row 2, count"
+    zero = pa.table({"share": [0.0]})
+    assert first_difference(zero, pa.table({"share": [-0.0]}))[0] == "row 0, share"
+    assert first_difference(zero, pa.table({"share": [0]}))[0] == "columns"

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-import signal
+import subprocess
+import sys
 import time
 from dataclasses import replace
 
@@ -168,7 +169,7 @@ def one_file(tmp_path_factory):
     })  # fmt: skip
     pq.write_table(pings, root / "pings.parquet", row_group_size=25_000)
     places = pa.table({"establishment_id": np.arange(50), "category": ["food"] * 50,
-                       "latitude": rng.uniform(-8.1, -8.0, 50), "longitude": rng.uniform(-34.9, -34.8, 50)})  # fmt: skip
+                       "latitude": rng.uniform(-8.1, -8, 50), "longitude": rng.uniform(-34.9, -34.8, 50)})  # fmt: skip
     pq.write_table(places, root / "establishments.parquet")
     return root
 
@@ -207,13 +208,14 @@ def test_persisted_tables_are_in_the_memory_of_the_workers(clusters, city):
     }
     for engine, count in held.items():
         data = footfall.open(city, tz="America/Recife", engine=clusters(engine), progress=False)
+        before = count()
         data.persist()
-        assert count() >= 2
+        assert count() >= before + 2
         data.unpersist()
         deadline = time.monotonic() + 20
-        while count() and time.monotonic() < deadline:
+        while count() > before and time.monotonic() < deadline:
             time.sleep(0.1)
-        assert count() == 0, engine
+        assert count() <= before, engine
 
 
 # Errors.
@@ -315,26 +317,43 @@ def test_an_interrupt_ends_the_work_of_the_cluster(remote, city, city_data):
     assert ipc_bytes(data.visit_attribution(by="month")) == ipc_bytes(expected)
 
 
-@pytest.mark.parametrize("kept", [False, True], ids=["files", "persisted"])
+# In a process of its own, since a process has one SparkSession at a time.
+LOSE_A_WORKER = """
+import os, signal, sys
+import pyarrow as pa
+import footfall
+from footfall.engines import cluster, distributed
+
+name, job, city, kept = sys.argv[1:]
+distributed.PIECES_PER_CORE = 16
+whole = footfall.open(city, tz="America/Recife", progress=False)
+with cluster.start(name) as running, running.connect() as live:
+    data = footfall.open(city, tz="America/Recife", engine=live, progress=False)
+    if kept:
+        data.persist()
+    lost = []
+
+    def lose(done, total):
+        if done > 0 and not lost:
+            lost.append(done)
+            os.killpg(running.processes["worker 1"], signal.SIGKILL)
+
+    found = pa.table(data._session.run(job, by="month", users=None, rank_by=None, progress=lose))
+    assert found.equals(whole.run(job, by="month").to_arrow())
+    print("lost after", lost, flush=True)
+"""
+
+
+@pytest.mark.parametrize("kept", ["", "persisted"])
 @pytest.mark.parametrize("name", CLUSTERS)
-def test_a_worker_lost_in_the_middle_changes_nothing(name, kept, city, city_data, monkeypatch):
+@pytest.mark.parametrize("job", ["establishment_visits", "visit_attribution"])
+def test_a_worker_lost_in_the_middle_changes_nothing(name, kept, job, city):
     """Kill -9 takes a worker and its children; the other one does what it had done, and the rest."""
-    monkeypatch.setattr("footfall.engines.distributed.PIECES_PER_CORE", 16)
-    for job in ("establishment_visits", "visit_attribution"):
-        with cluster.start(name) as cluster_, cluster_.connect() as live:
-            data = footfall.open(city, tz="America/Recife", engine=live, progress=False)
-            if kept:
-                data.persist()
-            lost = []
-
-            def lose(done, total, cluster_=cluster_, lost=lost):
-                if done > 0 and not lost:
-                    lost.append(done)
-                    os.killpg(cluster_.processes["worker 1"], signal.SIGKILL)
-
-            found = run(data, job, lose)
-            assert lost, "the work was over before a worker could be lost"
-            assert ipc_bytes(found) == ipc_bytes(getattr(city_data, job)(by="month"))
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
+    command = [sys.executable, "-c", LOSE_A_WORKER, name, job, str(city), kept]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300, env=environment)
+    assert done.returncode == 0, done.stderr[-2_000:]
+    assert done.stdout.startswith("lost after ["), "the work was over before a worker could be lost"
 
 
 # The comparison of `footfall verify`.

@@ -9,12 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Callable
 
 from footfall.engines.packets import Packet
 from footfall.engines.versions import refuse_others, version
-from footfall.engines.work import Work
 from footfall.progress import Tick
 
 if TYPE_CHECKING:
@@ -26,15 +25,11 @@ HEARTBEAT_S = 0.1
 
 @dataclass(frozen=True)
 class Rows:
-    """Futures, each of a list of packets, and the futures that those wait for."""
+    """Packets, or futures of them, and what is to be done with each, as one task; and futures that those wait for."""
 
-    futures: list[Any]
-    before: list[Any] = field(default_factory=list)
-
-    @property
-    def all(self) -> list[Any]:
-        """All of them, in the order of the work."""
-        return [*self.before, *self.futures]
+    sources: list[Any]
+    works: tuple[Callable[[Any], Any], ...] = ()
+    before: tuple[Any, ...] = ()
 
 
 class DaskAdapter:
@@ -60,60 +55,66 @@ class DaskAdapter:
 
     def arrange(self, pieces: Sequence[Packet]) -> Rows:
         """Return rows: each of the `pieces` with some worker."""
-        return Rows(self.client.map(lambda piece: [piece], list(pieces), pure=False))
+        return Rows([[piece] for piece in pieces])
 
     def arrange_by_user(self, rows: Sequence[Rows], shares: int) -> Rows:
         """Return all of `rows`, exchanged by Dask's P2P shuffle."""
         import dask.dataframe as dd
         from distributed import futures_of
 
-        before = [future for each in rows for future in each.all]
-        frames = self.client.map(_frame, [future for each in rows for future in each.futures], pure=False)
+        frames = [future for each in rows for future in self._start(self.map(_frame, each))]
         together = dd.from_delayed(frames, meta=_frame([]), verify_meta=False)
-        exchanged = self.client.persist(together.shuffle("share", npartitions=shares, shuffle_method="p2p"))
-        exchanged = futures_of(exchanged)
-        return Rows(self.client.map(_packets, exchanged, pure=False), [*before, *frames, *exchanged])
+        exchanged = together.shuffle("share", npartitions=shares, shuffle_method="p2p")
+        exchanged = futures_of(self.client.persist(exchanged))
+        before = [future for each in rows for future in each.before]
+        return Rows(exchanged, (_packets,), (*before, *frames, *exchanged))
 
-    def map(self, work: Work, rows: Rows) -> Rows:
+    def map(self, work: Callable[[Any], Any], rows: Rows) -> Rows:
         """Return what `work` makes of each worker's packets."""
-        # As the result of a task it is sent to a worker once, and made again where a worker is lost.
-        shared = self.client.submit(lambda: work, pure=False)
-        made = self.client.map(_worked, [shared] * len(rows.futures), rows.futures, pure=False)
-        return Rows(made, rows.all)
+        return replace(rows, works=(*rows.works, work))
 
     def merge(self, rows: Rows, tick: Tick | None) -> list[Packet]:
         """Do the work and return all packets."""
-        self._wait(rows, tick)
-        return [packet for part in self.client.gather(rows.futures) for packet in part]
+        parts = self._finish(rows, tick)
+        return [packet for part in self.client.gather(parts) for packet in part]
 
     def keep(self, rows: Rows, tick: Tick | None) -> Rows:
         """Return the same rows, worked out now and held in the memory of the workers."""
-        self._wait(rows, tick)
-        return Rows(rows.futures)
+        return Rows(self._finish(rows, tick))
 
     def drop(self, rows: Rows) -> None:
         """Let the workers forget them."""
-        for future in rows.futures:
+        for future in rows.sources:
             future.release()
 
-    def _wait(self, rows: Rows, tick: Tick | None) -> None:
+    def _start(self, rows: Rows) -> list[Any]:
+        # As the result of a task it is sent to a worker once, and made again where a worker is lost.
+        works = self.client.submit(lambda: rows.works, pure=False)
+        return list(self.client.map(_worked, [works] * len(rows.sources), rows.sources, pure=False))
+
+    def _finish(self, rows: Rows, tick: Tick | None) -> list[Any]:
         from distributed import TimeoutError, wait
 
+        last = self._start(rows)
+        watched = [*rows.before, *last]
         try:
-            pending = rows.futures
+            pending = last
             while pending:
                 with suppress(TimeoutError):
                     wait(pending, timeout=HEARTBEAT_S)
-                pending = [future for future in rows.futures if future.status == "pending"]
+                pending = [future for future in last if future.status == "pending"]
                 if tick is not None:
-                    tick(sum(future.status != "pending" for future in rows.all), len(rows.all))
+                    tick(sum(future.status != "pending" for future in watched), len(watched))
         except BaseException:
-            self.client.cancel(rows.all, force=True)
+            self.client.cancel(watched, force=True)
             raise
+        return last
 
 
-def _worked(work: Work, packets: list[Packet]) -> list[Packet]:
-    return work(packets) if packets else []
+def _worked(works: Sequence[Callable[[Any], Any]], packets: Any) -> Any:
+    for work in works:
+        packets = work(packets)
+    return packets
 
 
 def _frame(packets: list[Packet]) -> pandas.DataFrame:

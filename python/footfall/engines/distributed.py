@@ -25,9 +25,13 @@ SHARES_PER_CORE = 2
 
 @dataclass
 class Tables:
-    """The large tables of a data set, in pieces: as they were given, or kept by the workers."""
+    """The large tables of a data set, in pieces: as they were given, and as the workers keep them.
+
+    Those `in_files` the driver need never read.
+    """
 
     pieces: dict[str, list[Packet]]
+    in_files: list[str]
     kept: dict[str, Any] = field(default_factory=dict)
 
 
@@ -98,8 +102,8 @@ class DistributedSession:
 
     def refuse_unusable(self) -> None:
         """Raise the error that names the first row that no answer can use."""
-        self.local.refuse_unusable([name for name in SMALL if name in self.local.tables()])
-        for name in self.tables_.pieces:
+        self.local.refuse_unusable([name for name in self.local.tables() if name not in self.tables_.in_files])
+        for name in self.tables_.in_files:
             self._merged(self.cluster.map(Refuse(self._opening(name), name), self._pieces(name)), None)
 
     def _all_at_once(self, steps: Mapping[str, Any], progress: Tick | None) -> ArrowStream:
@@ -174,7 +178,8 @@ def open_session(
     pieces = {name: _pieces(local, name, tables.get(name), cluster.cores) for name in LARGE if name in there}
     # A worker has other work on its other cores.
     opening = Opening(small, {**options, "threads": 1}, EVERYTHING, renamed)
-    session = DistributedSession(local, cluster, Tables(pieces), opening)
+    in_files = [name for name in pieces if not _is_in_memory(tables.get(name))]
+    session = DistributedSession(local, cluster, Tables(pieces, in_files), opening)
     if strict:
         session.refuse_unusable()
     return session
@@ -184,10 +189,14 @@ def _theirs(columns: Mapping[str, str], table: str, ours: str) -> str:
     return columns.get(f"{table}.{ours}", columns.get(ours, ours))
 
 
+def _is_in_memory(given: Any) -> bool:
+    return given is not None and not isinstance(given, str)
+
+
 def _pieces(local: _native.Session, name: str, given: Any, cores: int) -> list[Packet]:
     """Return the packets that a table falls apart into: some for each core."""
     wanted = PIECES_PER_CORE * cores
-    if given is not None and not isinstance(given, str):
+    if _is_in_memory(given):
         table = arrow.to_pyarrow(given)
         rows = max(-(-table.num_rows // wanted), 1)
         starts = range(0, max(table.num_rows, 1), rows)

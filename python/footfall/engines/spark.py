@@ -128,7 +128,7 @@ def _partition(work: Work) -> Callable[[Iterator[pyarrow.RecordBatch]], Iterator
 
         given = [packet for batch in batches for packet in _packets(batch)]
         schema = pa.schema({"share": pa.int32(), "name": pa.string(), "payload": pa.binary()})
-        for made in work(given) if given else []:
+        for made in work(given):
             yield pa.RecordBatch.from_arrays([[made.share], [made.name], [made.payload]], schema=schema)
 
     return partition

@@ -71,6 +71,8 @@ class _Work:
     """Work whose errors travel as packets: past all further work, to the driver."""
 
     def __call__(self, given: Sequence[Packet]) -> list[Packet]:
+        if not given:
+            return []
         error = packets.error_in(given)
         try:
             return self.of(given) if error is None else [packets.of_error(error)]

@@ -36,7 +36,7 @@ demo: start tools $(EXTENSION) $(CITY) ## build, make a sample city, write its r
 	@echo "demo: done in $(TOOK). Open $(DEMO)/report.html in a browser."
 
 .PHONY: test
-test: start tools check ## everything: check, then all Rust and Python tests (from nothing: 30-40 min)
+test: start tools tools-of-tests check ## everything: check, then all Rust and Python tests (from nothing: 40-50 min)
 	$(STEP) "Rust tests" "4 min from nothing, else 2 min" cargo test --release --locked
 	$(STEP) "Python tests and docstring examples" "3 min" $(BIN)/python -m pytest -ra
 	$(STEP) "examples of README and docs" "20 s" $(BIN)/python tools/run_examples.py
@@ -103,6 +103,10 @@ start:
 .PHONY: tools
 tools:
 	@./bootstrap.sh --check
+
+.PHONY: tools-of-tests
+tools-of-tests:
+	@./bootstrap.sh --tests
 
 .venv/bin/pip: | tools
 	$(STEP) "Python environment .venv" "10 s" "$$(./bootstrap.sh --python)" -m venv .venv

@@ -4,6 +4,7 @@
 #   ./bootstrap.sh            installs what is missing: system packages with apt or dnf (as root), Rust in your home
 #   ./bootstrap.sh --check    installs nothing, says what is missing and what to do; exit code 1 if something is
 #   ./bootstrap.sh --python   prints the Python that the build uses
+#   ./bootstrap.sh --tests    installs what only the tests need, as root, or says what is missing
 #
 # Run it as often as you like: what is there stays as it is.
 set -eu
@@ -11,19 +12,22 @@ cd "$(dirname "$0")"
 PATH="$PATH:${CARGO_HOME:-$HOME/.cargo}/bin"
 
 TOOLS="git make cc curl python rust rustfmt clippy"
+# Spark runs on Java; the tests of clusters look at processes and sockets.
+TOOLS_OF_TESTS="java ps ss"
 
 main() {
     case "${1:-}" in
         --check) check ;;
         --python) find_python || { what_is python >&2; exit 1; } ;;
+        --tests) TOOLS=$TOOLS_OF_TESTS; check >/dev/null || install_missing; check ;;
         "") install_missing; check ;;
-        *) sed -n '2,8s/^# \{0,1\}//p' bootstrap.sh >&2; exit 2 ;;
+        *) sed -n '2,9s/^# \{0,1\}//p' bootstrap.sh >&2; exit 2 ;;
     esac
 }
 
 check() {
     absent=$(missing)
-    [ -n "$absent" ] || { echo "tools: all there ($(versions))"; return 0; }
+    [ -n "$absent" ] || { echo "tools: all there ($TOOLS; $(versions))"; return 0; }
     for tool in $absent; do what_is "$tool"; done
     echo "Install them as above, or run ./bootstrap.sh (as root where it needs system packages)."
     return 1
@@ -72,6 +76,7 @@ has() {
         rust) at_least "$(rust_needed)" "$(cargo --version 2>/dev/null | cut -d' ' -f2)" ;;
         rustfmt) cargo fmt --version >/dev/null 2>&1 ;;
         clippy) cargo clippy --version >/dev/null 2>&1 ;;
+        java) at_least 17 "$(java -version 2>&1 | sed -n 's/.*version "\([0-9]*\).*/\1/p')" ;;
         *) command -v "$1" >/dev/null ;;
     esac
 }
@@ -84,6 +89,8 @@ what_is() {
         curl) echo "curl is missing: fetches Rust's installer. $(how curl)" ;;
         python) echo "python is missing: 3.9 or newer with venv and pip, 3.11 preferred. $(how python)" ;;
         rust) echo "rust is missing or old: needs cargo $(rust_needed). Run ./bootstrap.sh or see https://rustup.rs" ;;
+        java) echo "java is missing or old: 17 or later runs Spark. $(how java)" ;;
+        ps | ss) echo "$1 is missing: the tests of clusters look at processes and sockets. $(how "$1")" ;;
         *) echo "$1 is missing: part of make check. Run: rustup component add $1" ;;
     esac
 }
@@ -101,6 +108,12 @@ package_of() {
         dnf:python) echo python3.11 ;;
         *:python) echo python3 ;;
         apt-get:curl) echo curl ca-certificates ;;
+        apt-get:java) echo openjdk-17-jre-headless ;;
+        dnf:java) echo java-17-amazon-corretto-headless ;;
+        apt-get:ss) echo iproute2 ;;
+        dnf:ss) echo iproute ;;
+        apt-get:ps) echo procps ;;
+        dnf:ps) echo procps-ng ;;
         *:git | *:make | *:curl) echo "$1" ;;
     esac
 }

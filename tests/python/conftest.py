@@ -74,13 +74,16 @@ def clusters():
     """Starts each engine's cluster once, when it is first asked for; its address as `footfall.open` takes it."""
     from footfall.engines import cluster
 
-    running = {}
+    running, live = {}, []
 
     def address(engine):
         if engine == "local":
             return engine
         if engine not in running:
             running[engine] = cluster.start(engine)
+            # A Java that lives for minutes compiles as fast as it can, and no page shows it. Later ones join it.
+            quick = {"spark.ui.enabled": False, "spark.executor.extraJavaOptions": "-XX:TieredStopAtLevel=1"}
+            live.append(running[engine].connect(**(quick if engine == "spark" else {})))
         return f"{engine}://{running[engine].address.partition('://')[2]}"
 
     yield address

@@ -269,6 +269,7 @@ def test_an_address_where_nobody_answers(engine_):
 
 def test_a_worker_of_another_version_is_named_at_connection(remote, monkeypatch):
     live = connection(remote)
+    connect.adapter_of.cache_clear()
     monkeypatch.setattr(versions, "OURS", "9.9.9")
     with pytest.raises(footfall.DefinitionError, match=r"needs footfall 9\.9\.9, but .*127\.0\.0\.1.* has "):
         footfall.open(ONE_ROW.tables(), engine=live)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import atexit
 import socket
-from functools import cache
+from functools import cache, lru_cache
 from importlib import import_module
 from typing import Any
 
@@ -13,8 +13,12 @@ from footfall.engines.protocol import Adapter
 CONNECT_SECONDS = 10
 
 
+@lru_cache(maxsize=4)
 def adapter_of(connection: Any) -> Adapter | None:
-    """Return the adapter of a ``distributed.Client`` or a ``SparkSession``; None for anything else."""
+    """Return the adapter of a ``distributed.Client`` or a ``SparkSession``; None for anything else.
+
+    Its workers are asked for their version once.
+    """
     library = type(connection).__module__.partition(".")[0]
     if library == "distributed":
         from footfall.engines.dask import DaskAdapter

@@ -51,7 +51,11 @@ class DaskAdapter:
         self.client: Any = client
         self.client.wait_for_workers(1)
         refuse_others(self.client.run(version()))
-        self.cores = sum(self.client.nthreads().values())
+
+    @property
+    def cores(self) -> int:
+        """How many pieces are worked on at once."""
+        return sum(self.client.nthreads().values())
 
     def arrange(self, pieces: Sequence[Packet]) -> Rows:
         """Return rows: each of the `pieces` with some worker."""

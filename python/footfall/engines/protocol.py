@@ -62,15 +62,12 @@ class Session(Protocol):
 
 
 class Adapter(Protocol):
-    """Workers that have the same wheel. What they hold, `Rows`, is the adapter's own: futures, a data frame.
+    """Workers that have the same wheel. The rows that they hold are the adapter's own: futures, a data frame."""
 
-    Attributes
-    ----------
-    cores : int
-        How many pieces are worked on at once.
-    """
-
-    cores: int
+    @property
+    def cores(self) -> int:
+        """How many pieces are worked on at once."""
+        ...
 
     def arrange(self, pieces: Sequence[Packet]) -> Any:
         """Return rows: each of the `pieces` with some worker."""

@@ -45,8 +45,12 @@ class SparkAdapter:
 
     def __init__(self, session: SparkSession) -> None:
         self.session = session
-        self.cores = session.sparkContext.defaultParallelism
         refuse_others(self._versions())
+
+    @property
+    def cores(self) -> int:
+        """How many pieces are worked on at once."""
+        return int(self.session.sparkContext.defaultParallelism)
 
     def arrange(self, pieces: Sequence[Packet]) -> DataFrame:
         """Return rows: each of the `pieces` in a partition of its own."""
@@ -118,8 +122,8 @@ class SparkAdapter:
             task.barrier()
             yield task.getTaskInfos()[task.partitionId()].address, ask()
 
-        context = self.session.sparkContext
-        return dict(context.parallelize(range(self.cores), self.cores).barrier().mapPartitions(told).collect())
+        context, cores = self.session.sparkContext, self.cores
+        return dict(context.parallelize(range(cores), cores).barrier().mapPartitions(told).collect())
 
 
 def _partition(work: Work) -> Callable[[Iterator[pyarrow.RecordBatch]], Iterator[pyarrow.RecordBatch]]:

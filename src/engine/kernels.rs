@@ -1,25 +1,31 @@
 //! The two joins by themselves, on tables in memory and with nothing left out: a row that cannot be used is an error.
 
+use std::iter;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
+use std::time::Instant;
 
-use datafusion::arrow::array::{Array, ArrayRef, AsArray, Float64Array, RecordBatch, StringViewArray};
+use datafusion::arrow::array::{Array, ArrayRef, AsArray, RecordBatch, StringViewArray};
 use datafusion::arrow::compute::{cast, concat_batches};
-use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use datafusion::arrow::datatypes::{DataType, Field, Float64Type, Schema, SchemaRef};
+use datafusion::common::{DFSchema, Result as PlanResult};
 use datafusion::datasource::provider_as_source;
+use datafusion::logical_expr::execution_props::ExecutionProps;
+use datafusion::logical_expr::physical_planning_context::PhysicalPlanningContext;
 use datafusion::logical_expr::{LogicalPlan, LogicalPlanBuilder, col};
+use datafusion::physical_expr::create_physical_expr;
 use datafusion::prelude::DataFrame;
 
 use super::catalog::Source;
 use super::checks;
+use super::coded::Derived;
 use super::functions::function;
-use super::nouns::{ADS_OF_ESTABLISHMENTS, Column, INTERACTIONS, PINGS, VISITS, convert};
+use super::nouns::{ADS_OF_ESTABLISHMENTS, Column, ESTABLISHMENTS, INTERACTIONS, Kind, PINGS, VISITS, convert};
 use super::operators::{AttributedVisits, Known, LateVisits, VisitsOf};
 use super::places::{Ads, Establishments};
-use super::run::{Heartbeat, run_as};
-use super::session::{Table, new_context, outward, outward_plan, small_table, thread_count};
+use super::run::{HEARTBEAT, Heartbeat, run_as};
+use super::session::{Table, new_context, outward, outward_plan, outward_schema, small_table, thread_count};
 use super::{error_of, quality};
 use crate::ids::Ids;
 use crate::{Error, Result};
@@ -28,46 +34,58 @@ use crate::{Error, Result};
 const PINGS_PER_TASK: usize = 131_072;
 
 /// All visits of `pings`, in their order: user_id, timestamp, establishment_id, distance_m.
+///
+/// Each task makes its part of the answer, to the last type: nothing is left to do when all are done.
 pub fn visit_join(pings: &Table, establishments: &Table, radius_m: f64, heartbeat: Heartbeat) -> Result<Table> {
-    let places = concat_batches(&establishments.0, &establishments.1)?;
-    let places = located("establishments", &places, &["establishment_id"], 0)?;
-    let schema = visits_schema(&pings.0, &places)?;
-    let establishments = Arc::new(Establishments::new(places, radius_m)?);
-    let of_pings = located_schema(&schema);
-    let late = LateVisits::plain(&of_pings, establishments, Arc::clone(&schema));
-    let late = Arc::new(late.ok_or_else(|| Error::Internal("pings without places".into()))?);
-    let tasks = tasks(&pings.1);
+    let late = Arc::new(late_visits(&pings.0, indexed(establishments, radius_m)?)?);
     let work = |(first_row, task): &(usize, RecordBatch), stop: &AtomicBool| {
         let pings = located("pings", task, &["user_id", "timestamp"], *first_row)?;
-        let visits = VisitsOf::new(pings, Arc::clone(&late));
-        let visits = visits.take_while(|_| !stop.load(Ordering::Relaxed));
-        visits.map(|batch| batch.map_err(error_of)).collect::<Result<Vec<_>>>()
+        let mut visits = VisitsOf::new(pings.clone(), Arc::clone(&late));
+        let found = visits.by_ref().take_while(|_| !stop.load(Ordering::Relaxed));
+        let found = found.collect::<PlanResult<Vec<_>>>().map_err(error_of)?;
+        if visits.lost { check_degrees("pings", &pings, *first_row).map(|()| found) } else { Ok(found) }
     };
-    let visits = on_all_cores(&tasks, &work, heartbeat)?.into_iter().flatten().collect();
-    as_visits((schema, visits), heartbeat)
+    let visits = on_all_cores(&tasks(&pings.1), &work, heartbeat)?;
+    Ok((Arc::clone(&late.schema), visits.into_iter().flatten().collect()))
 }
 
-/// Ids as text and instants in microseconds UTC; only what came out of the join is converted.
-fn as_visits(visits: Table, heartbeat: Heartbeat) -> Result<Table> {
-    let source = Source::of_memory(VISITS, &visits, 1)?;
-    let frame = DataFrame::new(new_context(Some(1), None)?.state(), source.converted()?);
-    outward(run_as(frame, outward_plan, heartbeat)?)
+/// The establishments with their grid, and their ids as they leave.
+fn indexed(establishments: &Table, radius_m: f64) -> Result<Arc<Establishments>> {
+    let places = concat_batches(&establishments.0, &establishments.1)?;
+    let places = located("establishments", &places, &["establishment_id"], 0)?;
+    check_degrees("establishments", &places, 0)?;
+    let id = ours("establishments", &ESTABLISHMENTS.columns[0], places.schema_ref())?;
+    let id = cast(&id.function.of(places.column(0)).map_err(error_of)?, &DataType::Utf8)?;
+    let degrees = ["latitude", "longitude"].map(|name| (name, Arc::clone(&places[name])));
+    let places = RecordBatch::try_from_iter(iter::once(("establishment_id", id)).chain(degrees))?;
+    Ok(Arc::new(Establishments::new(places, radius_m)?))
 }
 
-fn visits_schema(pings: &SchemaRef, places: &RecordBatch) -> Result<SchemaRef> {
-    let own = |column: &Column| {
-        let field = pings.field_with_name(column.name).map_err(|_| no_column("pings", pings, column.name))?;
-        convert("pings", column, column.name, field.data_type(), None).map(|_| field.clone())
-    };
-    let id = Field::new("establishment_id", places["establishment_id"].data_type().clone(), true);
-    let distance = Field::new("distance_m", DataType::Float64, false);
-    Ok(Schema::new(vec![own(&PINGS.columns[0])?, own(&PINGS.columns[1])?, id, distance]).into())
+/// What visits take of pings as [`located`] gives them. Ids become text, and instants microseconds UTC, for those that
+/// visit alone.
+fn late_visits(pings: &SchemaRef, establishments: Arc<Establishments>) -> Result<LateVisits> {
+    let own = |name| pings.field_with_name(name).cloned().map_err(|_| no_column("pings", pings, name));
+    let degrees = |name: &str| Field::new(name, DataType::Float64, true);
+    let below = Schema::new(vec![own("user_id")?, own("timestamp")?, degrees("latitude"), degrees("longitude")]);
+    let columns = PINGS.columns[..4].iter().enumerate().map(|(place, column)| match column.kind {
+        Kind::Number => Ok(Derived::itself(place)),
+        _ => ours("pings", column, &below),
+    });
+    let columns = columns.collect::<Result<Vec<_>>>()?;
+    let column = |name: &str| Some(columns[below.index_of(name).ok()?].clone());
+    let late = LateVisits::with(&below, &below, column, establishments, outward_schema(&VISITS.schema()));
+    late.ok_or_else(|| Error::Internal("pings without places".into()))
 }
 
-/// The columns of pings as [`located`] gives them, of which visits have the first two.
-fn located_schema(visits: &Schema) -> Schema {
-    let degrees = ["latitude", "longitude"].map(|name| Arc::new(Field::new(name, DataType::Float64, true)));
-    Schema::new(visits.fields()[..2].iter().cloned().chain(degrees).collect::<Vec<_>>())
+/// What makes our `column` of the caller's of that name.
+fn ours(table: &str, column: &Column, theirs: &Schema) -> Result<Derived> {
+    let field = theirs.field_with_name(column.name).map_err(|_| no_column(table, theirs, column.name))?;
+    let ours = convert(table, column, column.name, field.data_type(), None)?;
+    let names = DFSchema::try_from(theirs.clone()).map_err(error_of)?;
+    let ours = create_physical_expr(&ours, &names, &ExecutionProps::new(), &PhysicalPlanningContext::default());
+    let columns: Vec<_> = (0..theirs.fields().len()).map(|column| Some(Derived::itself(column))).collect();
+    let ours = ours.and_then(|ours| Derived::new(&ours, &columns, theirs)).map_err(error_of)?;
+    ours.ok_or_else(|| Error::Internal(format!("{} of several columns", column.name)))
 }
 
 /// Slices of the batches, each with the number of its first row.
@@ -83,16 +101,14 @@ fn tasks(batches: &[RecordBatch]) -> Vec<(usize, RecordBatch)> {
     tasks
 }
 
-/// The columns `names` of `batch`, and its coordinates as checked numbers.
+/// The columns `names` of `batch`, all of which have values, and its coordinates as numbers.
 fn located(table: &str, batch: &RecordBatch, names: &[&str], first_row: usize) -> Result<RecordBatch> {
     let get =
         |name: &str| batch.column_by_name(name).cloned().ok_or_else(|| no_column(table, batch.schema_ref(), name));
     let mut columns = names.iter().map(|name| Ok((*name, get(name)?))).collect::<Result<Vec<_>>>()?;
     columns.iter().try_for_each(|(name, column)| check_present(table, name, column, first_row))?;
-    for (name, limit) in [("latitude", 90.0), ("longitude", 180.0)] {
-        let degrees = cast(&get(name)?, &DataType::Float64)?;
-        check_degrees(table, name, limit, degrees.as_primitive(), first_row)?;
-        columns.push((name, degrees));
+    for name in ["latitude", "longitude"] {
+        columns.push((name, cast(&get(name)?, &DataType::Float64)?));
     }
     Ok(RecordBatch::try_from_iter(columns)?)
 }
@@ -110,18 +126,22 @@ fn check_present(table: &str, name: &str, column: &ArrayRef, first_row: usize) -
     })
 }
 
-fn check_degrees(table: &str, name: &str, limit: f64, degrees: &Float64Array, first_row: usize) -> Result<()> {
-    if degrees.null_count() == 0 && degrees.values().iter().all(|value| value.abs() <= limit) {
-        return Ok(());
+/// An error for the first of the `places` that is not on Earth.
+fn check_degrees(table: &str, places: &RecordBatch, first_row: usize) -> Result<()> {
+    for (name, limit) in [("latitude", 90.0), ("longitude", 180.0)] {
+        let degrees = places[name].as_primitive::<Float64Type>();
+        let bad = degrees.iter().position(|value| !value.is_some_and(|value| value.abs() <= limit));
+        if let Some(bad) = bad {
+            return Err(Error::Data {
+                table: table.into(),
+                column: name.into(),
+                row: Some((first_row + bad) as u64),
+                value: if degrees.is_valid(bad) { degrees.value(bad).to_string() } else { "null".into() },
+                reason: format!("expected degrees from -{limit} to {limit}"),
+            });
+        }
     }
-    let bad = degrees.iter().position(|value| !value.is_some_and(|value| value.abs() <= limit)).unwrap_or(0);
-    Err(Error::Data {
-        table: table.into(),
-        column: name.into(),
-        row: Some((first_row + bad) as u64),
-        value: if degrees.is_valid(bad) { degrees.value(bad).to_string() } else { "null".into() },
-        reason: format!("expected degrees from -{limit} to {limit}"),
-    })
+    Ok(())
 }
 
 fn no_column(table: &str, schema: &Schema, column: &str) -> Error {
@@ -136,30 +156,38 @@ fn on_all_cores<T: Sync, R: Send>(
     heartbeat: Heartbeat,
 ) -> Result<Vec<R>> {
     let (next, stop) = (AtomicUsize::new(0), AtomicBool::new(false));
-    let done = Mutex::new(Vec::with_capacity(tasks.len()));
-    let worker = || {
+    let worker = |results: Sender<(usize, Result<R>)>| {
         while !stop.load(Ordering::Relaxed) {
             let number = next.fetch_add(1, Ordering::Relaxed);
             let Some(task) = tasks.get(number) else { break };
-            let result = work(task, &stop);
-            done.lock().unwrap_or_else(PoisonError::into_inner).push((number, result));
+            // Nobody listens any more once the caller has stopped the work.
+            let _ = results.send((number, work(task, &stop)));
         }
     };
-    std::thread::scope(|scope| {
-        let workers: Vec<_> = (0..thread_count(None).min(tasks.len())).map(|_| scope.spawn(worker)).collect();
-        let mut beats = 0;
-        while workers.iter().any(|worker| !worker.is_finished()) {
-            std::thread::sleep(Duration::from_millis(1));
-            beats += 1;
-            if beats % 100 == 0 {
-                heartbeat(next.load(Ordering::Relaxed) as u64).inspect_err(|_| stop.store(true, Ordering::Relaxed))?;
-            }
+    let mut results = std::thread::scope(|scope| {
+        let (sender, results) = mpsc::channel();
+        for sender in vec![sender; thread_count(None).min(tasks.len())] {
+            scope.spawn(|| worker(sender));
         }
-        Ok::<(), Error>(())
+        all_of(&results, heartbeat).inspect_err(|_| stop.store(true, Ordering::Relaxed))
     })?;
-    let mut results = done.into_inner().unwrap_or_else(PoisonError::into_inner);
     results.sort_unstable_by_key(|(number, _)| *number);
     results.into_iter().map(|(_, result)| result).collect()
+}
+
+/// What comes until the last sender is gone, while the heart beats.
+fn all_of<R>(results: &Receiver<R>, heartbeat: Heartbeat) -> Result<Vec<R>> {
+    let (mut all, mut last) = (vec![], Instant::now());
+    loop {
+        match results.recv_timeout(HEARTBEAT.saturating_sub(last.elapsed())) {
+            Ok(result) => all.push(result),
+            Err(RecvTimeoutError::Disconnected) => return Ok(all),
+            Err(RecvTimeoutError::Timeout) => {
+                heartbeat(all.len() as u64)?;
+                last = Instant::now();
+            }
+        }
+    }
 }
 
 /// `visits` with attributed, ad_id and interaction_timestamp.

@@ -311,8 +311,7 @@ pub(super) fn small_table(context: &SessionContext, source: &Source) -> Result<R
 
 /// What leaves: plain text columns and signed integers, one type for one thing everywhere.
 pub(super) fn outward((schema, batches): Table) -> Result<Table> {
-    let fields = schema.fields().iter().map(|f| Field::new(f.name(), outward_type(f.data_type()), true));
-    let schema: SchemaRef = Schema::new(fields.collect::<Vec<_>>()).into();
+    let schema = outward_schema(&schema);
     let plain = |batch: &RecordBatch| -> Result<RecordBatch> {
         let columns = batch.columns().iter().zip(schema.fields());
         let columns = columns.map(|(column, field)| outward_column(column, field.data_type()));
@@ -320,6 +319,12 @@ pub(super) fn outward((schema, batches): Table) -> Result<Table> {
     };
     let batches = batches.iter().map(plain).collect::<Result<_>>()?;
     Ok((schema, batches))
+}
+
+/// The types in which rows leave.
+pub(super) fn outward_schema(schema: &Schema) -> SchemaRef {
+    let fields = schema.fields().iter().map(|f| Field::new(f.name(), outward_type(f.data_type()), true));
+    Schema::new(fields.collect::<Vec<_>>()).into()
 }
 
 /// The same rows in the types in which they leave: batch by batch, so that no answer is there twice.

@@ -31,6 +31,9 @@ pub(super) struct Grid {
     south: f64,
     rows_per_degree: f64,
     last_row: f64,
+    /// The southern edge and the height of a row, in quarters of a meridian.
+    south_of_quarter: f64,
+    row_of_quarter: f64,
     west: f64,
     width: f64,
     columns_per_degree: f64,
@@ -50,6 +53,8 @@ impl Grid {
             radius,
             south,
             rows_per_degree: 1.0 / cell,
+            south_of_quarter: south / 90.0,
+            row_of_quarter: cell / 90.0,
             last_row: ((north - south) / cell).max(0.0).ceil() + 1.0,
             west,
             width,
@@ -122,7 +127,7 @@ impl Grid {
     /// the poles, too, and costs two multiplications.
     #[inline]
     fn column_of(&self, row: f64, degrees_from_west: f64) -> f64 {
-        let of_quarter = (self.south + row / self.rows_per_degree) / 90.0;
+        let of_quarter = self.south_of_quarter + row * self.row_of_quarter;
         let parabola = 1.0 - of_quarter * of_quarter;
         let columns_per_degree = self.columns_per_degree * if parabola > 0.0 { parabola } else { 0.0 };
         (clamp(degrees_from_west, self.width) * columns_per_degree + ROUNDING) - ROUNDING

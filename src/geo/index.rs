@@ -114,12 +114,15 @@ impl EstablishmentIndex {
         Ping { row: 0, bucket: self.grid.bucket_of(latitude, longitude), latitude, longitude }
     }
 
-    /// The bucket of each place.
+    /// The bucket of each place, and whether all are on Earth.
     #[inline]
-    pub(crate) fn buckets_of(&self, latitudes: &[f64], longitudes: &[f64], buckets: &mut [u32]) {
+    pub(crate) fn buckets_of(&self, latitudes: &[f64], longitudes: &[f64], buckets: &mut [u32]) -> bool {
+        let mut on_earth = true;
         for ((bucket, &latitude), &longitude) in buckets.iter_mut().zip(latitudes).zip(longitudes) {
             *bucket = self.grid.bucket_of(latitude, longitude);
+            on_earth &= is_within(90.0, latitude) & is_within(180.0, longitude);
         }
+        on_earth
     }
 
     /// Whether a bucket lists any establishment.

@@ -220,11 +220,14 @@ fn establishments_all_over_the_world() {
     assert_same(&establishments, &pings[..300], 400_000.0);
 }
 
+/// No visit, and a ping that is not on Earth.
+const LOST: Matches = Matches { ping: vec![], establishment: vec![], distance_m: vec![], lost: true };
+
 #[test]
 fn no_establishments_no_visits() {
     let index = index_of(&[], 50.0);
     assert!(index.is_empty() && index.radius_m() == 50.0);
-    assert_eq!(matches_of(&index, &[(0.0, 0.0), (90.0, 180.0), (f64::NAN, 0.0)]), Matches::default());
+    assert_eq!(matches_of(&index, &[(0.0, 0.0), (90.0, 180.0), (f64::NAN, 0.0)]), LOST);
 }
 
 #[test]
@@ -243,7 +246,7 @@ fn pings_that_are_not_on_earth_visit_nothing() {
     for establishment in [(0.0, 0.0), (90.0, 0.0), (0.0, 180.0), (0.0, -180.0)] {
         for radius_m in [1.0, 50.0, 20e6] {
             let index = index_of(&[establishment], radius_m);
-            assert_eq!(matches_of(&index, &nowhere), Matches::default());
+            assert_eq!(matches_of(&index, &nowhere), LOST);
             assert!(nowhere.iter().all(|&(latitude, longitude)| !index.is_near_any(latitude, longitude)));
         }
     }

@@ -54,8 +54,8 @@ impl LateVisits {
         Self::with(input, input, column, establishments, schema)
     }
 
-    /// `column` says what a column of `input` is of those `below`.
-    fn with(
+    /// The same, where `column` says what a column of `input` is of those `below`.
+    pub fn with(
         below: &Schema,
         input: &Schema,
         column: impl Fn(&str) -> Option<Derived>,
@@ -96,7 +96,9 @@ impl LateVisits {
         found: Matches,
         mut columns: impl FnMut(usize, &[u32]) -> PlanResult<Option<ArrayRef>>,
     ) -> PlanResult<RecordBatch> {
-        let taken = (0..self.columns.len()).map(|place| columns(place, &found.ping));
+        let used = self.outputs.iter().flatten().chain(&self.conditions).map(|(place, _)| *place).collect::<Vec<_>>();
+        let taken = (0..self.columns.len())
+            .map(|place| if used.contains(&place) { columns(place, &found.ping) } else { Ok(None) });
         let taken = taken.collect::<PlanResult<Vec<_>>>()?;
         let mut counts: Option<BooleanArray> = None;
         for (place, function) in &self.conditions {

@@ -19,7 +19,7 @@ use futures::{TryStreamExt, stream};
 use super::late_visits::{LATITUDE, LONGITUDE, LateVisits, or_nan};
 use super::yielding;
 use crate::geo::EstablishmentIndex;
-use crate::visits::{Matches, match_pings};
+use crate::visits::{Matches, match_some};
 
 /// Turns pings (with `latitude` and `longitude`) into visits. The establishments are broadcast; pings may lie anyhow.
 #[derive(Debug)]
@@ -98,21 +98,13 @@ impl ExecutionPlan for VisitJoinExec {
     }
 }
 
-/// Pings matched between two looks at how many visits there are already.
-const PINGS_PER_STEP: usize = 1_024;
 /// Visits after which a batch is given away, so that crowded places fill no memory.
 const VISITS_PER_BATCH: usize = 65_536;
 
 /// Matches pings from the `next` on, until there are enough visits or no more pings.
 pub fn matches(index: &EstablishmentIndex, latitudes: &[f64], longitudes: &[f64], next: &mut usize) -> Matches {
     let mut found = Matches::default();
-    while *next < latitudes.len() && found.ping.len() < VISITS_PER_BATCH {
-        let (start, known) = (*next, found.ping.len());
-        let end = latitudes.len().min(start + PINGS_PER_STEP);
-        match_pings(index, &latitudes[start..end], &longitudes[start..end], &mut found);
-        found.ping[known..].iter_mut().for_each(|row| *row += start as u32);
-        *next = end;
-    }
+    match_some(index, latitudes, longitudes, next, VISITS_PER_BATCH, &mut found);
     found
 }
 
@@ -122,19 +114,22 @@ pub struct VisitsOf {
     degrees: [Float64Array; 2],
     next: usize,
     late: Arc<LateVisits>,
+    /// Whether a ping so far was nowhere on Earth.
+    pub lost: bool,
 }
 
 impl VisitsOf {
     /// The visits that `late` makes of `pings`.
     pub fn new(pings: RecordBatch, late: Arc<LateVisits>) -> Self {
         let degrees = [LATITUDE, LONGITUDE].map(|place| or_nan(pings.column(late.columns[place].0)));
-        Self { pings, degrees, next: 0, late }
+        Self { pings, degrees, next: 0, late, lost: false }
     }
 
     fn batch(&mut self) -> PlanResult<RecordBatch> {
         let [latitudes, longitudes] = &self.degrees;
         let index = &self.late.establishments.index;
         let found = matches(index, latitudes.values(), longitudes.values(), &mut self.next);
+        self.lost |= found.lost;
         let rows = UInt32Array::from(found.ping.clone());
         self.late.batch(found, |place, _| Ok(Some(take(self.pings.column(self.late.columns[place].0), &rows, None)?)))
     }

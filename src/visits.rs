@@ -1,6 +1,6 @@
 //! Pings past the index of establishments: visits.
 
-use crate::geo::{EstablishmentIndex, Pairs, Ping};
+use crate::geo::{EstablishmentIndex, Matcher, PINGS};
 
 /// Pairs of a ping and an establishment less than the radius apart, as parallel columns.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -14,17 +14,6 @@ pub struct Matches {
     /// Whether a ping was nowhere on Earth.
     pub lost: bool,
 }
-
-impl Matches {
-    fn extend(&mut self, (ping, establishment, distance_m): (&[u32], &[u32], &[f64])) {
-        self.ping.extend_from_slice(ping);
-        self.establishment.extend_from_slice(establishment);
-        self.distance_m.extend_from_slice(distance_m);
-    }
-}
-
-/// Pings looked at together: their buckets fit into the first-level cache.
-const BATCH: usize = 1_024;
 
 /// Appends to `into` every pair of a ping and an establishment less than the index's radius apart, ordered by ping,
 /// then by establishment.
@@ -45,40 +34,16 @@ pub fn match_some(
     enough: usize,
     into: &mut Matches,
 ) {
-    let mut batch = Batch { buckets: [0; BATCH], kept: [0; BATCH] };
-    let mut pairs = Pairs::new();
+    let mut matcher = Matcher::new(index);
     while *next < latitudes.len() && into.ping.len() < enough {
-        let (first, end) = (*next, latitudes.len().min(*next + BATCH));
-        let (latitudes, longitudes) = (&latitudes[first..end], &longitudes[first..end]);
-        let (kept, on_earth) = batch.keep(index, latitudes, longitudes);
+        let (first, end) = (*next, latitudes.len().min(*next + PINGS));
+        let on_earth =
+            matcher.batch(&latitudes[first..end], &longitudes[first..end], |ping, establishment, distance_m| {
+                into.ping.extend(ping.iter().map(|row| first as u32 + row));
+                into.establishment.extend_from_slice(establishment);
+                into.distance_m.extend_from_slice(distance_m);
+            });
         into.lost |= !on_earth;
-        let mut drain = |pairs: &mut Pairs| into.extend(pairs.drain_nearer(index.radius_m()));
-        for &row in &batch.kept[..kept] {
-            let at = row as usize;
-            let (latitude, longitude) = (latitudes[at], longitudes[at]);
-            let ping = Ping { row: first as u32 + row, bucket: batch.buckets[at], latitude, longitude };
-            index.gather(ping, &mut pairs, &mut drain);
-        }
         *next = end;
-    }
-    into.extend(pairs.drain_nearer(index.radius_m()));
-}
-
-struct Batch {
-    buckets: [u32; BATCH],
-    kept: [u32; BATCH],
-}
-
-impl Batch {
-    /// Keeps the rows whose bucket has any establishment, and returns how many, and whether all are on Earth. Both loops
-    /// are without branches: most pings end here.
-    fn keep(&mut self, index: &EstablishmentIndex, latitudes: &[f64], longitudes: &[f64]) -> (usize, bool) {
-        let on_earth = index.buckets_of(latitudes, longitudes, &mut self.buckets);
-        let mut count = 0;
-        for (row, &bucket) in self.buckets[..latitudes.len()].iter().enumerate() {
-            self.kept[count] = row as u32;
-            count += usize::from(index.is_taken(bucket));
-        }
-        (count, on_earth)
     }
 }

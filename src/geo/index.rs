@@ -2,7 +2,7 @@
 
 use super::grid::Grid;
 use super::haversine::{arc_m, half_chord_squared};
-use super::pairs::{Pairs, Place, place};
+use super::pairs::{Place, SHORT, place};
 use crate::error::{Error, Result};
 use crate::units::EARTH_RADIUS_M;
 
@@ -27,6 +27,7 @@ pub struct EstablishmentIndex {
     taken_before: Vec<u32>,
     /// Where the list of each taken bucket begins, and where the last one ends.
     starts: Vec<u32>,
+    /// The lists, and some more, so that a short one is copied without asking how short.
     listed: Vec<u32>,
 }
 
@@ -79,16 +80,16 @@ impl EstablishmentIndex {
     /// Calls `found(row, distance_m)` for each establishment less than the radius from a place, rows ascending.
     /// A place that is NaN or out of range has none.
     pub fn for_each_nearby(&self, latitude: f64, longitude: f64, mut found: impl FnMut(u32, f64)) {
-        let ping = self.ping(latitude, longitude);
-        if self.is_taken(ping.bucket) {
-            self.nearby(ping).for_each(|(row, distance_m)| found(row, distance_m));
+        let bucket = self.grid.bucket_of(latitude, longitude);
+        if self.is_taken(bucket) {
+            self.nearby(bucket, latitude, longitude).for_each(|(row, distance_m)| found(row, distance_m));
         }
     }
 
     /// Whether any establishment is less than the radius from a place.
     pub fn is_near_any(&self, latitude: f64, longitude: f64) -> bool {
-        let ping = self.ping(latitude, longitude);
-        self.is_taken(ping.bucket) && self.nearby(ping).next().is_some()
+        let bucket = self.grid.bucket_of(latitude, longitude);
+        self.is_taken(bucket) && self.nearby(bucket, latitude, longitude).next().is_some()
     }
 
     /// Whether an establishment may be less than the radius from a place between these latitudes and longitudes.
@@ -110,13 +111,9 @@ impl EstablishmentIndex {
         band.into_iter().any(is_within)
     }
 
-    fn ping(&self, latitude: f64, longitude: f64) -> Ping {
-        Ping { row: 0, bucket: self.grid.bucket_of(latitude, longitude), latitude, longitude }
-    }
-
     /// The bucket of each place, and whether all are on Earth.
     #[inline]
-    pub(crate) fn buckets_of(&self, latitudes: &[f64], longitudes: &[f64], buckets: &mut [u32]) -> bool {
+    pub(super) fn buckets_of(&self, latitudes: &[f64], longitudes: &[f64], buckets: &mut [u32]) -> bool {
         let mut on_earth = true;
         for ((bucket, &latitude), &longitude) in buckets.iter_mut().zip(latitudes).zip(longitudes) {
             *bucket = self.grid.bucket_of(latitude, longitude);
@@ -127,28 +124,15 @@ impl EstablishmentIndex {
 
     /// Whether a bucket lists any establishment.
     #[inline]
-    pub(crate) fn is_taken(&self, bucket: u32) -> bool {
+    pub(super) fn is_taken(&self, bucket: u32) -> bool {
         self.taken[(bucket / 64) as usize] >> (bucket % 64) & 1 == 1
     }
 
-    /// Adds the pairs of a ping with what its bucket, a taken one, lists. Full `pairs` go through `drain` first.
-    #[inline]
-    pub(crate) fn gather(&self, ping: Ping, pairs: &mut Pairs, mut drain: impl FnMut(&mut Pairs)) {
-        let mut rows = self.listed_for(&ping);
-        let at = place(ping.latitude, ping.longitude);
-        while rows.len() > pairs.room() {
-            let (now, later) = rows.split_at(pairs.room());
-            pairs.gather(ping.row, &at, now, &self.places);
-            drain(pairs);
-            rows = later;
-        }
-        pairs.gather(ping.row, &at, rows, &self.places);
-    }
-
-    /// Row and distance of each establishment less than the radius from a ping in a taken bucket.
-    fn nearby(&self, ping: Ping) -> impl Iterator<Item = (u32, f64)> + use<'_> {
-        let at = place(ping.latitude, ping.longitude);
-        self.listed_for(&ping).iter().filter_map(move |&row| {
+    /// Row and distance of each establishment less than the radius from a place in a taken bucket.
+    fn nearby(&self, bucket: u32, latitude: f64, longitude: f64) -> impl Iterator<Item = (u32, f64)> + use<'_> {
+        let at = place(latitude, longitude);
+        let (start, end) = self.list_of(bucket, latitude, longitude);
+        self.listed[start as usize..end as usize].iter().filter_map(move |&row| {
             let place = &self.places[row as usize];
             let (north, east) = (place.latitude - at.latitude, place.longitude - at.longitude);
             let distance_m = arc_m(half_chord_squared(north, east, place.cosine * at.cosine));
@@ -156,14 +140,23 @@ impl EstablishmentIndex {
         })
     }
 
-    /// The establishments that a ping's bucket, a taken one, lists: none if the ping is not on Earth.
+    /// Where the list of a taken bucket begins and ends: it is empty for a place that is not on Earth.
     #[inline]
-    fn listed_for(&self, ping: &Ping) -> &[u32] {
-        if !(is_within(90.0, ping.latitude) && is_within(180.0, ping.longitude)) {
-            return &[];
-        }
-        let rank = self.rank(ping.bucket);
-        &self.listed[self.starts[rank] as usize..self.starts[rank + 1] as usize]
+    pub(super) fn list_of(&self, bucket: u32, latitude: f64, longitude: f64) -> (u32, u32) {
+        let rank = self.rank(bucket);
+        let (start, end) = (self.starts[rank], self.starts[rank + 1]);
+        (start, if is_within(90.0, latitude) & is_within(180.0, longitude) { end } else { start })
+    }
+
+    /// The establishments that are listed from `start` on, and more after them.
+    #[inline]
+    pub(super) fn listed_from(&self, start: u32) -> &[u32] {
+        &self.listed[start as usize..]
+    }
+
+    /// The establishments, by row.
+    pub(super) fn places(&self) -> &[Place] {
+        &self.places
     }
 
     /// The number of taken buckets before a bucket.
@@ -187,7 +180,7 @@ impl EstablishmentIndex {
         for rank in 1..starts.len() {
             starts[rank] += starts[rank - 1];
         }
-        self.listed = vec![0; buckets.len()];
+        self.listed = vec![0; buckets.len() + SHORT];
         let mut first = 0;
         for (row, end) in ends.into_iter().enumerate() {
             for rank in &buckets[first..end as usize] {
@@ -216,15 +209,6 @@ impl EstablishmentIndex {
     fn taken_buckets(&self) -> usize {
         self.taken.iter().map(|word| word.count_ones() as usize).sum()
     }
-}
-
-/// A ping and the bucket into which it falls.
-#[derive(Clone, Copy)]
-pub(crate) struct Ping {
-    pub(crate) row: u32,
-    pub(crate) bucket: u32,
-    pub(crate) latitude: f64,
-    pub(crate) longitude: f64,
 }
 
 /// The buckets of each place's disc, place after place, none twice.

@@ -7,5 +7,4 @@ mod pairs;
 
 pub use haversine::{haversine_each, haversine_m};
 pub use index::EstablishmentIndex;
-pub(crate) use index::Ping;
-pub(crate) use pairs::Pairs;
+pub(crate) use pairs::{Matcher, PINGS};

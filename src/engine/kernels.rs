@@ -15,7 +15,7 @@ use datafusion::logical_expr::execution_props::ExecutionProps;
 use datafusion::logical_expr::physical_planning_context::PhysicalPlanningContext;
 use datafusion::logical_expr::{LogicalPlan, LogicalPlanBuilder, col};
 use datafusion::physical_expr::create_physical_expr;
-use datafusion::prelude::DataFrame;
+use datafusion::prelude::{DataFrame, SessionContext};
 
 use super::catalog::Source;
 use super::checks;
@@ -24,7 +24,7 @@ use super::functions::function;
 use super::nouns::{ADS_OF_ESTABLISHMENTS, Column, ESTABLISHMENTS, INTERACTIONS, Kind, PINGS, VISITS, convert};
 use super::operators::{AttributedVisits, Known, LateVisits, VisitsOf};
 use super::places::{Ads, Establishments};
-use super::run::{HEARTBEAT, Heartbeat, run_as};
+use super::run::{HEARTBEAT, Heartbeat, run, run_as};
 use super::session::{Table, new_context, outward, outward_plan, outward_schema, small_table, thread_count};
 use super::{error_of, quality};
 use crate::ids::Ids;
@@ -206,37 +206,40 @@ pub fn attribute_visits(
         quality::refuse_unusable(source, &checks::Known::default(), heartbeat)?;
     }
     let ads = small_table(&context, &ads)?;
-    let ids = sorted_ids(&ads["establishment_id"])?;
+    let ids = ids_in_order(&context, visits.converted()?, &ads["establishment_id"], heartbeat)?;
     let visits = numbered(visits.converted()?, &ids)?;
     let ads = Arc::new(Ads::new(ads, Some(&ids)));
     let known = Known::new(ids, ads, window_us);
-    let attributed = Arc::new(AttributedVisits::new(visits, interactions.converted()?, known));
+    let attributed = Arc::new(AttributedVisits::new(visits, interactions.converted()?, known).in_order());
     let plan = LogicalPlanBuilder::scan("attributed_visits", provider_as_source(attributed), None);
-    let plan = plan.and_then(|plan| {
-        plan.sort([
-            col("user_id").sort(true, false),
-            col("timestamp").sort(true, false),
-            col("establishment_id").sort(true, false),
-        ])
-    });
     let plan = plan.and_then(LogicalPlanBuilder::build).map_err(error_of)?;
     outward(run_as(DataFrame::new(context.state(), plan), outward_plan, heartbeat)?)
 }
 
-/// The ids that there are, each once, in text order.
-fn sorted_ids(ids: &ArrayRef) -> Result<ArrayRef> {
-    let mut ids: Vec<&str> = ids.as_string_view().iter().flatten().collect();
+/// The ids of establishments that visits or ads have, each once, in their order.
+fn ids_in_order(
+    context: &SessionContext,
+    visits: LogicalPlan,
+    of_ads: &ArrayRef,
+    heartbeat: Heartbeat,
+) -> Result<ArrayRef> {
+    let visited = LogicalPlanBuilder::from(visits).project([col("establishment_id")]);
+    let visited =
+        visited.and_then(LogicalPlanBuilder::distinct).and_then(LogicalPlanBuilder::build).map_err(error_of)?;
+    let (_, visited) = run(DataFrame::new(context.state(), visited), heartbeat)?;
+    let all = visited.iter().map(|batch| batch.column(0)).chain([of_ads]);
+    let mut ids: Vec<&str> = all.flat_map(|ids| ids.as_string_view().iter().flatten()).collect();
     ids.sort_unstable();
     ids.dedup();
     Ok(Arc::new(StringViewArray::from(ids)))
 }
 
-/// `visits` with the number of each one's establishment; null for an establishment that no ad is of.
+/// `visits` with the number of each one's establishment in the place of its id.
 pub(super) fn numbered(visits: LogicalPlan, ids: &ArrayRef) -> Result<LogicalPlan> {
     let numbers = Ids::of(ids.as_string_view());
     let kernel = move |arrays: &[ArrayRef]| Ok(Arc::new(numbers.numbers(arrays[0].as_string_view())) as ArrayRef);
     let number = function("number_of_establishment", vec![DataType::Utf8View], DataType::UInt32, Box::new(kernel));
-    let mut columns: Vec<_> = VISITS.columns.iter().map(|column| col(column.name)).collect();
-    columns.push(number.call(vec![col("establishment_id")]).alias("establishment"));
+    let number = number.call(vec![col("establishment_id")]).alias("establishment");
+    let columns = ["user_id", "timestamp", "distance_m"].map(col).into_iter().chain([number]);
     LogicalPlanBuilder::from(visits).project(columns).and_then(LogicalPlanBuilder::build).map_err(error_of)
 }

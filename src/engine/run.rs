@@ -7,7 +7,7 @@ use std::time::Duration;
 use datafusion::arrow::array::RecordBatch;
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::common::Result as PlanResult;
-use datafusion::physical_plan::{ExecutionPlan, collect};
+use datafusion::physical_plan::{ExecutionPlan, collect_partitioned};
 use datafusion::prelude::DataFrame;
 use tokio::runtime::{Builder, Runtime};
 
@@ -38,7 +38,7 @@ pub fn run(frame: DataFrame, heartbeat: Heartbeat) -> Result<(SchemaRef, Vec<Rec
     run_as(frame, Ok, heartbeat)
 }
 
-/// All rows of what `shape` makes of the plan of `frame`.
+/// All rows of what `shape` makes of the plan of `frame`, partition after partition.
 pub fn run_as(
     frame: DataFrame,
     shape: impl FnOnce(Arc<dyn ExecutionPlan>) -> PlanResult<Arc<dyn ExecutionPlan>>,
@@ -47,9 +47,9 @@ pub fn run_as(
     let context = Arc::new(frame.task_ctx());
     let plan = watched(async move { frame.create_physical_plan().await }, &|| 0, heartbeat)?;
     let plan = shape(plan).map_err(error_of)?;
-    let work = collect(Arc::clone(&plan), context);
+    let work = collect_partitioned(Arc::clone(&plan), context);
     let batches = watched(work, &|| rows_read(&plan), heartbeat)?;
-    Ok((plan.schema(), batches))
+    Ok((plan.schema(), batches.into_iter().flatten().collect()))
 }
 
 /// Waits for `work`; when the heartbeat fails, the work is dropped at its next batch.

@@ -1,8 +1,8 @@
 //! Pings in taken cells, paired with what the cells list, and measured.
 //!
 //! Each step passes over all pings or pairs before the next one begins. What a step fetches from memory depends on
-//! nothing that it fetches for another row, so that the processor fetches many at a time; and what it decides depends on
-//! what lies in the first-level cache already.
+//! nothing that it fetches for another row, so that the processor fetches many at a time; and what it decides depends
+//! on what lies in the first-level cache already.
 
 use super::haversine::arcs_m;
 use super::index::EstablishmentIndex;
@@ -36,7 +36,8 @@ struct Pings {
     lists: [(u32, u32); PINGS],
 }
 
-/// Pairs that may be near, and what is measured of them. Loops over them have no branch for the processor to guess wrong.
+/// Pairs that may be near, and what is measured of them. Loops over them have no branch that the processor might guess
+/// wrong.
 struct Pairs {
     count: usize,
     /// Each one's number among the pings.

@@ -166,6 +166,18 @@ def test_attribute_visits(seed):
         assert_same_visits(tuples(found), oracle.attributed_visits)
 
 
+@pytest.mark.parametrize("ids", [pa.string(), pa.int64(), pa.int32(), pa.uint64(), pa.large_string()])
+def test_attributed_visits_come_in_the_order_of_user_time_and_establishment(ids):
+    tables = usable(random_world(9, events=300))
+    visits = footfall.visit_join(tables["pings"], tables["establishments"])
+    straight = footfall.attribute_visits(visits, tables["interactions"], tables["ads"])
+    tables = retyped({"visits": visits.take(np.arange(visits.num_rows)[::-1]), **tables}, ids=ids)
+    found = footfall.attribute_visits(tables["visits"], tables["interactions"], tables["ads"])
+    assert found.equals(straight)
+    keys = [found.column(name).to_pylist() for name in ("user_id", "timestamp", "establishment_id")]
+    assert list(zip(*keys)) == sorted(zip(*keys))
+
+
 def test_schemas():
     tables = usable(random_world(5))
     visits = footfall.visit_join(tables["pings"], tables["establishments"])

@@ -34,6 +34,7 @@ pub struct AttributionExec {
     /// Visits, interactions and, where memory has a limit, the other way.
     inputs: Vec<Arc<dyn ExecutionPlan>>,
     known: Known,
+    in_order: bool,
     schema: SchemaRef,
     properties: Arc<PlanProperties>,
     metrics: ExecutionPlanMetricsSet,
@@ -53,7 +54,14 @@ impl AttributionExec {
             Boundedness::Bounded,
         );
         let metrics = ExecutionPlanMetricsSet::new();
-        Self { inputs, known, schema, properties: Arc::new(properties), metrics, shared: SharedWork::default() }
+        let (properties, shared) = (Arc::new(properties), SharedWork::default());
+        Self { inputs, known, in_order: false, schema, properties, metrics, shared }
+    }
+
+    /// The same, but, if `in_order`, each partition has users of its own and gives their visits in the order of user,
+    /// time and establishment; the users of the next partition follow. Memory must have no limit.
+    pub fn in_order(self, in_order: bool) -> Self {
+        Self { in_order, ..self }
     }
 
     /// All the work of one execution.
@@ -66,7 +74,8 @@ impl AttributionExec {
         };
         let inputs = Inputs { visits: input(0)?, interactions: input(1)?, fallback: input(2)? };
         let memory = MemoryConsumer::new(self.name()).register(context.memory_pool());
-        Ok(Box::pin(Work::new(self.known.clone(), Arc::clone(&self.schema), memory, outlets).run(inputs)))
+        let work = Work::new(self.known.clone(), Arc::clone(&self.schema), memory, outlets);
+        Ok(Box::pin(work.in_order(self.in_order).run(inputs)))
     }
 }
 
@@ -104,7 +113,8 @@ impl ExecutionPlan for AttributionExec {
 
     fn with_new_children(self: Arc<Self>, children: Vec<Arc<dyn ExecutionPlan>>) -> PlanResult<Arc<dyn ExecutionPlan>> {
         let partitions = self.properties.partitioning.partition_count();
-        Ok(Arc::new(Self::new(children, self.known.clone(), Arc::clone(&self.schema), partitions)))
+        let new = Self::new(children, self.known.clone(), Arc::clone(&self.schema), partitions);
+        Ok(Arc::new(new.in_order(self.in_order)))
     }
 
     fn execute(&self, partition: usize, context: Arc<TaskContext>) -> PlanResult<SendableRecordBatchStream> {

@@ -4,7 +4,8 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use datafusion::arrow::array::{
-    Array, ArrayRef, Int64Array, RecordBatch, StringViewArray, TimestampMicrosecondArray, UInt32Array,
+    ArrayRef, BooleanArray, Float64Array, Int64Array, RecordBatch, StringViewArray, TimestampMicrosecondArray,
+    UInt32Array,
 };
 use datafusion::arrow::compute::{filter_record_batch, not, take};
 use datafusion::arrow::datatypes::{DataType, SchemaRef};
@@ -13,11 +14,12 @@ use datafusion::execution::memory_pool::MemoryReservation;
 use datafusion::physical_plan::SendableRecordBatchStream;
 use futures::StreamExt;
 
+use super::in_order::{InOrder, Rows};
 use super::outlets::Outlets;
 use super::shared_work::{all, forward};
 use super::shares::{Chances, Interactions, SHARES, Share, Visits};
 use super::{Known, yielding};
-use crate::attribution::Evidence;
+use crate::attribution::{Credit, Evidence, Visit};
 use crate::decimal;
 use crate::ids::Ids;
 
@@ -46,12 +48,20 @@ pub struct Work {
     gives_up: bool,
     /// Whether users' ids come as integers.
     are_integers: bool,
+    /// Whether visits leave in the order of user, time and establishment.
+    in_order: bool,
 }
 
 impl Work {
     /// The work of making visits with the columns of `schema`.
     pub fn new(known: Known, schema: SchemaRef, memory: MemoryReservation, outlets: Outlets) -> Self {
-        Self { known, schema, memory: Arc::new(memory), outlets, gives_up: false, are_integers: false }
+        let memory = Arc::new(memory);
+        Self { known, schema, memory, outlets, gives_up: false, are_integers: false, in_order: false }
+    }
+
+    /// The same, but visits leave in the order of user, time and establishment if `in_order`.
+    pub fn in_order(self, in_order: bool) -> Self {
+        Self { in_order, ..self }
     }
 
     /// Gives all attributed visits to the outlets.
@@ -80,6 +90,9 @@ impl Work {
             return self.forward(inputs.fallback).await;
         };
         let interactions = Arc::new(interactions);
+        if self.in_order {
+            return self.give_in_order(visits, interactions).await;
+        }
         let tasks = self.ranges().into_iter().enumerate();
         let tasks = tasks.map(|(number, shares)| {
             self.at(number).match_shares(shares, Arc::clone(&visits), Arc::clone(&interactions))
@@ -103,7 +116,10 @@ impl Work {
         let with_distance = self.schema.index_of("distance_m").is_ok();
         let (mut visits, mut held) = (Box::pin(yielding(visits)), 0);
         while let Some(visits) = visits.next().await.transpose()? {
-            let advertised = self.known.are_advertised(&visits["establishment"]);
+            let advertised = match self.in_order {
+                true => BooleanArray::from(vec![true; visits.num_rows()]),
+                false => self.known.are_advertised(&visits["establishment"]),
+            };
             self.pass(&filter_record_batch(&visits, &not(&advertised)?)?).await?;
             let Some(keeping) = &mut kept else { continue };
             keeping.push(&filter_record_batch(&visits, &advertised)?, with_distance);
@@ -146,7 +162,7 @@ impl Work {
             .collect();
         let tasks = self.ranges().into_iter().map(|range| {
             let parts = visits.iter_mut().map(|task| task.shares.drain(..range.len()).collect()).collect();
-            merge(parts, Arc::clone(chances))
+            merge(parts, self.in_order, Arc::clone(chances))
         });
         let tasks: Vec<_> = tasks.collect();
         Ok(Visits::of(all(tasks).await?.into_iter().flatten().collect(), visited))
@@ -177,17 +193,55 @@ impl Work {
         interactions: Arc<Vec<Interactions>>,
     ) -> PlanResult<()> {
         for number in shares {
-            let parts: Vec<_> = interactions.iter().map(|task| task.shares[number].as_slice()).collect();
             let share = &visits.shares[number];
-            let of = &self.known.ads.establishments;
-            let establishment_of = |ad: u32| of[ad as usize].unwrap_or_default();
-            let evidence = Evidence::new(&parts, share.users.len(), establishment_of, self.known.window_us);
+            let evidence = self.evidence(number, share, &interactions);
             let users = self.user_ids(&share.users)?;
             for start in (0..share.visits.len()).step_by(VISITS_PER_BATCH) {
                 let rows = start..share.visits.len().min(start + VISITS_PER_BATCH);
-                self.outlets.send(self.credited(share, &users, &evidence, rows)).await?;
+                let (visits, distances_m) = (&share.visits[rows.clone()], share.distances_m.get(rows));
+                let credits: Vec<_> = visits.iter().map(|visit| evidence.credit(visit)).collect();
+                let batch = self.credited(&users, visits, distances_m.unwrap_or_default(), &credits);
+                self.outlets.send(batch).await?;
                 tokio::task::yield_now().await;
             }
+        }
+        Ok(())
+    }
+
+    /// The interactions of one share.
+    fn evidence(&self, number: usize, share: &Share, interactions: &[Interactions]) -> Evidence {
+        let parts: Vec<_> = interactions.iter().map(|task| task.shares[number].as_slice()).collect();
+        let of = &self.known.ads.establishments;
+        let establishment_of = |ad: u32| of[ad as usize].unwrap_or_default();
+        Evidence::new(&parts, share.users.len(), establishment_of, self.known.window_us)
+    }
+
+    /// Gives all visits away in the order of user, time and establishment: each outlet has its part of the users.
+    async fn give_in_order(self, visits: Arc<Visits>, interactions: Arc<Vec<Interactions>>) -> PlanResult<()> {
+        let tasks = self.ranges().into_iter().map(|shares| {
+            let (work, visits, interactions) = (self.clone(), Arc::clone(&visits), Arc::clone(&interactions));
+            async move {
+                let of = |number: usize| work.evidence(number, &visits.shares[number], &interactions);
+                Ok(shares.map(of).collect::<Vec<_>>())
+            }
+        });
+        let evidence = all(tasks).await?.into_iter().flatten().collect();
+        drop(interactions);
+        let ids = visits.shares.iter().map(|share| self.user_ids(&share.users)).collect::<PlanResult<Vec<_>>>()?;
+        let in_order = Arc::new(InOrder::new(visits, evidence, &ids));
+        let tasks = in_order.parts(self.outlets.len()).into_iter().enumerate();
+        let tasks = tasks.map(|(number, users)| {
+            let work = Self { outlets: self.outlets.only(number), ..self.clone() };
+            work.give_users(users, Arc::clone(&in_order))
+        });
+        all(tasks).await.map(|_| ())
+    }
+
+    async fn give_users(self, mut users: Range<usize>, in_order: Arc<InOrder>) -> PlanResult<()> {
+        while !users.is_empty() {
+            let Rows { visits, distances_m, credits } = in_order.rows(&mut users, VISITS_PER_BATCH);
+            self.outlets.send(self.credited(&in_order.ids, &visits, &distances_m, &credits)).await?;
+            tokio::task::yield_now().await;
         }
         Ok(())
     }
@@ -199,15 +253,14 @@ impl Work {
         })
     }
 
+    /// The `visits` of `users`, each with its credit.
     fn credited(
         &self,
-        share: &Share,
         users: &StringViewArray,
-        evidence: &Evidence,
-        rows: Range<usize>,
+        visits: &[Visit],
+        distances_m: &[Option<f64>],
+        credits: &[Option<Credit>],
     ) -> PlanResult<RecordBatch> {
-        let visits = &share.visits[rows.clone()];
-        let credits: Vec<_> = visits.iter().map(|visit| evidence.credit(visit)).collect();
         let number: UInt32Array = visits.iter().map(|visit| visit.establishment).collect();
         let mut columns: Vec<(&str, ArrayRef)> = vec![("establishment", Arc::new(number))];
         if self.schema.index_of("user_id").is_ok() {
@@ -219,9 +272,9 @@ impl Work {
             columns.push(("timestamp", Arc::new(instants.with_timezone("UTC"))));
         }
         if self.schema.index_of("distance_m").is_ok() {
-            columns.push(("distance_m", share.distances(rows)));
+            columns.push(("distance_m", Arc::new(distances_m.iter().copied().collect::<Float64Array>())));
         }
-        self.known.attributed(&RecordBatch::try_from_iter(columns)?, &credits, &self.schema)
+        self.known.attributed(&RecordBatch::try_from_iter(columns)?, credits, &self.schema)
     }
 
     /// Gives away what the other way makes.
@@ -232,12 +285,15 @@ impl Work {
 }
 
 /// Share by share, the parts that the tasks have.
-async fn merge(mut parts: Vec<Vec<Share>>, chances: Arc<Chances>) -> PlanResult<Vec<Share>> {
+async fn merge(mut parts: Vec<Vec<Share>>, in_order: bool, chances: Arc<Chances>) -> PlanResult<Vec<Share>> {
     let mut merged = vec![];
     let Some(first) = parts.pop() else { return Ok(merged) };
     let mut others: Vec<_> = parts.into_iter().map(Vec::into_iter).collect();
     for mut share in first {
         others.iter_mut().filter_map(Iterator::next).for_each(|other| share.merge(other));
+        if in_order {
+            share.sort();
+        }
         share.note(&chances);
         merged.push(share);
         tokio::task::yield_now().await;

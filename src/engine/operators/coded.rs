@@ -10,19 +10,24 @@ use datafusion::common::{Result as PlanResult, internal_err};
 use datafusion::datasource::physical_plan::FileScanConfig;
 use datafusion::execution::TaskContext;
 use datafusion::physical_expr::expressions::{CastExpr, Column};
-use datafusion::physical_expr::{EquivalenceProperties, Partitioning, PhysicalExpr};
+use datafusion::physical_expr::utils::collect_columns;
+use datafusion::physical_expr::{EquivalenceProperties, Partitioning, PhysicalExpr, ScalarFunctionExpr};
 use datafusion::physical_plan::execution_plan::{Boundedness, EmissionType};
+use datafusion::physical_plan::filter::FilterExec;
 use datafusion::physical_plan::metrics::{BaselineMetrics, Count, ExecutionPlanMetricsSet, MetricBuilder, MetricsSet};
 use datafusion::physical_plan::projection::{ProjectionExec, ProjectionExpr};
 use datafusion::physical_plan::{
     DisplayAs, DisplayFormatType, ExecutionPlan, ExecutionPlanProperties, PlanProperties, SendableRecordBatchStream,
+    replace_children_if_necessary,
 };
 use futures::future::BoxFuture;
 
 use super::count::FEW_RESULTS;
 use super::outlets::Outlets;
+use super::rows::SAME_ROWS;
 use super::shared_work::{SharedWork, all, forward};
 use crate::engine::coded::{RowGroup, row_groups};
+use crate::engine::nouns::INTEGER_AS_TEXT;
 
 /// The functions of instants that only tell units of the calendar.
 pub const UNITS: &[&str] = &FEW_RESULTS;
@@ -161,11 +166,27 @@ impl ExecutionPlan for CodedExec {
 pub fn with_integers(plan: &Arc<dyn ExecutionPlan>, column: &str) -> PlanResult<Option<Arc<dyn ExecutionPlan>>> {
     if let Some(projection) = plan.downcast_ref::<ProjectionExec>() {
         let expression = projection.expr().iter().find(|expression| expression.alias == column);
+        if let Some(integers) =
+            expression.and_then(|expression| integers_of(&expression.expr, &projection.input().schema()))
+        {
+            let expressions = projection.expr().iter().map(|expression| match expression.alias == column {
+                true => ProjectionExpr { expr: Arc::clone(&integers), alias: column.into() },
+                false => expression.clone(),
+            });
+            let expressions = expressions.collect::<Vec<_>>();
+            return Ok(Some(Arc::new(ProjectionExec::try_new(expressions, Arc::clone(projection.input()))?)));
+        }
         let Some(own) = expression.and_then(|expression| expression.expr.downcast_ref::<Column>()) else {
             return Ok(None);
         };
         let Some(input) = with_integers(projection.input(), own.name())? else { return Ok(None) };
         return Ok(Some(Arc::new(ProjectionExec::try_new(projection.expr().to_vec(), input)?)));
+    }
+    let asks = plan.downcast_ref::<FilterExec>().map(|filter| collect_columns(filter.predicate()));
+    let passes = SAME_ROWS.contains(&plan.name()) || asks.is_some_and(|asks| asks.iter().all(|of| of.name() != column));
+    if let ([input], true) = (plan.children().as_slice(), passes) {
+        let Some(input) = with_integers(input, column)? else { return Ok(None) };
+        return Ok(Some(replace_children_if_necessary(Arc::clone(plan), vec![input])?));
     }
     let Some(coded) = plan.downcast_ref::<CodedExec>() else { return Ok(None) };
     let Some(work) = coded.work.with_integers(column) else { return Ok(None) };
@@ -178,6 +199,15 @@ pub fn with_integers(plan: &Arc<dyn ExecutionPlan>, column: &str) -> PlanResult<
     });
     let otherwise = ProjectionExec::try_new(columns.collect::<Vec<_>>(), Arc::clone(&coded.otherwise))?;
     Ok(Some(Arc::new(CodedExec::new(Arc::new(otherwise), Arc::clone(&coded.files), work))))
+}
+
+/// The integers of 64 bits of which `expression` makes text.
+fn integers_of(expression: &Arc<dyn PhysicalExpr>, schema: &Schema) -> Option<Arc<dyn PhysicalExpr>> {
+    let function = expression.downcast_ref::<ScalarFunctionExpr>()?;
+    let [integers] = function.args() else { return None };
+    let of = integers.data_type(schema).ok()?;
+    let fits = of.is_integer() && of != DataType::UInt64 && function.name() == INTEGER_AS_TEXT;
+    fits.then(|| Arc::new(CastExpr::new(Arc::clone(integers), DataType::Int64, None)) as Arc<dyn PhysicalExpr>)
 }
 
 /// `schema`, but `column` is an integer.

@@ -10,6 +10,7 @@ mod coded_users;
 mod coded_visits;
 mod coded_work;
 mod count;
+mod in_order;
 mod known;
 mod late_visits;
 mod lookup;

@@ -37,6 +37,11 @@ impl Outlets {
         Self { senders }
     }
 
+    /// One of them alone, for rows whose order matters.
+    pub fn only(&self, number: usize) -> Self {
+        Self { senders: vec![self.senders[number].clone()] }
+    }
+
     /// Gives `batch` away as soon as there is room; an error if nobody reads any more.
     pub async fn send(&self, batch: PlanResult<RecordBatch>) -> PlanResult<()> {
         let mut batch = batch;

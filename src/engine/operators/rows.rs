@@ -16,7 +16,7 @@ use super::LookupExec;
 use crate::engine::coded::{Derived, Function};
 
 /// Operators that give the rows of their input, in whatever order.
-const SAME_ROWS: [&str; 3] = ["RepartitionExec", "CoalescePartitionsExec", "CooperativeExec"];
+pub const SAME_ROWS: [&str; 3] = ["RepartitionExec", "CoalescePartitionsExec", "CooperativeExec"];
 
 /// Where rows come from.
 #[derive(Debug, Clone)]

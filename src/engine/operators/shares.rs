@@ -1,10 +1,9 @@
 //! Rows of attribution in memory, split by a hash of the user into shares that fit a processor's cache.
 
 use std::ops::Range;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use datafusion::arrow::array::{Array, ArrayRef, AsArray, Float64Array, RecordBatch, StringViewArray};
+use datafusion::arrow::array::{Array, AsArray, RecordBatch, StringViewArray};
 use datafusion::arrow::datatypes::{Float64Type, Int64Type, TimestampMicrosecondType, UInt32Type};
 
 use crate::attribution::{Credit, Interaction, Visit};
@@ -45,6 +44,8 @@ pub struct Share {
     pub visits: Vec<Visit>,
     /// How far each visit was from its establishment, if that is wanted.
     pub distances_m: Vec<Option<f64>>,
+    /// Where each user's visits begin, once they are sorted, and where the last one's end.
+    starts: Vec<usize>,
 }
 
 impl Share {
@@ -63,6 +64,30 @@ impl Share {
         self.distances_m.extend(other.distances_m);
     }
 
+    /// Puts the visits in the order of user, time, establishment and distance.
+    pub fn sort(&mut self) {
+        let visits = &self.visits;
+        self.starts = vec![0; self.users.len() + 1];
+        visits.iter().for_each(|visit| self.starts[visit.user as usize + 1] += 1);
+        (0..self.users.len()).for_each(|user| self.starts[user + 1] += self.starts[user]);
+        let (mut next, mut rows) = (self.starts.clone(), vec![0; visits.len()]);
+        for (row, visit) in visits.iter().enumerate() {
+            rows[next[visit.user as usize]] = row;
+            next[visit.user as usize] += 1;
+        }
+        let distance = |row: usize| self.distances_m.get(row).copied().flatten().map(f64::to_bits);
+        let key = |row: &usize| (visits[*row].timestamp_us, visits[*row].establishment, distance(*row));
+        self.starts.windows(2).for_each(|ends| rows[ends[0]..ends[1]].sort_unstable_by_key(key));
+        let distances_m = rows.iter().filter_map(|row| self.distances_m.get(*row).copied()).collect();
+        self.visits = rows.iter().map(|row| visits[*row]).collect();
+        self.distances_m = distances_m;
+    }
+
+    /// Where a user's visits are, once they are sorted.
+    pub fn of_user(&self, user: usize) -> Range<usize> {
+        self.starts[user]..self.starts[user + 1]
+    }
+
     /// Notes what may have earned each visit.
     pub fn note(&self, chances: &Chances) {
         let users: Vec<u64> = self.users.iter().map(|id| id.hash()).collect();
@@ -73,11 +98,6 @@ impl Share {
         self.users.size()
             + self.visits.capacity() * size_of::<Visit>()
             + self.distances_m.capacity() * size_of::<Option<f64>>()
-    }
-
-    /// The distances of the visits in `rows`.
-    pub fn distances(&self, rows: Range<usize>) -> ArrayRef {
-        Arc::new(self.distances_m[rows].iter().copied().collect::<Float64Array>())
     }
 }
 

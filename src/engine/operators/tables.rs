@@ -127,6 +127,7 @@ pub struct AttributedVisits {
     visits: LogicalPlan,
     evidence: LogicalPlan,
     known: Known,
+    in_order: bool,
     schema: SchemaRef,
 }
 
@@ -138,7 +139,13 @@ impl AttributedVisits {
         fields.push(Field::new("attributed", DataType::Boolean, true));
         fields.push(Field::new("ad_id", DataType::Utf8View, true));
         fields.push(Field::new("interaction_timestamp", instant_type(), true));
-        Self { visits, evidence, known, schema: Schema::new(fields).into() }
+        Self { visits, evidence, known, in_order: false, schema: Schema::new(fields).into() }
+    }
+
+    /// The same, but partition after partition in the order of user, time and establishment. All visits have the number
+    /// of their establishment, which is its place in the order of ids.
+    pub fn in_order(self) -> Self {
+        Self { in_order: true, ..self }
     }
 
     /// The visits, with what is needed to attribute them and what else `wanted` has.
@@ -253,6 +260,7 @@ impl TableProvider for AttributedVisits {
             inputs.push(Arc::new(sorted));
         }
         let partitions = state.config().target_partitions();
-        Ok(Arc::new(AttributionExec::new(inputs, self.known.clone(), schema, partitions)))
+        let attribution = AttributionExec::new(inputs, self.known.clone(), schema, partitions);
+        Ok(Arc::new(attribution.in_order(self.in_order)))
     }
 }

@@ -1,10 +1,14 @@
 //! Integers as text, straight into Arrow's views.
 //!
 //! Ids that are integers become text in each row that is read. A text of up to 12 bytes is an integer itself in
-//! Arrow's view, so that arithmetic makes it: no text is formatted, copied or measured.
+//! Arrow's view, so that arithmetic makes it: no text is formatted, copied or measured. Of integers that come again and
+//! again, such as the ids of ads, it is made once.
 
-use arrow::array::{Array, ByteView, Int64Array, MAX_INLINE_VIEW_LEN, StringViewArray};
+use std::ops::RangeInclusive;
+
+use arrow::array::{Array, AsArray, ByteView, Int64Array, MAX_INLINE_VIEW_LEN, StringViewArray, UInt32Array};
 use arrow::buffer::Buffer;
+use arrow::compute::take;
 use arrow::error::ArrowError;
 
 /// The integers in decimal digits; null stays null.
@@ -13,6 +17,28 @@ use arrow::error::ArrowError;
 ///
 /// None that is known: Arrow checks the texts.
 pub fn as_text(integers: &Int64Array) -> Result<StringViewArray, ArrowError> {
+    let Some(span) = narrow_span(integers) else { return each_as_text(integers) };
+    let texts = each_as_text(&Int64Array::from_iter_values(span.clone()))?;
+    let numbers = integers.values().iter().map(|integer| (integer - span.start()) as u32);
+    Ok(take(&texts, &UInt32Array::from_iter_values(numbers), None)?.as_string_view().clone())
+}
+
+/// From the smallest to the largest of the integers, if that is so few that each comes some times.
+fn narrow_span(integers: &Int64Array) -> Option<RangeInclusive<i64>> {
+    const TIMES: usize = 4;
+    let first = *integers.values().first().filter(|_| integers.null_count() == 0)?;
+    let (mut low, mut high) = (first, first);
+    for some in integers.values().chunks(256) {
+        low = some.iter().copied().fold(low, i64::min);
+        high = some.iter().copied().fold(high, i64::max);
+        if high.abs_diff(low) as usize >= integers.len() / TIMES {
+            return None;
+        }
+    }
+    Some(low..=high)
+}
+
+fn each_as_text(integers: &Int64Array) -> Result<StringViewArray, ArrowError> {
     let mut long = Vec::new();
     let views =
         integers.values().iter().map(|&integer| short_view(integer).unwrap_or_else(|| view(integer, &mut long)));
@@ -88,6 +114,19 @@ mod tests {
         let powers = (0..19).map(|exponent| 10_i64.pow(exponent));
         let around = powers.flat_map(|power| [power - 1, power, power + 1]);
         assert_texts(around.flat_map(|number| [number, -number]).chain([i64::MIN, i64::MAX]));
+    }
+
+    #[test]
+    fn integers_that_come_again_and_again() {
+        for first in [i64::MIN, -5, 0, 9_999_999_999_990, i64::MAX - 20] {
+            let integers = Int64Array::from_iter_values((0..1_000).map(|i| first + i * 7 % 20));
+            assert!(narrow_span(&integers).is_some());
+            let texts = as_text(&integers).expect("valid text");
+            assert!(texts.iter().zip(integers.values()).all(|(text, i)| text == Some(i.to_string().as_str())));
+        }
+        let far_apart = Int64Array::from_iter_values((0..1_000).map(|i| [i64::MIN, i64::MAX][i % 2]));
+        assert_eq!(narrow_span(&far_apart), None);
+        assert_eq!(narrow_span(&Int64Array::from(vec![Some(1), None].repeat(100))), None);
     }
 
     #[test]

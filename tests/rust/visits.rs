@@ -34,7 +34,8 @@ fn matches_of(index: &EstablishmentIndex, pings: &[Place]) -> Matches {
 }
 
 fn every_pair(establishments: &[Place], pings: &[Place], radius_m: f64) -> Matches {
-    let mut matches = Matches::default();
+    let is_lost = |(latitude, longitude): &Place| !(latitude.abs() <= 90.0 && longitude.abs() <= 180.0);
+    let mut matches = Matches { lost: pings.iter().any(is_lost), ..Matches::default() };
     for (ping, (latitude, longitude)) in pings.iter().enumerate() {
         for (row, establishment) in establishments.iter().enumerate() {
             let distance_m = haversine_m(*latitude, *longitude, establishment.0, establishment.1);
@@ -52,7 +53,7 @@ fn assert_same(establishments: &[Place], pings: &[Place], radius_m: f64) {
     let index = index_of(establishments, radius_m);
     let expected = every_pair(establishments, pings, radius_m);
     assert_eq!(matches_of(&index, pings), expected);
-    let mut one_by_one = Matches::default();
+    let mut one_by_one = Matches { lost: expected.lost, ..Matches::default() };
     for (ping, &(latitude, longitude)) in pings.iter().enumerate() {
         let before = one_by_one.ping.len();
         index.for_each_nearby(latitude, longitude, |establishment, distance_m| {

@@ -126,7 +126,7 @@ mod tests {
         }
         let far_apart = Int64Array::from_iter_values((0..1_000).map(|i| [i64::MIN, i64::MAX][i % 2]));
         assert_eq!(narrow_span(&far_apart), None);
-        assert_eq!(narrow_span(&Int64Array::from(vec![Some(1), None].repeat(100))), None);
+        assert_eq!(narrow_span(&Int64Array::from([Some(1), None].repeat(100))), None);
     }
 
     #[test]

@@ -24,8 +24,8 @@ use super::functions::function;
 use super::nouns::{ADS_OF_ESTABLISHMENTS, Column, ESTABLISHMENTS, INTERACTIONS, Kind, PINGS, VISITS, convert};
 use super::operators::{AttributedVisits, Known, LateVisits, VisitsOf};
 use super::places::{Ads, Establishments};
-use super::run::{HEARTBEAT, Heartbeat, run, run_as};
-use super::session::{Table, new_context, outward, outward_plan, outward_schema, small_table, thread_count};
+use super::run::{HEARTBEAT, Heartbeat, run};
+use super::session::{Table, new_context, outward_schema, run_outward, small_table, thread_count};
 use super::{error_of, quality};
 use crate::ids::Ids;
 use crate::{Error, Result};
@@ -213,7 +213,7 @@ pub fn attribute_visits(
     let attributed = Arc::new(AttributedVisits::new(visits, interactions.converted()?, known).in_order());
     let plan = LogicalPlanBuilder::scan("attributed_visits", provider_as_source(attributed), None);
     let plan = plan.and_then(LogicalPlanBuilder::build).map_err(error_of)?;
-    outward(run_as(DataFrame::new(context.state(), plan), outward_plan, heartbeat)?)
+    run_outward(DataFrame::new(context.state(), plan), heartbeat)
 }
 
 /// The ids of establishments that visits or ads have, each once, in their order.

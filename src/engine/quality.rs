@@ -12,7 +12,7 @@ use super::catalog::{Part, Source};
 use super::checks::{Check, Known, Severity, checks};
 use super::nouns::{Column, Kind, Noun};
 use super::run::{Heartbeat, run, threads};
-use super::session::{Session, Table, new_context, outward};
+use super::session::{Session, Table, new_context, run_outward};
 use super::{copies, error_of};
 use crate::{Error, Result};
 
@@ -165,7 +165,7 @@ fn context_with(plan: &LogicalPlan) -> Result<SessionContext> {
 /// The example (second column) and the count (first column) of a query with one row.
 pub(super) fn query(context: &SessionContext, sql: &str, heartbeat: Heartbeat) -> Result<(Option<String>, i64)> {
     let frame = threads().block_on(context.sql(sql)).map_err(error_of)?;
-    let (_, batches) = outward(run(frame, heartbeat)?)?;
+    let (_, batches) = run_outward(frame, heartbeat)?;
     let batch = batches.first().ok_or_else(|| Error::Internal(format!("no row from {sql}")))?;
     let example = batch.column(1).as_string_opt::<i32>().filter(|column| column.is_valid(0));
     Ok((example.map(|column| column.value(0).into()), batch.column(0).as_primitive::<Int64Type>().value(0)))
@@ -219,7 +219,7 @@ pub fn refuse_unusable(source: &Source, known: &Known, heartbeat: Heartbeat) -> 
             let rows = ViewTable::new(source.part_with_raw(&file)?, None);
             context.register_table("rows", Arc::new(rows)).map_err(error_of)?;
             let frame = threads().block_on(context.sql(&sql)).map_err(error_of)?;
-            let (_, batches) = outward(run(frame, heartbeat)?)?;
+            let (_, batches) = run_outward(frame, heartbeat)?;
             if let Some(found) = batches.iter().find(|batch| batch.num_rows() > 0) {
                 return Err(problem(source.noun(), &file, &checks, found)?);
             }

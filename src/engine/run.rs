@@ -7,11 +7,15 @@ use std::time::Duration;
 use datafusion::arrow::array::RecordBatch;
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::common::Result as PlanResult;
-use datafusion::physical_plan::{ExecutionPlan, collect_partitioned};
+use datafusion::execution::TaskContext;
+use datafusion::physical_plan::{ExecutionPlan, execute_stream_partitioned};
 use datafusion::prelude::DataFrame;
+use futures::future::try_join_all;
+use futures::{StreamExt, TryStreamExt};
 use tokio::runtime::{Builder, Runtime};
 
 use super::error_of;
+use super::operators::spawned;
 use crate::{Error, Result};
 
 /// How often the caller hears of progress and may stop the work.
@@ -38,18 +42,32 @@ pub fn run(frame: DataFrame, heartbeat: Heartbeat) -> Result<(SchemaRef, Vec<Rec
     run_as(frame, Ok, heartbeat)
 }
 
-/// All rows of what `shape` makes of the plan of `frame`, partition after partition.
+/// All rows of `frame`, in what `shape` makes of each batch: on all threads, and in the order of the plan, partition
+/// after partition.
 pub fn run_as(
     frame: DataFrame,
-    shape: impl FnOnce(Arc<dyn ExecutionPlan>) -> PlanResult<Arc<dyn ExecutionPlan>>,
+    shape: impl Fn(RecordBatch) -> PlanResult<RecordBatch> + Copy + Send + 'static,
     heartbeat: Heartbeat,
 ) -> Result<(SchemaRef, Vec<RecordBatch>)> {
     let context = Arc::new(frame.task_ctx());
     let plan = watched(async move { frame.create_physical_plan().await }, &|| 0, heartbeat)?;
-    let plan = shape(plan).map_err(error_of)?;
-    let work = collect_partitioned(Arc::clone(&plan), context);
+    let work = collect(Arc::clone(&plan), context, shape);
     let batches = watched(work, &|| rows_read(&plan), heartbeat)?;
-    Ok((plan.schema(), batches.into_iter().flatten().collect()))
+    Ok((plan.schema(), batches))
+}
+
+async fn collect(
+    plan: Arc<dyn ExecutionPlan>,
+    context: Arc<TaskContext>,
+    shape: impl Fn(RecordBatch) -> PlanResult<RecordBatch> + Copy + Send + 'static,
+) -> PlanResult<Vec<RecordBatch>> {
+    let tasks = context.session_config().target_partitions();
+    let partitions = execute_stream_partitioned(plan, context)?.into_iter();
+    let partitions = partitions.map(|batches| {
+        let shaped = batches.map(move |batch| spawned(async move { shape(batch?) }));
+        spawned(shaped.buffered(tasks).try_collect::<Vec<_>>())
+    });
+    Ok(try_join_all(partitions).await?.into_iter().flatten().collect())
 }
 
 /// Waits for `work`; when the heartbeat fails, the work is dropped at its next batch.

@@ -4,29 +4,25 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use datafusion::arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
+use datafusion::arrow::array::{Array, ArrayRef, AsArray, RecordBatch, RecordBatchOptions};
 use datafusion::arrow::compute::{cast, concat_batches};
 use datafusion::arrow::datatypes::{DataType, Field, Int64Type, Schema, SchemaRef};
+use datafusion::arrow::error::ArrowError;
 use datafusion::catalog::MemTable;
 use datafusion::catalog::view::ViewTable;
-use datafusion::common::Result as PlanResult;
 use datafusion::datasource::provider_as_source;
 use datafusion::execution::memory_pool::FairSpillPool;
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion::execution::session_state::SessionStateBuilder;
 use datafusion::logical_expr::{LogicalPlan, LogicalPlanBuilder, col, lit};
-use datafusion::physical_expr::PhysicalExpr;
-use datafusion::physical_expr::expressions::{CastExpr, Column};
 use datafusion::physical_optimizer::PhysicalOptimizerRule;
 use datafusion::physical_optimizer::optimizer::PhysicalOptimizer;
-use datafusion::physical_plan::ExecutionPlan;
-use datafusion::physical_plan::projection::{ProjectionExec, ProjectionExpr};
 use datafusion::prelude::{DataFrame, SQLOptions, SessionConfig, SessionContext};
 use datafusion::scalar::ScalarValue;
 
 use super::catalog::{Given, Reading, Source, sources};
 use super::jobs::{Job, Request};
-use super::operators::{AttributedVisits, Known, UseCodes, UseCounts, UseLookups, Visits};
+use super::operators::{AttributedVisits, Known, UseCodes, UseCounts, UseLookups, UseTotals, Visits};
 use super::places::{Ads, Establishments};
 use super::run::{Heartbeat, run, run_as, silent, threads};
 use super::steps::EVIDENCE;
@@ -252,12 +248,12 @@ impl Session {
         let counts = MemTable::try_new(schema, vec![batches]).map_err(error_of)?;
         context.register_table("counts", Arc::new(counts)).map_err(error_of)?;
         let frame = threads().block_on(context.sql(&job.finish(request)?)).map_err(error_of)?;
-        outward(run_as(frame, outward_plan, heartbeat)?)
+        run_outward(frame, heartbeat)
     }
 
     /// Answers a query over the nouns and derived nouns.
     pub fn sql(&self, query: &str, heartbeat: Heartbeat) -> Result<Table> {
-        outward(run_as(self.frame(query)?, outward_plan, heartbeat)?)
+        run_outward(self.frame(query)?, heartbeat)
     }
 
     pub(super) fn frame(&self, query: &str) -> Result<DataFrame> {
@@ -281,12 +277,13 @@ pub(super) fn new_context(threads: Option<usize>, memory_limit: Option<usize>) -
     Ok(SessionContext::new_with_state(state.build()))
 }
 
-/// DataFusion's own rules and ours: codes are used before filters go into scans and rows are exchanged; look-ups and
-/// counts, in what has no codes, when all else is settled.
+/// DataFusion's own rules and ours: codes are used before filters go into scans and rows are exchanged, and totals before
+/// rows are sorted for them; look-ups and counts, in what has no codes, when all else is settled.
 fn rules(is_limited: bool) -> Vec<Arc<dyn PhysicalOptimizerRule + Send + Sync>> {
     let mut rules = PhysicalOptimizer::new().rules;
     let joined = rules.iter().position(|rule| rule.name() == "join_selection").map_or(0, |place| place + 1);
     rules.insert(joined, Arc::new(UseCodes { is_limited }));
+    rules.insert(joined + 1, Arc::new(UseTotals));
     rules.push(Arc::new(UseLookups));
     rules.push(Arc::new(UseCounts));
     rules
@@ -309,38 +306,25 @@ pub(super) fn small_table(context: &SessionContext, source: &Source) -> Result<R
     Ok(concat_batches(&schema, &batches)?)
 }
 
-/// What leaves: plain text columns and signed integers, one type for one thing everywhere.
-pub(super) fn outward((schema, batches): Table) -> Result<Table> {
-    let schema = outward_schema(&schema);
-    let plain = |batch: &RecordBatch| -> Result<RecordBatch> {
-        let columns = batch.columns().iter().zip(schema.fields());
-        let columns = columns.map(|(column, field)| outward_column(column, field.data_type()));
-        Ok(RecordBatch::try_new(Arc::clone(&schema), columns.collect::<Result<_>>()?)?)
-    };
-    let batches = batches.iter().map(plain).collect::<Result<_>>()?;
-    Ok((schema, batches))
+/// All rows of `frame` as they leave: plain text columns and signed integers, one type for one thing everywhere.
+pub(super) fn run_outward(frame: DataFrame, heartbeat: Heartbeat) -> Result<Table> {
+    let (schema, batches) = run_as(frame, |batch| Ok(outward(&batch)?), heartbeat)?;
+    Ok((outward_schema(&schema), batches))
+}
+
+fn outward(batch: &RecordBatch) -> std::result::Result<RecordBatch, ArrowError> {
+    let schema = outward_schema(&batch.schema());
+    let columns = batch.columns().iter().zip(schema.fields());
+    let columns = columns.map(|(column, field)| outward_column(column, field.data_type()));
+    let columns = columns.collect::<std::result::Result<_, _>>()?;
+    let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
+    RecordBatch::try_new_with_options(schema, columns, &options)
 }
 
 /// The types in which rows leave.
 pub(super) fn outward_schema(schema: &Schema) -> SchemaRef {
     let fields = schema.fields().iter().map(|f| Field::new(f.name(), outward_type(f.data_type()), true));
     Schema::new(fields.collect::<Vec<_>>()).into()
-}
-
-/// The same rows in the types in which they leave: batch by batch, so that no answer is there twice.
-pub(super) fn outward_plan(plan: Arc<dyn ExecutionPlan>) -> PlanResult<Arc<dyn ExecutionPlan>> {
-    let schema = plan.schema();
-    if schema.fields().iter().all(|field| outward_type(field.data_type()) == *field.data_type()) {
-        return Ok(plan);
-    }
-    let column = |(place, field): (usize, &Arc<Field>)| {
-        let column: Arc<dyn PhysicalExpr> = Arc::new(Column::new(field.name(), place));
-        let to = outward_type(field.data_type());
-        let expr = if to == *field.data_type() { column } else { Arc::new(CastExpr::new(column, to, None)) };
-        ProjectionExpr { expr, alias: field.name().clone() }
-    };
-    let columns = schema.fields().iter().enumerate().map(column);
-    Ok(Arc::new(ProjectionExec::try_new(columns.collect::<Vec<_>>(), plan)?))
 }
 
 fn outward_type(inner: &DataType) -> DataType {
@@ -352,9 +336,9 @@ fn outward_type(inner: &DataType) -> DataType {
     }
 }
 
-fn outward_column(column: &ArrayRef, to: &DataType) -> Result<ArrayRef> {
+fn outward_column(column: &ArrayRef, to: &DataType) -> std::result::Result<ArrayRef, ArrowError> {
     match column.data_type() == to {
         true => Ok(Arc::clone(column)),
-        false => Ok(cast(column, to)?),
+        false => cast(column, to),
     }
 }

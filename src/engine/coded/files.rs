@@ -14,6 +14,7 @@ use datafusion::object_store::{ObjectMeta, ObjectStore};
 use parquet::file::metadata::{ColumnChunkMetaData, ParquetMetaData};
 use parquet::file::page_index::column_index::ColumnIndexMetaData;
 use parquet::file::page_index::offset_index::PageLocation;
+use parquet::file::statistics::Statistics;
 
 use super::chunk::Chunk;
 use super::classes::Asked;
@@ -107,6 +108,15 @@ impl RowGroup {
     pub fn columns(&self) -> Vec<&ColumnChunkMetaData> {
         let group = self.metadata.row_group(self.number);
         self.columns.iter().map(|place| group.column(*place)).collect()
+    }
+
+    /// The least and the largest integer of a column, if its statistics tell.
+    pub fn integers(&self, place: usize) -> Option<(i64, i64)> {
+        match self.metadata.row_group(self.number).column(self.columns[place]).statistics()? {
+            Statistics::Int32(ends) => Some(((*ends.min_opt()?).into(), (*ends.max_opt()?).into())),
+            Statistics::Int64(ends) => Some((*ends.min_opt()?, *ends.max_opt()?)),
+            _ => None,
+        }
     }
 
     /// The pages of a column of numbers, if the page index tells.

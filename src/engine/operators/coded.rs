@@ -11,14 +11,17 @@ use datafusion::datasource::physical_plan::FileScanConfig;
 use datafusion::execution::TaskContext;
 use datafusion::physical_expr::expressions::{CastExpr, Column};
 use datafusion::physical_expr::utils::collect_columns;
-use datafusion::physical_expr::{EquivalenceProperties, Partitioning, PhysicalExpr, ScalarFunctionExpr};
+use datafusion::physical_expr::{
+    EquivalenceProperties, LexOrdering, LexRequirement, OrderingRequirements, Partitioning, PhysicalExpr,
+    PhysicalSortExpr, ScalarFunctionExpr,
+};
 use datafusion::physical_plan::execution_plan::{Boundedness, EmissionType};
 use datafusion::physical_plan::filter::FilterExec;
 use datafusion::physical_plan::metrics::{BaselineMetrics, Count, ExecutionPlanMetricsSet, MetricBuilder, MetricsSet};
 use datafusion::physical_plan::projection::{ProjectionExec, ProjectionExpr};
 use datafusion::physical_plan::{
-    DisplayAs, DisplayFormatType, ExecutionPlan, ExecutionPlanProperties, PlanProperties, SendableRecordBatchStream,
-    replace_children_if_necessary,
+    DisplayAs, DisplayFormatType, Distribution, ExecutionPlan, ExecutionPlanProperties, InputDistributionRequirements,
+    PlanProperties, SendableRecordBatchStream, SortOrderPushdownResult, replace_children_if_necessary,
 };
 use futures::future::BoxFuture;
 
@@ -45,6 +48,16 @@ pub trait Coded: fmt::Debug + Send + Sync {
         None
     }
 
+    /// The same work, but what comes of it is in the order of `keys`; none if that is no less than sorting it.
+    fn in_order(&self, _keys: &LexOrdering) -> Option<Arc<dyn Coded>> {
+        None
+    }
+
+    /// The order of what comes of it, which then all goes to one outlet.
+    fn order(&self) -> Option<&LexOrdering> {
+        None
+    }
+
     /// Gives all that comes of the row groups to the outlets.
     fn run(self: Arc<Self>, groups: Arc<RowGroups>, outlets: Outlets) -> BoxFuture<'static, PlanResult<()>>;
 }
@@ -53,24 +66,41 @@ pub trait Coded: fmt::Debug + Send + Sync {
 pub struct RowGroups {
     groups: Vec<RowGroup>,
     next: AtomicUsize,
+    /// How many tasks take from them.
+    pub tasks: usize,
     /// Rows read so far.
     pub rows_read: Count,
 }
 
 impl RowGroups {
+    /// How many rows there are.
+    pub fn rows(&self) -> PlanResult<usize> {
+        self.groups.iter().map(RowGroup::rows).sum()
+    }
+
+    /// The least and the largest integer of a column, if its statistics tell.
+    pub fn integers(&self, place: usize) -> Option<(i64, i64)> {
+        let ends = self.groups.iter().map(|group| group.integers(place)).collect::<Option<Vec<_>>>()?;
+        ends.into_iter().reduce(|(least, largest), (first, last)| (least.min(first), largest.max(last)))
+    }
+
     /// The next row group that nobody has taken.
     pub fn take(&self) -> Option<&RowGroup> {
         self.groups.get(self.next.fetch_add(1, Ordering::Relaxed))
     }
 }
 
-/// Does `task` once for each of the outlets, which is its first choice, at the same time.
-pub async fn for_each_outlet<T, F>(outlets: &Outlets, task: impl Fn(usize, Outlets) -> F) -> PlanResult<Vec<T>>
+/// Does `task` so many times at the same time, each with an outlet that is its first choice.
+pub async fn at_once<T, F>(
+    tasks: usize,
+    outlets: &Outlets,
+    task: impl Fn(usize, Outlets) -> F,
+) -> PlanResult<Vec<T>>
 where
     T: Send + 'static,
     F: Future<Output = PlanResult<T>> + Send + 'static,
 {
-    let tasks: Vec<_> = (0..outlets.len()).map(|number| task(number, outlets.starting_at(number))).collect();
+    let tasks: Vec<_> = (0..tasks).map(|number| task(number, outlets.starting_at(number))).collect();
     all(tasks).await
 }
 
@@ -89,9 +119,11 @@ pub struct CodedExec {
 impl CodedExec {
     /// Does `work` on `files`, or, if they cannot be read so, what `otherwise` does.
     pub fn new(otherwise: Arc<dyn ExecutionPlan>, files: Arc<FileScanConfig>, work: Arc<dyn Coded>) -> Self {
+        let order = work.order().cloned();
+        let partitions = if order.is_some() { 1 } else { otherwise.output_partitioning().partition_count() };
         let properties = PlanProperties::new(
-            EquivalenceProperties::new(otherwise.schema()),
-            Partitioning::UnknownPartitioning(otherwise.output_partitioning().partition_count()),
+            EquivalenceProperties::new_with_orderings(otherwise.schema(), order),
+            Partitioning::UnknownPartitioning(partitions),
             EmissionType::Both,
             Boundedness::Bounded,
         );
@@ -110,7 +142,8 @@ impl DisplayAs for CodedExec {
     fn fmt_as(&self, _: DisplayFormatType, f: &mut fmt::Formatter) -> fmt::Result {
         let name = |(column, _): (usize, DataType)| self.files.file_schema().field(column).name().clone();
         let names: Vec<_> = self.work.columns().into_iter().map(name).collect();
-        write!(f, "{}: columns=[{}], otherwise:", self.name(), names.join(", "))
+        let order = self.work.order().map_or_else(String::new, |order| format!("order=[{order}], "));
+        write!(f, "{}: columns=[{}], {order}otherwise:", self.name(), names.join(", "))
     }
 }
 
@@ -129,6 +162,31 @@ impl ExecutionPlan for CodedExec {
 
     fn benefits_from_input_partitioning(&self) -> Vec<bool> {
         vec![false]
+    }
+
+    fn input_distribution_requirements(&self) -> InputDistributionRequirements {
+        InputDistributionRequirements::new(vec![match self.work.order() {
+            Some(_) => Distribution::SinglePartition,
+            None => Distribution::UnspecifiedDistribution,
+        }])
+    }
+
+    fn required_input_ordering(&self) -> Vec<Option<OrderingRequirements>> {
+        vec![self.work.order().map(|order| OrderingRequirements::new(LexRequirement::from(order.clone())))]
+    }
+
+    fn try_pushdown_sort(
+        &self,
+        order: &[PhysicalSortExpr],
+    ) -> PlanResult<SortOrderPushdownResult<Arc<dyn ExecutionPlan>>> {
+        let work = LexOrdering::new(order.to_vec()).and_then(|order| self.work.in_order(&order));
+        Ok(match work {
+            Some(work) => {
+                let ordered = Self::new(Arc::clone(&self.otherwise), Arc::clone(&self.files), work);
+                SortOrderPushdownResult::Exact { inner: Arc::new(ordered) }
+            }
+            None => SortOrderPushdownResult::Unsupported,
+        })
     }
 
     fn apply_expressions(
@@ -229,7 +287,8 @@ async fn run(
 ) -> PlanResult<()> {
     match row_groups(&files, &work.columns(), &context).await? {
         Some(groups) => {
-            let groups = Arc::new(RowGroups { groups, next: AtomicUsize::new(0), rows_read });
+            let tasks = context.session_config().target_partitions();
+            let groups = Arc::new(RowGroups { groups, next: AtomicUsize::new(0), tasks, rows_read });
             work.run(groups, outlets).await
         }
         None => {

@@ -131,6 +131,6 @@ fn in_place_of(node: &Arc<dyn ExecutionPlan>, is_limited: bool) -> PlanResult<Op
     if is_limited && question.user.is_some() {
         return Ok(None);
     }
-    let work = CodedCount { question: Arc::new(question), schema: node.schema() };
+    let work = CodedCount { question: Arc::new(question), schema: node.schema(), order: None };
     Ok(Some(CodedExec::new(Arc::clone(node), files, Arc::new(work))))
 }

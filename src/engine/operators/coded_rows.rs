@@ -9,7 +9,7 @@ use datafusion::common::{Result as PlanResult, internal_datafusion_err};
 use datafusion::physical_plan::ExecutionPlan;
 use futures::future::BoxFuture;
 
-use super::coded::{Coded, CodedExec, RowGroups, UNITS, for_each_outlet, with_integer};
+use super::coded::{Coded, CodedExec, RowGroups, UNITS, at_once, with_integer};
 use super::outlets::Outlets;
 use super::rows::Rows;
 use crate::counting::is_countable;
@@ -126,8 +126,9 @@ impl Coded for CodedRows {
     }
 
     fn run(self: Arc<Self>, groups: Arc<RowGroups>, outlets: Outlets) -> BoxFuture<'static, PlanResult<()>> {
+        let tasks = groups.tasks;
         let task = move |_, outlets| Arc::clone(&self).give(Arc::clone(&groups), outlets);
-        Box::pin(async move { for_each_outlet(&outlets, task).await.map(|_| ()) })
+        Box::pin(async move { at_once(tasks, &outlets, task).await.map(|_| ()) })
     }
 }
 

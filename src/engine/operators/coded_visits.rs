@@ -14,7 +14,7 @@ use futures::future::BoxFuture;
 use parquet::file::metadata::ColumnChunkMetaData;
 use parquet::file::statistics::Statistics;
 
-use super::coded::{Coded, CodedExec, RowGroups, for_each_outlet, with_integer};
+use super::coded::{Coded, CodedExec, RowGroups, at_once, with_integer};
 use super::late_visits::{LATITUDE, LONGITUDE, LateVisits, or_nan};
 use super::outlets::Outlets;
 use super::visit_join::matches;
@@ -105,6 +105,7 @@ impl Coded for CodedVisits {
     }
 
     fn run(self: Arc<Self>, groups: Arc<RowGroups>, outlets: Outlets) -> BoxFuture<'static, PlanResult<()>> {
+        let tasks = groups.tasks;
         let task = move |_, outlets| {
             let (wanted, groups) = (Arc::clone(&self), Arc::clone(&groups));
             async move {
@@ -114,7 +115,7 @@ impl Coded for CodedVisits {
                 Ok(())
             }
         };
-        Box::pin(async move { for_each_outlet(&outlets, task).await.map(|_| ()) })
+        Box::pin(async move { at_once(tasks, &outlets, task).await.map(|_| ()) })
     }
 }
 

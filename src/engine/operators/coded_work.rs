@@ -6,12 +6,17 @@ use datafusion::arrow::array::{ArrayRef, AsArray, BooleanArray, RecordBatch, UIn
 use datafusion::arrow::compute::{filter, take};
 use datafusion::arrow::datatypes::{DataType, SchemaRef};
 use datafusion::common::Result as PlanResult;
+use datafusion::physical_expr::expressions::Column;
+use datafusion::physical_expr::utils::collect_columns;
+use datafusion::physical_expr::{LexOrdering, PhysicalSortExpr};
 use futures::future::BoxFuture;
 
-use super::coded::{Coded, RowGroups, UNITS, for_each_outlet};
+use super::coded::{Coded, RowGroups, UNITS, at_once};
 use super::coded_count::Question;
 use super::coded_users::{UserTally, Users};
 use super::outlets::Outlets;
+use super::user_groups::UserGroups;
+use super::user_shares::Places;
 use crate::counting::Counts;
 use crate::engine::coded::{Classes, DROPPED, Part, Piece};
 
@@ -25,6 +30,8 @@ pub struct CodedCount {
     pub question: Arc<Question>,
     /// The columns of the counts.
     pub schema: SchemaRef,
+    /// Their order, if they have one.
+    pub order: Option<LexOrdering>,
 }
 
 /// Counts the pieces that one task reads.
@@ -45,10 +52,25 @@ impl Coded for CodedCount {
         self.question.asked.iter().map(|asked| (asked.column, asked.data_type.clone())).collect()
     }
 
+    fn in_order(&self, keys: &LexOrdering) -> Option<Arc<dyn Coded>> {
+        let (user, _) = self.question.user?;
+        let (first, others) = keys.split_first()?;
+        let by_user = first.expr.downcast_ref::<Column>().is_some_and(|column| column.index() == user);
+        let is_key = |place: usize| place != user && place < self.question.keys.len();
+        let are_keys = |key: &PhysicalSortExpr| collect_columns(&key.expr).iter().all(|own| is_key(own.index()));
+        let (question, schema) = (Arc::clone(&self.question), Arc::clone(&self.schema));
+        let ordered = Self { question, schema, order: Some(keys.clone()) };
+        (by_user && others.iter().all(are_keys)).then(|| Arc::new(ordered) as Arc<dyn Coded>)
+    }
+
+    fn order(&self) -> Option<&LexOrdering> {
+        self.order.as_ref()
+    }
+
     fn run(self: Arc<Self>, groups: Arc<RowGroups>, outlets: Outlets) -> BoxFuture<'static, PlanResult<()>> {
         Box::pin(async move {
             match self.question.user {
-                Some((key, _)) => self.count_users(key, groups, outlets).await,
+                Some(user) => self.count_users(user, groups, outlets).await,
                 None => self.count(groups, outlets).await,
             }
         })
@@ -60,7 +82,7 @@ impl CodedCount {
         let task =
             |_, _| count(Arc::clone(&self.question), Arc::clone(&groups), Tally::new(Arc::clone(&self.question)));
         let mut totals: Option<Counts> = None;
-        for mut tally in for_each_outlet(&outlets, task).await? {
+        for mut tally in at_once(groups.tasks, &outlets, task).await? {
             match &mut totals {
                 None => totals = Some(tally.totals),
                 Some(totals) => totals.add_all(&mut tally.totals)?,
@@ -72,12 +94,14 @@ impl CodedCount {
         }
     }
 
-    async fn count_users(&self, key: usize, groups: Arc<RowGroups>, outlets: Outlets) -> PlanResult<()> {
-        let users = Arc::new(Users::new(Arc::clone(&self.question), key, Arc::clone(&self.schema)));
+    async fn count_users(&self, user: (usize, usize), groups: Arc<RowGroups>, outlets: Outlets) -> PlanResult<()> {
+        let (key, place) = user;
+        let places = groups.integers(place).and_then(|ends| Places::new(ends, groups.rows().ok()?));
+        let users = Arc::new(Users::new(Arc::clone(&self.question), key, Arc::clone(&self.schema), places));
+        let tasks = groups.tasks;
         let task = |_, _| count(Arc::clone(&self.question), Arc::clone(&groups), UserTally::new(Arc::clone(&users)));
-        drop(for_each_outlet(&outlets, task).await?);
-        let tasks = outlets.len();
-        for_each_outlet(&outlets, |task, outlets| Arc::clone(&users).give(task, tasks, outlets)).await.map(|_| ())
+        drop(at_once(tasks, &outlets, task).await?);
+        UserGroups::of(&users, self.order.as_ref())?.give(tasks, outlets).await
     }
 }
 

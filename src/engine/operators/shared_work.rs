@@ -112,11 +112,15 @@ fn execution(
 pub async fn all<T: Send + 'static>(
     tasks: impl IntoIterator<Item = impl Future<Output = PlanResult<T>> + Send + 'static>,
 ) -> PlanResult<Vec<T>> {
-    let tasks: Vec<_> = tasks.into_iter().map(SpawnedTask::spawn).collect();
-    let ends = tasks.into_iter().map(|task| async {
-        task.join_unwind().await.map_err(|error| DataFusionError::ExecutionJoin(Box::new(error)))?
-    });
-    try_join_all(ends).await
+    try_join_all(tasks.into_iter().map(spawned)).await
+}
+
+/// What `task` gives, on any thread; when nobody waits for it any more, it ends.
+pub async fn spawned<T: Send + 'static>(
+    task: impl Future<Output = PlanResult<T>> + Send + 'static,
+) -> PlanResult<T> {
+    let end = SpawnedTask::spawn(task).join_unwind().await;
+    end.map_err(|error| DataFusionError::ExecutionJoin(Box::new(error)))?
 }
 
 /// Gives away what another plan makes in the place of the work.

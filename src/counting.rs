@@ -166,8 +166,12 @@ impl Counts {
         Ok(())
     }
 
-    /// The number of the group of each of `rows` rows with the keys `keys`.
+    /// The number of the group of each of `rows` rows with the keys `keys`; without a key, all are one group.
     pub fn groups_of(&mut self, keys: &[ArrayRef], rows: usize) -> Vec<u32> {
+        if keys.is_empty() {
+            self.counts.iter_mut().for_each(|counts| counts.resize(1, 0));
+            return vec![0; rows];
+        }
         let mut codes = std::mem::take(&mut self.scratch);
         for ((coder, column), codes) in self.coders.iter_mut().zip(keys).zip(&mut codes) {
             coder.encode(column, codes);

@@ -22,7 +22,7 @@ use datafusion::scalar::ScalarValue;
 
 use super::catalog::{Given, Reading, Source, sources};
 use super::jobs::{Job, Request};
-use super::operators::{AttributedVisits, Known, UseCodes, UseCounts, UseLookups, UseTotals, Visits};
+use super::operators::{AttributedVisits, KeepOrder, Known, UseCodes, UseCounts, UseLookups, UseTotals, Visits};
 use super::places::{Ads, Establishments};
 use super::run::{Heartbeat, run, run_as, silent, threads};
 use super::steps::EVIDENCE;
@@ -277,13 +277,14 @@ pub(super) fn new_context(threads: Option<usize>, memory_limit: Option<usize>) -
     Ok(SessionContext::new_with_state(state.build()))
 }
 
-/// DataFusion's own rules and ours: codes are used before filters go into scans and rows are exchanged, and totals before
-/// rows are sorted for them; look-ups and counts, in what has no codes, when all else is settled.
+/// DataFusion's own rules and ours: codes are used before filters go into scans and rows are exchanged, and totals
+/// before rows are sorted for them; look-ups and counts, in what has no codes, when all else is settled.
 fn rules(is_limited: bool) -> Vec<Arc<dyn PhysicalOptimizerRule + Send + Sync>> {
     let mut rules = PhysicalOptimizer::new().rules;
     let joined = rules.iter().position(|rule| rule.name() == "join_selection").map_or(0, |place| place + 1);
     rules.insert(joined, Arc::new(UseCodes { is_limited }));
     rules.insert(joined + 1, Arc::new(UseTotals));
+    rules.push(Arc::new(KeepOrder));
     rules.push(Arc::new(UseLookups));
     rules.push(Arc::new(UseCounts));
     rules

@@ -162,6 +162,63 @@ def test_codes_are_used_where_they_can_be(tmp_path):
     assert "CodedCountExec" not in plan(root, "SELECT category, count(*) FROM ads GROUP BY 1")
 
 
+COUNTS = """WITH counts AS (SELECT user_id, day_part(timestamp) AS part, category, count(*) AS n
+                            FROM interactions JOIN ads USING (ad_id) GROUP BY 1, 2, 3)"""
+WHOLE = "OVER (PARTITION BY user_id, part)"
+TOTALS = {
+    "sum": f"{COUNTS} SELECT *, sum(n) {WHOLE} AS total FROM counts ORDER BY user_id, part, category",
+    "from the last": f"{COUNTS} SELECT *, sum(n) {WHOLE} AS total FROM counts ORDER BY user_id DESC, category, part",
+    "by a count": f"{COUNTS} SELECT *, max(n) {WHOLE} AS most FROM counts ORDER BY user_id, n, part, category",
+    "of the user": f"{COUNTS} SELECT *, sum(n) OVER (PARTITION BY user_id) AS total FROM counts ORDER BY 1, 2, 3",
+    "the user last": f"{COUNTS} SELECT *, sum(n) OVER (PARTITION BY category, user_id) AS total FROM counts"
+    " ORDER BY 1, 2, 3",
+    "two of them": f"{COUNTS} SELECT *, sum(n) {WHOLE} AS a, sum(n) OVER (PARTITION BY user_id) AS b FROM counts"
+    " ORDER BY 1, 2, 3",
+    "only users": "SELECT user_id, n, max(n) OVER (PARTITION BY user_id) AS most"
+    " FROM (SELECT user_id, count(*) AS n FROM interactions GROUP BY 1) ORDER BY 1",
+    "the first": f"{COUNTS} SELECT *, sum(n) {WHOLE} AS total FROM counts ORDER BY user_id, part, category LIMIT 7",
+    "of the largest": f"{COUNTS} SELECT *, sum(n) {WHOLE} AS total FROM"
+    " (SELECT * FROM counts ORDER BY n DESC, user_id, part, category LIMIT 20) ORDER BY user_id, part, category",
+    "in no order": f"{COUNTS} SELECT part, sum(total) AS sums FROM (SELECT part, sum(n) {WHOLE} AS total FROM counts)"
+    " GROUP BY 1 ORDER BY 1",
+}
+WINDOWS = {
+    "some rows": f"{COUNTS} SELECT *, sum(n) FILTER (WHERE n > 1) {WHOLE} AS total FROM counts ORDER BY 1, 2, 3",
+    "so far": f"{COUNTS} SELECT *, sum(n) OVER (PARTITION BY user_id, part ORDER BY category) AS total FROM counts"
+    " ORDER BY 1, 2, 3",
+    "of no user": f"{COUNTS} SELECT *, sum(n) OVER (PARTITION BY part) AS total FROM counts ORDER BY 1, 2, 3",
+}
+
+
+@pytest.fixture(scope="module", params=[pa.int64(), pa.string()], ids=str)
+def users_on_disk_and_in_memory(request, tmp_path_factory):
+    tables = retyped(interactions_by_number(pa.int64(), rows=30_000, users=300), ids=request.param)
+    root = write(tables, tmp_path_factory.mktemp("users") / "data")
+    return root, footfall.open(root, tz="UTC", progress=False), footfall.open(tables, tz="UTC", progress=False)
+
+
+@pytest.mark.parametrize("name", [*TOTALS, *WINDOWS])
+def test_totals_beside_the_counts_of_users(name, users_on_disk_and_in_memory):
+    root, on_disk, in_memory = users_on_disk_and_in_memory
+    query = {**TOTALS, **WINDOWS}[name]
+    assert ipc_bytes(on_disk.sql(query)) == ipc_bytes(in_memory.sql(query))
+    assert ("TotalsExec" in plan(root, query)) == (name in TOTALS)
+
+
+def test_counts_in_the_order_of_users(users_on_disk_and_in_memory):
+    root, on_disk, in_memory = users_on_disk_and_in_memory
+    query = "SELECT user_id, count(*) AS n FROM interactions GROUP BY 1 ORDER BY 1 DESC LIMIT 30"
+    assert ipc_bytes(on_disk.sql(query)) == ipc_bytes(in_memory.sql(query))
+    assert "order=[user_id@0 DESC" in plan(root, query)
+
+
+def test_profiles_sort_users_and_not_their_rows(users_on_disk_and_in_memory):
+    root, on_disk, _ = users_on_disk_and_in_memory
+    query = on_disk.interaction_profile().sql
+    above, otherwise = plan(root, query).split("otherwise:", 1)
+    assert "order=[user_id@0" in above and "SortExec" not in above and "SortExec" in otherwise
+
+
 def test_a_broken_page_is_an_error_and_no_answer(tmp_path):
     root = write(interactions_by_number(pa.int64(), rows=5_000, users=9), tmp_path / "data", compression="none")
     path = root / "interactions.parquet"

@@ -12,6 +12,8 @@ use super::broken;
 #[derive(Debug)]
 pub struct Runs {
     data: Bytes,
+    /// The first byte that is not read yet: to split the bytes off would count references for each run.
+    at: usize,
     width: usize,
     run: Run,
 }
@@ -31,7 +33,7 @@ impl Runs {
     /// The numbers of `width` bits in `data`.
     pub fn new(data: Bytes, width: u8) -> Result<Self> {
         match width {
-            0..=32 => Ok(Self { data, width: width.into(), run: Run::Same { number: 0, left: 0 } }),
+            0..=32 => Ok(Self { data, at: 0, width: width.into(), run: Run::Same { number: 0, left: 0 } }),
             _ => Err(broken("a number has more than 32 bits")),
         }
     }
@@ -78,8 +80,7 @@ impl Runs {
                     let taken = left_over.min(*groups * 8 - *skip);
                     let passed = (*skip + taken) / 8;
                     (*groups, *skip) = (*groups - passed, (*skip + taken) % 8);
-                    let bytes = passed * self.width;
-                    self.data = self.data.split_off(bytes.min(self.data.len()));
+                    self.at = (self.at + passed * self.width).min(self.data.len());
                     taken
                 }
             };
@@ -118,18 +119,21 @@ impl Runs {
         Ok(bytes.iter().rev().fold(0, |number, byte| number << 8 | u32::from(*byte)))
     }
 
-    fn bytes(&mut self, count: usize) -> Result<Bytes> {
-        match count <= self.data.len() {
-            true => Ok(self.data.split_to(count)),
-            false => Err(broken("a page ends too early")),
-        }
+    fn bytes(&mut self, count: usize) -> Result<&[u8]> {
+        let bytes = self.data.get(self.at..self.at + count).ok_or_else(|| broken("a page ends too early"))?;
+        self.at += count;
+        Ok(bytes)
+    }
+
+    fn rest(&self) -> &[u8] {
+        &self.data[self.at..]
     }
 
     /// Reads at most `wanted` of the numbers in `groups`, without the first `skip`; what is left of the run.
     fn read_packed(&mut self, groups: usize, skip: usize, wanted: usize, into: &mut Vec<u32>) -> Result<Run> {
         let touched = (skip + wanted).div_ceil(8).min(groups);
         // The last group may be cut short, at the last number that there is.
-        let there = self.data.len().min(touched * self.width);
+        let there = self.rest().len().min(touched * self.width);
         if there * 8 < (touched * 8).min(skip + wanted) * self.width {
             return Err(broken("a page ends too early"));
         }
@@ -139,7 +143,7 @@ impl Runs {
         let read = (touched * 8 - skip).min(wanted);
         into.truncate(start + read);
         let passed = (skip + read) / 8;
-        self.data = self.data.split_off((passed * self.width).min(self.data.len()));
+        self.at = (self.at + passed * self.width).min(self.data.len());
         Ok(Run::Packed { groups: groups - passed, skip: (skip + read) % 8 })
     }
 
@@ -150,11 +154,12 @@ impl Runs {
         if self.width == 0 {
             return;
         }
-        let whole = self.data.len().saturating_sub(PADDING) / self.width;
+        let data = self.rest();
+        let whole = data.len().saturating_sub(PADDING) / self.width;
         let (safe, last) = into[start..].split_at_mut(whole.min(groups) * 8);
         let unpack = UNPACK[self.width];
-        unpack(&self.data, safe);
-        let rest = &self.data[(safe.len() / 8 * self.width).min(there)..there];
+        unpack(data, safe);
+        let rest = &data[(safe.len() / 8 * self.width).min(there)..there];
         if !last.is_empty() {
             let mut padded = rest.to_vec();
             padded.resize(last.len() / 8 * self.width + PADDING, 0);

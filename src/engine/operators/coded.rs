@@ -26,6 +26,7 @@ use datafusion::physical_plan::{
 use futures::future::BoxFuture;
 
 use super::count::FEW_RESULTS;
+use super::order::sorted;
 use super::outlets::Outlets;
 use super::rows::SAME_ROWS;
 use super::shared_work::{SharedWork, all, forward};
@@ -91,11 +92,7 @@ impl RowGroups {
 }
 
 /// Does `task` so many times at the same time, each with an outlet that is its first choice.
-pub async fn at_once<T, F>(
-    tasks: usize,
-    outlets: &Outlets,
-    task: impl Fn(usize, Outlets) -> F,
-) -> PlanResult<Vec<T>>
+pub async fn at_once<T, F>(tasks: usize, outlets: &Outlets, task: impl Fn(usize, Outlets) -> F) -> PlanResult<Vec<T>>
 where
     T: Send + 'static,
     F: Future<Output = PlanResult<T>> + Send + 'static,
@@ -179,14 +176,12 @@ impl ExecutionPlan for CodedExec {
         &self,
         order: &[PhysicalSortExpr],
     ) -> PlanResult<SortOrderPushdownResult<Arc<dyn ExecutionPlan>>> {
-        let work = LexOrdering::new(order.to_vec()).and_then(|order| self.work.in_order(&order));
-        Ok(match work {
-            Some(work) => {
-                let ordered = Self::new(Arc::clone(&self.otherwise), Arc::clone(&self.files), work);
-                SortOrderPushdownResult::Exact { inner: Arc::new(ordered) }
-            }
-            None => SortOrderPushdownResult::Unsupported,
-        })
+        let Some(order) = LexOrdering::new(order.to_vec()) else { return Ok(SortOrderPushdownResult::Unsupported) };
+        let ordered = self.work.in_order(&order).map(|work| {
+            let otherwise = sorted(&self.otherwise, &order);
+            SortOrderPushdownResult::Exact { inner: Arc::new(Self::new(otherwise, Arc::clone(&self.files), work)) as _ }
+        });
+        Ok(ordered.unwrap_or(SortOrderPushdownResult::Unsupported))
     }
 
     fn apply_expressions(

@@ -14,6 +14,7 @@ mod in_order;
 mod known;
 mod late_visits;
 mod lookup;
+mod order;
 mod outlets;
 mod rows;
 mod shared_work;
@@ -21,7 +22,6 @@ mod shares;
 mod sorted_attribution;
 mod tables;
 mod totals;
-mod use_totals;
 mod user_groups;
 mod user_shares;
 mod visit_join;
@@ -34,10 +34,10 @@ pub use count::{CountExec, UseCounts};
 pub use known::Known;
 pub use late_visits::LateVisits;
 pub use lookup::{LookupExec, UseLookups};
+pub use order::{KeepOrder, UseTotals};
 pub use shared_work::spawned;
 pub use sorted_attribution::SortedAttributionExec;
 pub use tables::{AttributedVisits, Visits};
-pub use use_totals::UseTotals;
 pub use visit_join::{VisitJoinExec, VisitsOf};
 
 /// The same stream, but it lets go of its thread after each item, so that dropped work ends there and then.

@@ -116,9 +116,7 @@ pub async fn all<T: Send + 'static>(
 }
 
 /// What `task` gives, on any thread; when nobody waits for it any more, it ends.
-pub async fn spawned<T: Send + 'static>(
-    task: impl Future<Output = PlanResult<T>> + Send + 'static,
-) -> PlanResult<T> {
+pub async fn spawned<T: Send + 'static>(task: impl Future<Output = PlanResult<T>> + Send + 'static) -> PlanResult<T> {
     let end = SpawnedTask::spawn(task).join_unwind().await;
     end.map_err(|error| DataFusionError::ExecutionJoin(Box::new(error)))?
 }

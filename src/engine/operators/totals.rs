@@ -72,12 +72,7 @@ impl TotalsExec {
         Self::new(input, wanted, order, node.schema()).map(Some)
     }
 
-    fn new(
-        input: Arc<dyn ExecutionPlan>,
-        wanted: Wanted,
-        order: LexOrdering,
-        schema: SchemaRef,
-    ) -> PlanResult<Self> {
+    fn new(input: Arc<dyn ExecutionPlan>, wanted: Wanted, order: LexOrdering, schema: SchemaRef) -> PlanResult<Self> {
         let own = EquivalenceProperties::new(Arc::clone(&schema));
         let equivalences = own.extend(input.equivalence_properties().clone())?;
         let partitioning = input.output_partitioning().clone();
@@ -211,6 +206,10 @@ impl ExecutionPlan for TotalsExec {
         };
         let input = match self.input.try_pushdown_sort(order)? {
             SortOrderPushdownResult::Exact { inner } => inner,
+            // Too late: rows are sorted and spread as they are wanted now.
+            _ if self.input.equivalence_properties().ordering_satisfy(self.order.clone())? => {
+                return Ok(SortOrderPushdownResult::Unsupported);
+            }
             _ => Arc::clone(&self.input),
         };
         Ok(SortOrderPushdownResult::Exact { inner: self.with(input, wanted)? })
@@ -312,12 +311,9 @@ impl Pass {
 
     fn with_totals(&mut self, rows: &RecordBatch, users: &[Range<usize>]) -> PlanResult<RecordBatch> {
         let keys: Vec<_> = self.wanted.keys.iter().map(|key| Arc::clone(rows.column(*key))).collect();
-        let (groups, count) = match keys.is_empty() {
-            true => (vec![0; rows.num_rows()], 1),
-            false => (self.groups.groups_of(&keys, rows.num_rows()), self.groups.len()),
-        };
+        let groups = self.groups.groups_of(&keys, rows.num_rows());
         let mut columns = rows.columns().to_vec();
-        columns.extend(self.wanted.totals.iter().map(|total| total.beside(rows, users, &groups, count)));
+        columns.extend(self.wanted.totals.iter().map(|total| total.beside(rows, users, &groups, self.groups.len())));
         Ok(RecordBatch::try_new(Arc::clone(&self.schema), columns)?)
     }
 }

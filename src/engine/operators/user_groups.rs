@@ -4,9 +4,7 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use datafusion::arrow::array::{
-    Array, ArrayRef, Int64Array, RecordBatch, UInt32Array, new_null_array,
-};
+use datafusion::arrow::array::{Array, ArrayRef, Int64Array, RecordBatch, UInt32Array, new_null_array};
 use datafusion::arrow::compute::{SortColumn, concat, lexsort_to_indices, sort_to_indices, take};
 use datafusion::arrow::datatypes::{Field, Schema, SchemaRef};
 use datafusion::common::Result as PlanResult;
@@ -95,7 +93,8 @@ impl UserGroups {
             });
         }
         let of_combination = UInt32Array::from(of_combination);
-        let mut columns = self.others.iter().map(|key| take(key, &of_combination, None)).collect::<Result<Vec<_>, _>>()?;
+        let mut columns =
+            self.others.iter().map(|key| take(key, &of_combination, None)).collect::<Result<Vec<_>, _>>()?;
         let users = self.users.slice(users.start, users.len());
         columns.insert(self.key, take(&users, &UInt32Array::from(of_user), None)?);
         let counts: ArrayRef = Arc::new(Int64Array::from(counts));

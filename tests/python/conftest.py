@@ -72,8 +72,10 @@ def engine(request, clusters):
 @pytest.fixture(scope="session")
 def clusters():
     """Starts each engine's cluster once, when it is first asked for; its address as `footfall.open` takes it."""
-    from footfall.engines import cluster
+    from footfall.engines import cluster, distributed
 
+    # Worlds are small, and shall fall apart all the same.
+    distributed.ROWS_PER_PIECE, distributed.PIECES_PER_CORE = 9, 2
     running, live = {}, []
 
     def address(engine):

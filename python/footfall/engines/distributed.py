@@ -20,6 +20,8 @@ LARGE = ("interactions", "pings")
 
 # Enough that no core waits long for the last piece.
 PIECES_PER_CORE = 4
+# Of a table in memory: fewer take longer to hand out than to count.
+ROWS_PER_PIECE = 65_536
 SHARES_PER_CORE = 2
 
 
@@ -198,7 +200,7 @@ def _pieces(local: _native.Session, name: str, given: Any, cores: int) -> list[P
     wanted = PIECES_PER_CORE * cores
     if _is_in_memory(given):
         table = arrow.to_pyarrow(given)
-        rows = max(-(-table.num_rows // wanted), 1)
+        rows = max(-(-table.num_rows // wanted), ROWS_PER_PIECE)
         starts = range(0, max(table.num_rows, 1), rows)
         slices = [table.slice(start, rows) for start in starts]
         return [packets.of_table(name, piece, number, compressed=False) for number, piece in enumerate(slices)]

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
 HEARTBEAT_S = 0.1
+# Names of files are few bytes, which each task may have; of tables each gets its own piece, which takes Spark longer.
+SENT_WITH_TASKS = 4 << 20
 SCHEMA = "share int, name string, payload binary"
 
 
@@ -54,6 +56,9 @@ class SparkAdapter:
 
     def arrange(self, pieces: Sequence[Packet]) -> DataFrame:
         """Return rows: each of the `pieces` in a partition of its own."""
+        if sum(len(piece.payload) for piece in pieces) <= SENT_WITH_TASKS:
+            numbers = self.session.range(0, len(pieces), 1, len(pieces))
+            return numbers.mapInArrow(_numbered(list(pieces)), SCHEMA)
         rows = self.session.sparkContext.parallelize([tuple(piece) for piece in pieces], len(pieces))
         return self.session.createDataFrame(rows, SCHEMA)
 
@@ -128,14 +133,26 @@ class SparkAdapter:
 
 def _partition(work: Work) -> Callable[[Iterator[pyarrow.RecordBatch]], Iterator[pyarrow.RecordBatch]]:
     def partition(batches: Iterator[pyarrow.RecordBatch]) -> Iterator[pyarrow.RecordBatch]:
-        import pyarrow as pa
-
-        given = [packet for batch in batches for packet in _packets(batch)]
-        schema = pa.schema({"share": pa.int32(), "name": pa.string(), "payload": pa.binary()})
-        for made in work(given):
-            yield pa.RecordBatch.from_arrays([[made.share], [made.name], [made.payload]], schema=schema)
+        for made in work([packet for batch in batches for packet in _packets(batch)]):
+            yield _batch(made)
 
     return partition
+
+
+def _numbered(pieces: list[Packet]) -> Callable[[Iterator[pyarrow.RecordBatch]], Iterator[pyarrow.RecordBatch]]:
+    def numbered(batches: Iterator[pyarrow.RecordBatch]) -> Iterator[pyarrow.RecordBatch]:
+        for batch in batches:
+            for number in batch.column(0).to_pylist():
+                yield _batch(pieces[number])
+
+    return numbered
+
+
+def _batch(packet: Packet) -> pyarrow.RecordBatch:
+    import pyarrow as pa
+
+    schema = pa.schema({"share": pa.int32(), "name": pa.string(), "payload": pa.binary()})
+    return pa.RecordBatch.from_arrays([[value] for value in packet], schema=schema)
 
 
 def _packets(batch: pyarrow.RecordBatch) -> Iterator[Packet]:

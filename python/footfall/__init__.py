@@ -13,11 +13,12 @@ from __future__ import annotations
 
 from footfall import synth
 from footfall._native import __version__
-from footfall.dataset import Dataset, open
+from footfall.dataset import Dataset
 from footfall.definitions import Definitions
 from footfall.errors import DataError, DefinitionError, FootfallError, InternalError, MissingTableError
 from footfall.ingest import ingest
 from footfall.kernels import attribute_visits, haversine_m, visit_join
+from footfall.opening import open
 from footfall.result import Result
 
 __all__ = [

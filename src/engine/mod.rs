@@ -3,9 +3,8 @@
 //! [`nouns`] says what the columns are, [`files`] and [`json`] find and read them, [`catalog`] makes tables of them,
 //! [`places`] holds the two small tables, [`coded`] reads columns of Parquet as they are written, [`checks`],
 //! [`copies`] and [`quality`] say which rows can be used, [`functions`] and [`operators`] bring the pure core into
-//! plans, [`jobs`] keeps the SQL, [`run`] runs it, and [`session`] answers. [`slices`] cuts files and [`steps`] cuts jobs
-//! for many workers. [`kernels`] are the two joins by
-//! themselves; [`ingest`] rewrites a data set for many reads.
+//! plans, [`jobs`] keeps the SQL, [`run`] runs it, and [`session`] answers. [`slices`] cuts files, and [`steps`] jobs,
+//! for many workers. [`kernels`] are the two joins by themselves; [`ingest`] rewrites a data set for many reads.
 
 pub mod catalog;
 pub mod checks;

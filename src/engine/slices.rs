@@ -10,7 +10,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::catalog::{Session, TableProvider};
-use datafusion::common::{Result as PlanResult, Statistics};
+use datafusion::common::Result as PlanResult;
 use datafusion::datasource::listing::PartitionedFile;
 use datafusion::datasource::physical_plan::{FileGroup, FileScanConfig, FileScanConfigBuilder};
 use datafusion::datasource::source::DataSourceExec;
@@ -160,9 +160,10 @@ impl TableProvider for SlicedTable {
         let Some(files) = (source.as_ref() as &dyn Any).downcast_ref::<FileScanConfig>() else { return Ok(plan) };
         let groups = files.file_groups.iter();
         let groups = groups.map(|group| FileGroup::new(group.iter().map(|file| self.sliced(file)).collect()));
-        let nothing_known = Statistics::new_unknown(files.file_schema());
+        // At the most that of whole files: enough to tell a large table from a small one.
+        let about = files.statistics().to_inexact();
         let sliced = FileScanConfigBuilder::from(files.clone()).with_file_groups(groups.collect());
-        Ok(DataSourceExec::from_data_source(sliced.with_statistics(nothing_known).build()))
+        Ok(DataSourceExec::from_data_source(sliced.with_statistics(about).build()))
     }
 }
 

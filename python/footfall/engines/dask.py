@@ -61,14 +61,14 @@ class DaskAdapter:
         """Return rows: each of the `pieces` with some worker."""
         return Rows([[piece] for piece in pieces])
 
-    def arrange_by_user(self, rows: Sequence[Rows], shares: int) -> Rows:
+    def arrange_by_user(self, rows: Sequence[Rows], partitions: int) -> Rows:
         """Return all of `rows`, exchanged by Dask's P2P shuffle."""
         import dask.dataframe as dd
         from distributed import futures_of
 
         frames = [future for each in rows for future in self._start(self.map(_frame, each))]
         together = dd.from_delayed(frames, meta=_frame([]), verify_meta=False)
-        exchanged = together.shuffle("share", npartitions=shares, shuffle_method="p2p")
+        exchanged = together.shuffle("share", npartitions=partitions, shuffle_method="p2p")
         exchanged = futures_of(self.client.persist(exchanged))
         before = [future for each in rows for future in each.before]
         return Rows(exchanged, (_packets,), (*before, *frames, *exchanged))

@@ -18,11 +18,12 @@ from footfall.progress import Tick
 SMALL = ("ads", "establishments")
 LARGE = ("interactions", "pings")
 
-# Enough that no core waits long for the last piece.
-PIECES_PER_CORE = 4
+# A task takes Spark some hundredths of a second; but a core should not wait long for the last piece.
+PIECES_PER_CORE = 2
 # Of a table in memory: fewer take longer to hand out than to count.
 ROWS_PER_PIECE = 65_536
-SHARES_PER_CORE = 2
+# A cluster puts shares into partitions by a hash: of several, about as many are in each.
+SHARES_PER_PARTITION = 8
 
 
 @dataclass
@@ -114,12 +115,14 @@ class DistributedSession:
         return _table(self._merged(counted, progress))
 
     def _by_user(self, steps: Mapping[str, Any], progress: Tick | None) -> ArrowStream:
-        shares = SHARES_PER_CORE * self.cluster.cores
+        pieces = sum(len(self.tables_.pieces[table]) for table, _, _ in steps["maps"])
+        partitions = max(self.cluster.cores, pieces // 4)
+        shares = SHARES_PER_PARTITION * partitions
         maps = [Count(self._opening(table), table, name, sql, shares) for table, name, sql in steps["maps"]]
         moved = [self.cluster.map(count, self._pieces(count.table)) for count in maps]
         nothing = {count.name: self._nothing(count) for count in maps}
         of_users = CountUsers(self.opening, steps["of_users"], nothing)
-        counted = self.cluster.map(of_users, self.cluster.arrange_by_user(moved, shares))
+        counted = self.cluster.map(of_users, self.cluster.arrange_by_user(moved, partitions))
         return _table(self._merged(counted, progress) or of_users.of([]))
 
     def _merged(self, rows: Any, progress: Tick | None) -> list[Packet]:

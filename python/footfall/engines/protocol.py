@@ -73,8 +73,8 @@ class Adapter(Protocol):
         """Return rows: each of the `pieces` with some worker."""
         ...
 
-    def arrange_by_user(self, rows: Sequence[Any], shares: int) -> Any:
-        """Return all of `rows`, exchanged so that the packets of a share of the users are with one worker."""
+    def arrange_by_user(self, rows: Sequence[Any], partitions: int) -> Any:
+        """Return all of `rows` in so many partitions, each with all packets of some shares of the users."""
         ...
 
     def map(self, work: Work, rows: Any) -> Any:

@@ -13,6 +13,7 @@ import uuid
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import TimeoutError as NotYet
+from dataclasses import dataclass, replace
 from functools import reduce
 from typing import TYPE_CHECKING, Any, Callable
 
@@ -31,8 +32,16 @@ SENT_WITH_TASKS = 4 << 20
 SCHEMA = "share int, name string, payload binary"
 
 
+@dataclass(frozen=True)
+class Rows:
+    """A DataFrame with a packet, or the number of one, a row; and what is to be done with each partition, at once."""
+
+    frame: DataFrame
+    works: tuple[Callable[[Any], Any], ...] = ()
+
+
 class SparkAdapter:
-    """The executors of a ``SparkSession``. Rows are a DataFrame with a packet a row.
+    """The executors of a ``SparkSession``.
 
     Parameters
     ----------
@@ -54,35 +63,39 @@ class SparkAdapter:
         """How many pieces are worked on at once."""
         return int(self.session.sparkContext.defaultParallelism)
 
-    def arrange(self, pieces: Sequence[Packet]) -> DataFrame:
+    def arrange(self, pieces: Sequence[Packet]) -> Rows:
         """Return rows: each of the `pieces` in a partition of its own."""
         if sum(len(piece.payload) for piece in pieces) <= SENT_WITH_TASKS:
-            numbers = self.session.range(0, len(pieces), 1, len(pieces))
-            return numbers.mapInArrow(_numbered(list(pieces)), SCHEMA)
+            return Rows(self.session.range(0, len(pieces), 1, len(pieces)), (_Numbered(tuple(pieces)),))
         rows = self.session.sparkContext.parallelize([tuple(piece) for piece in pieces], len(pieces))
-        return self.session.createDataFrame(rows, SCHEMA)
+        return Rows(self.session.createDataFrame(rows, SCHEMA), (_packets,))
 
-    def arrange_by_user(self, rows: Sequence[DataFrame], shares: int) -> DataFrame:
+    def arrange_by_user(self, rows: Sequence[Rows], partitions: int) -> Rows:
         """Return all of `rows`, exchanged by Spark so that a share of the users is in one partition."""
-        return reduce(lambda one, other: one.union(other), rows).repartition(shares, "share")
+        together = reduce(lambda one, other: one.union(other), (self._done(each) for each in rows))
+        return Rows(together.repartition(partitions, "share"), (_packets,))
 
-    def map(self, work: Work, rows: DataFrame) -> DataFrame:
+    def map(self, work: Work, rows: Rows) -> Rows:
         """Return what `work` makes of the packets of each partition."""
-        return rows.mapInArrow(_partition(work), SCHEMA)
+        return replace(rows, works=(*rows.works, work))
 
-    def merge(self, rows: DataFrame, tick: Tick | None) -> list[Packet]:
+    def merge(self, rows: Rows, tick: Tick | None) -> list[Packet]:
         """Do the work and return all packets."""
-        return [Packet(row.share, row.name, row.payload) for row in self._run(rows.collect, tick)]
+        return [Packet(row.share, row.name, row.payload) for row in self._run(self._done(rows).collect, tick)]
 
-    def keep(self, rows: DataFrame, tick: Tick | None) -> DataFrame:
+    def keep(self, rows: Rows, tick: Tick | None) -> Rows:
         """Return the same rows, worked out now and held in the memory of the executors."""
-        kept = rows.persist()
+        kept = self._done(rows).persist()
         self._run(kept.count, tick)
-        return kept
+        return Rows(kept, (_packets,))
 
-    def drop(self, rows: DataFrame) -> None:
+    def drop(self, rows: Rows) -> None:
         """Let the executors forget them."""
-        rows.unpersist(blocking=True)
+        rows.frame.unpersist(blocking=True)
+
+    def _done(self, rows: Rows) -> DataFrame:
+        # One call for all works: each would have a Python process of its own in each task.
+        return rows.frame.mapInArrow(_partition(rows.works), SCHEMA)
 
     def _run(self, action: Callable[[], Any], tick: Tick | None) -> Any:
         """Run `action` in a thread, so that this one hears of its progress and of Ctrl-C."""
@@ -131,32 +144,35 @@ class SparkAdapter:
         return dict(context.parallelize(range(cores), cores).barrier().mapPartitions(told).collect())
 
 
-def _partition(work: Work) -> Callable[[Iterator[pyarrow.RecordBatch]], Iterator[pyarrow.RecordBatch]]:
+def _partition(works: Sequence[Work]) -> Callable[[Iterator[pyarrow.RecordBatch]], Iterator[pyarrow.RecordBatch]]:
     def partition(batches: Iterator[pyarrow.RecordBatch]) -> Iterator[pyarrow.RecordBatch]:
-        for made in work([packet for batch in batches for packet in _packets(batch)]):
-            yield _batch(made)
+        import pyarrow as pa
+
+        schema = pa.schema({"share": pa.int32(), "name": pa.string(), "payload": pa.binary()})
+        made: Any = batches
+        for work in works:
+            made = work(made)
+        for packet in made:
+            yield pa.RecordBatch.from_arrays([[value] for value in packet], schema=schema)
 
     return partition
 
 
-def _numbered(pieces: list[Packet]) -> Callable[[Iterator[pyarrow.RecordBatch]], Iterator[pyarrow.RecordBatch]]:
-    def numbered(batches: Iterator[pyarrow.RecordBatch]) -> Iterator[pyarrow.RecordBatch]:
-        for batch in batches:
-            for number in batch.column(0).to_pylist():
-                yield _batch(pieces[number])
+@dataclass(frozen=True)
+class _Numbered:
+    """The pieces of these numbers."""
 
-    return numbered
+    pieces: tuple[Packet, ...]
 
-
-def _batch(packet: Packet) -> pyarrow.RecordBatch:
-    import pyarrow as pa
-
-    schema = pa.schema({"share": pa.int32(), "name": pa.string(), "payload": pa.binary()})
-    return pa.RecordBatch.from_arrays([[value] for value in packet], schema=schema)
+    def __call__(self, batches: Iterator[pyarrow.RecordBatch]) -> list[Packet]:
+        return [self.pieces[number] for batch in batches for number in batch.column(0).to_pylist()]
 
 
-def _packets(batch: pyarrow.RecordBatch) -> Iterator[Packet]:
-    share, name, payload = batch.columns
-    for row in range(batch.num_rows):
+def _packets(batches: Iterator[pyarrow.RecordBatch]) -> list[Packet]:
+    packets = []
+    for batch in batches:
+        share, name, payload = batch.columns
         # Without a copy: a payload may be large.
-        yield Packet(share[row].as_py(), name[row].as_py(), payload[row].as_buffer())
+        rows = range(batch.num_rows)
+        packets += [Packet(share[row].as_py(), name[row].as_py(), payload[row].as_buffer()) for row in rows]
+    return packets

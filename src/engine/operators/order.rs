@@ -15,7 +15,7 @@ use datafusion::physical_plan::{ExecutionPlan, ExecutionPlanProperties, SortOrde
 
 use super::totals::TotalsExec;
 
-/// Puts [`TotalsExec`] in the place of windows of whole totals of users. Rows are sorted once, below, and not at all
+/// Puts `TotalsExec` in the place of windows of whole totals of users. Rows are sorted once, below, and not at all
 /// if what is below can give them user by user.
 #[derive(Debug)]
 pub struct UseTotals;

@@ -70,27 +70,36 @@ def engine(request, clusters):
 
 
 @pytest.fixture(scope="session")
-def clusters():
-    """Starts each engine's cluster once, when it is first asked for; its address as `footfall.open` takes it."""
+def clusters(live_clusters):
+    """The address of an engine's cluster, as `footfall.open` takes it."""
+
+    def address(engine):
+        return engine if engine == "local" else f"{engine}://{live_clusters(engine)[0].address.partition('://')[2]}"
+
+    return address
+
+
+@pytest.fixture(scope="session")
+def live_clusters():
+    """Starts each engine's cluster once, when it is first asked for; the cluster, and a connection to it."""
     from footfall.engines import cluster, distributed
 
     # Worlds are small, and shall fall apart all the same.
     distributed.ROWS_PER_PIECE, distributed.PIECES_PER_CORE = 9, 2
-    running, live = {}, []
+    # A Java that lives for minutes compiles as fast as it can, and no page shows it. A process has one session at most.
+    settings = {"spark": {"spark.ui.enabled": False, "spark.executor.extraJavaOptions": "-XX:TieredStopAtLevel=1"}}
+    running = {}
 
-    def address(engine):
-        if engine == "local":
-            return engine
+    def live(engine):
         if engine not in running:
-            running[engine] = cluster.start(engine)
-            # A Java that lives for minutes compiles as fast as it can, and no page shows it. Later ones join it.
-            quick = {"spark.ui.enabled": False, "spark.executor.extraJavaOptions": "-XX:TieredStopAtLevel=1"}
-            live.append(running[engine].connect(**(quick if engine == "spark" else {})))
-        return f"{engine}://{running[engine].address.partition('://')[2]}"
+            started = cluster.start(engine)
+            running[engine] = started, started.connect(**settings.get(engine, {}))
+        return running[engine]
 
-    yield address
-    for each in running.values():
-        each.stop()
+    yield live
+    for started, connection in running.values():
+        (connection.close if started.engine == "dask" else connection.stop)()
+        started.stop()
 
 
 @pytest.fixture

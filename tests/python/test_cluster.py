@@ -21,13 +21,10 @@ LOOPBACK = re.compile(r"127\.0\.0\.1|\[::ffff:127\.0\.0\.1\]|\[::1\]")
 HEAD = {"dask": "scheduler", "spark": "master"}
 
 
-@pytest.fixture(scope="module", params=ENGINES)
-def live(request):
-    """A cluster with a session, once per engine."""
-    with cluster.start(request.param) as started:
-        session = started.connect()
-        yield started, session
-        (session.close if started.engine == "dask" else session.stop)()
+@pytest.fixture(params=ENGINES)
+def live(request, live_clusters):
+    """A cluster with a connection."""
+    return live_clusters(request.param)
 
 
 def family(*ancestors):
@@ -97,13 +94,13 @@ def test_each_process_has_a_page_and_a_name(live):
         assert urllib.request.urlopen(page, timeout=10).status == 200
 
 
-@pytest.mark.parametrize("engine", ENGINES)
-def test_the_command_names_a_dead_worker_and_ctrl_c_stops_the_rest(engine):
-    command = [*FOOTFALL, "cluster", "local", "--engine", engine]
+@pytest.mark.parametrize("name", ENGINES)
+def test_the_command_names_a_dead_worker_and_ctrl_c_stops_the_rest(name):
+    command = [*FOOTFALL, "cluster", "local", "--engine", name]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     told = "".join(iter_until(process.stdout, "Ctrl-C"))
     port = re.search(r"://127\.0\.0\.1:(\d+)", told)[1]
-    assert f'footfall.open(..., engine="{engine}://127.0.0.1:{port}")' in told
+    assert f'footfall.open(..., engine="{name}://127.0.0.1:{port}")' in told
     numbers = dict(re.findall(r"(\S+(?: \d)?) +process (\d+)", told))
     everything = family(process.pid)
     assert set(map(int, numbers.values())) < everything

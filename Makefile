@@ -38,8 +38,8 @@ demo: start tools $(EXTENSION) $(CITY) ## build, make a sample city, write its r
 .PHONY: test
 test: start tools tools-of-tests check ## everything: check, then all Rust and Python tests (from nothing: 40-50 min)
 	$(STEP) "Rust tests" "4 min from nothing, else 2 min" cargo test --release --locked
-	$(STEP) "Python tests and docstring examples" "3 min" $(BIN)/python -m pytest -ra
-	$(STEP) "examples of README and docs" "20 s" $(BIN)/python tools/run_examples.py
+	$(STEP) "Python tests and docstring examples" "14 min" $(BIN)/python -m pytest -ra
+	$(STEP) "examples of README and docs" "40 s" $(BIN)/python tools/run_examples.py
 	@echo "test: passed in $(TOOK)."
 
 .PHONY: check
@@ -73,9 +73,9 @@ bench-quick: start tools $(EXTENSION) ## the same on a tenth of the rows, withou
 	$(STEP) "benches" "2 min" $(BIN)/python -m benches.run --quick
 
 .PHONY: bench-engines
-bench-engines: start tools $(EXTENSION) ## local, Dask and Spark beside plain Dask and PySpark; writes benches/ENGINES.md (15 min, alone)
+bench-engines: start tools $(EXTENSION) ## local, Dask and Spark beside plain Dask and PySpark; writes benches/ENGINES.md (8 min, alone)
 	$(STEP) "packages" "10 s" $(BIN)/python tools/install_requirements.py bench dask spark
-	$(STEP) "benches" "15 min" $(BIN)/python -m benches.engines.run
+	$(STEP) "benches" "8 min" $(BIN)/python -m benches.engines.run
 
 .PHONY: bench-kernels
 bench-kernels: start ## the kernels by the clock, and by instructions with valgrind; writes benches/KERNELS.md (5 min)

@@ -199,23 +199,27 @@ def test_persisted_tables_give_the_same_answers_and_can_be_let_go(engine, city, 
     assert answers(before) == answers(city_data.sample(users=0.5))
 
 
-def test_persisted_tables_are_in_the_memory_of_the_workers(clusters, city):
-    dask = connect.remote("dask", clusters("dask").partition("://")[2]).client
-    spark = connect.remote("spark", clusters("spark").partition("://")[2]).session
-    held = {
-        "dask": lambda: sum(len(keys) for keys in dask.has_what().values()),
-        "spark": lambda: spark.sparkContext._jsc.sc().getPersistentRDDs().size(),
-    }
-    for engine, count in held.items():
-        data = footfall.open(city, tz="America/Recife", engine=clusters(engine), progress=False)
-        before = count()
-        data.persist()
-        assert count() >= before + 2
-        data.unpersist()
-        deadline = time.monotonic() + 20
-        while count() > before and time.monotonic() < deadline:
-            time.sleep(0.1)
-        assert count() <= before, engine
+def test_persisted_tables_are_in_the_memory_of_dasks_workers(clusters, city):
+    data = footfall.open(city, tz="America/Recife", engine=clusters("dask"), progress=False).persist()
+    client = connection(clusters("dask"))
+    keys = [future.key for rows in data._session.tables_.kept.values() for future in rows.sources]
+    assert len(keys) >= 2 and all(client.who_has()[key] for key in keys)
+    data.unpersist()
+    deadline = time.monotonic() + 20
+    while (held := set(keys) & set(client.who_has())) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert not held
+
+
+def test_persisted_tables_are_in_the_memory_of_sparks_executors(clusters, city):
+    data = footfall.open(city, tz="America/Recife", engine=clusters("spark"), progress=False).persist()
+    held = connection(clusters("spark")).sparkContext._jsc.sc().getPersistentRDDs
+    frames = [rows.frame for rows in data._session.tables_.kept.values()]
+    assert len(frames) == 2 and all(frame.is_cached and frame.storageLevel.useMemory for frame in frames)
+    before = held().size()
+    data.unpersist()
+    assert held().size() == before - 2
+    assert not any(frame.is_cached for frame in frames)
 
 
 # Errors.

@@ -110,6 +110,6 @@ def ask(engine):
     def opened(world, **options):
         tables = world.tables() if hasattr(world, "tables") else world
         tz = options.pop("tz", getattr(world, "tz", "UTC"))
-        return footfall.open(tables, tz=tz, engine=engine, progress=False, **options)
+        return footfall.open(tables, **{"tz": tz, "engine": engine, "progress": False, **options})
 
     return opened

@@ -142,9 +142,7 @@ fn schema_of(path: &Path, kind: FileKind) -> Result<Option<SchemaRef>> {
     let open = || File::open(path).map_err(|e| unreadable(path, &e.to_string()));
     match kind {
         FileKind::Parquet => {
-            let metadata = ArrowReaderMetadata::load(&open()?, ArrowReaderOptions::new());
-            let metadata = metadata.map_err(|e| unreadable(path, &format!("not a whole Parquet file: {e}")))?;
-            let plain = Schema::new(metadata.schema().fields().clone());
+            let plain = Schema::new(footer(path)?.schema().fields().clone());
             Ok(Some(Arc::new(transform_schema_to_view(&plain))))
         }
         FileKind::Csv => {
@@ -154,6 +152,13 @@ fn schema_of(path: &Path, kind: FileKind) -> Result<Option<SchemaRef>> {
         }
         FileKind::Json => Ok(text_schema(json_columns(path)?.iter().map(String::as_str))),
     }
+}
+
+/// What a Parquet file tells of itself.
+pub fn footer(path: &Path) -> Result<ArrowReaderMetadata> {
+    let file = File::open(path).map_err(|e| unreadable(path, &e.to_string()))?;
+    let metadata = ArrowReaderMetadata::load(&file, ArrowReaderOptions::new());
+    metadata.map_err(|e| unreadable(path, &format!("not a whole Parquet file: {e}")))
 }
 
 /// Text files are read as text, so that a value of the wrong type is counted and named, not fatal.

@@ -2,7 +2,6 @@
 
 use std::any::Any;
 use std::collections::BTreeMap;
-use std::fs::File;
 use std::ops::{Range, RangeInclusive};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -17,10 +16,9 @@ use datafusion::datasource::source::DataSourceExec;
 use datafusion::logical_expr::{Expr, TableProviderFilterPushDown, TableType};
 use datafusion::object_store::path::Path as Location;
 use datafusion::physical_plan::ExecutionPlan;
-use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions};
 use parquet::file::metadata::RowGroupMetaData;
 
-use super::files::{is_parquet, unreadable};
+use super::files::{footer, is_parquet, unreadable};
 use crate::Result;
 
 /// A file or, of a Parquet file, the row groups that begin within these bytes.
@@ -77,7 +75,8 @@ fn slices(path: &Path, bytes: u64) -> Result<Vec<(Slice, u64)>> {
     if size <= bytes || !is_parquet(path) {
         return Ok(whole);
     }
-    let starts = row_groups(path)?.iter().map(|group| start_of(group).unsigned_abs()).collect::<Vec<_>>();
+    let footer = footer(path)?;
+    let starts: Vec<_> = footer.metadata().row_groups().iter().map(|group| start_of(group).unsigned_abs()).collect();
     let cuts = cuts(&starts, size, size.div_ceil(bytes));
     let slice = |ends: &[u64]| (Slice { path: path.into(), bytes: Some(ends[0]..ends[1]) }, ends[1] - ends[0]);
     Ok(if cuts.len() > 2 { cuts.windows(2).map(slice).collect() } else { whole })
@@ -90,17 +89,10 @@ fn cuts(starts: &[u64], size: u64, parts: u64) -> Vec<u64> {
     std::iter::once(0).chain(inner).chain([size]).collect()
 }
 
-fn row_groups(path: &Path) -> Result<Vec<RowGroupMetaData>> {
-    let file = File::open(path).map_err(|e| unreadable(path, &e.to_string()))?;
-    let metadata = ArrowReaderMetadata::load(&file, ArrowReaderOptions::new());
-    let metadata = metadata.map_err(|e| unreadable(path, &format!("not a whole Parquet file: {e}")))?;
-    Ok(metadata.metadata().row_groups().to_vec())
-}
-
 /// The rows of the Parquet file `path` that come before its byte number `start`.
 pub fn rows_before(path: &Path, start: u64) -> Result<u64> {
-    let groups = row_groups(path)?;
-    let before = groups.iter().filter(|group| start_of(group).unsigned_abs() < start);
+    let footer = footer(path)?;
+    let before = footer.metadata().row_groups().iter().filter(|group| start_of(group).unsigned_abs() < start);
     Ok(before.map(|group| group.num_rows().unsigned_abs()).sum())
 }
 

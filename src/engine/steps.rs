@@ -42,25 +42,22 @@ pub struct Steps {
     pub maps: Vec<Map>,
     /// What is made of all that the maps made of some users; nothing moves if none.
     pub of_users: Option<String>,
-    /// How counts of pieces, in the table `parts`, add up.
-    pub sum: String,
 }
 
 impl Steps {
     /// The steps of `job`.
     pub fn of(job: &Job, request: &Request) -> Result<Self> {
         let table = if job.reads == Reads::Interactions { INTERACTIONS.name } else { PINGS.name };
-        let sum = job.summed(PARTS);
         if job.reads == Reads::AttributedVisits {
-            return Ok(Self { maps: rows_for_attribution(), of_users: Some(job.counts(request)?), sum });
+            return Ok(Self { maps: rows_for_attribution(), of_users: Some(job.counts(request)?) });
         }
         Ok(match job.by_user(request)? {
             Some((by_user, sql)) => {
                 let summed = by_user.summed(BY_USER);
                 let of_users = if job.is_by_user() { summed } else { job.counts_of(request, &format!("({summed})"))? };
-                Self { maps: vec![Map { table, name: BY_USER, sql }], of_users: Some(of_users), sum }
+                Self { maps: vec![Map { table, name: BY_USER, sql }], of_users: Some(of_users) }
             }
-            None => Self { maps: vec![Map { table, name: PARTS, sql: job.counts(request)? }], of_users: None, sum },
+            None => Self { maps: vec![Map { table, name: PARTS, sql: job.counts(request)? }], of_users: None },
         })
     }
 }

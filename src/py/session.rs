@@ -168,12 +168,11 @@ impl PySession {
         users: Option<Vec<String>>,
         rank_by: Option<String>,
     ) -> PyResult<Bound<'py, PyDict>> {
-        let Steps { maps, of_users, sum } = self.0.steps(job, &Request { by, users, rank_by }).map_err(raise)?;
+        let Steps { maps, of_users } = self.0.steps(job, &Request { by, users, rank_by }).map_err(raise)?;
         let steps = PyDict::new(py);
         let maps: Vec<_> = maps.into_iter().map(|map| (map.table, map.name, map.sql)).collect();
         steps.set_item("maps", maps)?;
         steps.set_item("of_users", of_users)?;
-        steps.set_item("sum", sum)?;
         Ok(steps)
     }
 

@@ -11,7 +11,6 @@ from footfall.engines.protocol import Adapter, Session
 from footfall.errors import DefinitionError
 
 CLUSTERS = ("dask", "spark")
-ENGINES = ("local", *CLUSTERS)
 
 
 def open_session(engine: Any, root: str | None, tables: dict[str, Any], **settings: Any) -> Session:

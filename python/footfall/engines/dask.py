@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Callable
 
 from footfall.engines.packets import Packet
 from footfall.engines.versions import refuse_others, version
+from footfall.engines.work import in_turn
 from footfall.progress import Tick
 
 if TYPE_CHECKING:
@@ -82,9 +83,9 @@ class DaskAdapter:
         parts = self._finish(rows, tick)
         return [packet for part in self.client.gather(parts) for packet in part]
 
-    def keep(self, rows: Rows, tick: Tick | None) -> Rows:
-        """Return the same rows, worked out now and held in the memory of the workers."""
-        return Rows(self._finish(rows, tick))
+    def keep(self, rows: Rows) -> Rows:
+        """Return the same rows, which the workers hold in memory."""
+        return Rows(self._start(rows))
 
     def drop(self, rows: Rows) -> None:
         """Let the workers forget them."""
@@ -94,7 +95,7 @@ class DaskAdapter:
     def _start(self, rows: Rows) -> list[Any]:
         # As the result of a task it is sent to a worker once, and made again where a worker is lost.
         works = self.client.submit(lambda: rows.works, pure=False)
-        return list(self.client.map(_worked, [works] * len(rows.sources), rows.sources, pure=False))
+        return list(self.client.map(in_turn, [works] * len(rows.sources), rows.sources, pure=False))
 
     def _finish(self, rows: Rows, tick: Tick | None) -> list[Any]:
         from distributed import TimeoutError, wait
@@ -113,12 +114,6 @@ class DaskAdapter:
             self.client.cancel(watched, force=True)
             raise
         return last
-
-
-def _worked(works: Sequence[Callable[[Any], Any]], packets: Any) -> Any:
-    for work in works:
-        packets = work(packets)
-    return packets
 
 
 def _frame(packets: list[Packet]) -> pandas.DataFrame:

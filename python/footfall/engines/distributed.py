@@ -60,7 +60,7 @@ class DistributedSession:
 
     def rows(self) -> dict[str, int]:
         """Return the usable rows per table."""
-        return {name: self._count(name, None) for name in self.local.tables()}
+        return {name: self._count(name) for name in self.local.tables()}
 
     def restrict(self, *, users: float | None, start_us: int | None, end_us: int | None) -> DistributedSession:
         """Return a session of this fraction of the users, counting rows in [start_us, end_us) only."""
@@ -94,8 +94,8 @@ class DistributedSession:
             if name not in self.tables_.kept:
                 everything = replace(self._opening(name), selection=EVERYTHING)
                 rows = self.cluster.map(Load(everything, name), self.cluster.arrange(pieces))
-                kept = self.cluster.keep(rows, progress)
-                self._merged(self.cluster.map(Fail(), kept), None)
+                kept = self.cluster.keep(rows)
+                self._merged(self.cluster.map(Fail(), kept), progress)
                 self.tables_.kept[name] = kept
 
     def unpersist(self) -> None:
@@ -133,12 +133,12 @@ class DistributedSession:
             raise error
         return merged
 
-    def _count(self, table: str, progress: Tick | None) -> int:
+    def _count(self, table: str) -> int:
         query = f"SELECT count(*) AS rows FROM {table}"
         if table in SMALL:
             return int(arrow.to_pyarrow(self.local.sql(query, None)).column("rows")[0].as_py())
         counted = self.cluster.map(Count(self._opening(table), table, "rows", query), self._pieces(table))
-        return sum(_table(self._merged(counted, progress)).column("rows").to_pylist())
+        return sum(_table(self._merged(counted, None)).column("rows").to_pylist())
 
     def _nothing(self, count: Count) -> Any:
         """Return what `count` makes of no rows."""

@@ -71,8 +71,8 @@ class LocalSession:
     def persist(self, progress: Tick | None) -> None:
         """Keep the usable rows of all tables in memory."""
         if not self.kept:
-            whole = self.given.restrict(**EVERYTHING)
-            rows: Any = {name: arrow.to_pyarrow(whole.sql(f"SELECT * FROM {name}", progress)) for name in self.tables()}
+            tables = self.given.tables()
+            rows: Any = {name: arrow.to_pyarrow(self.given.sql(f"SELECT * FROM {name}", progress)) for name in tables}
             self.kept.append(_native.Session(None, rows, columns={}, **self.options))
 
     def unpersist(self) -> None:

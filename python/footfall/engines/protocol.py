@@ -88,8 +88,8 @@ class Adapter(Protocol):
         """
         ...
 
-    def keep(self, rows: Any, tick: Tick | None) -> Any:
-        """Return the same rows, worked out now and held in the memory of the workers."""
+    def keep(self, rows: Any) -> Any:
+        """Return the same rows, which the workers hold in memory from when they are first worked out on."""
         ...
 
     def drop(self, rows: Any) -> None:

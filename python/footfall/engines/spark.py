@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Callable
 
 from footfall.engines.packets import Packet
 from footfall.engines.versions import refuse_others, version
-from footfall.engines.work import Work
+from footfall.engines.work import Work, in_turn
 from footfall.progress import Tick
 
 if TYPE_CHECKING:
@@ -83,11 +83,9 @@ class SparkAdapter:
         """Do the work and return all packets."""
         return [Packet(row.share, row.name, row.payload) for row in self._run(self._done(rows).collect, tick)]
 
-    def keep(self, rows: Rows, tick: Tick | None) -> Rows:
-        """Return the same rows, worked out now and held in the memory of the executors."""
-        kept = self._done(rows).persist()
-        self._run(kept.count, tick)
-        return Rows(kept, (_packets,))
+    def keep(self, rows: Rows) -> Rows:
+        """Return the same rows, which the executors hold in memory from when they are first worked out on."""
+        return Rows(self._done(rows).persist(), (_packets,))
 
     def drop(self, rows: Rows) -> None:
         """Let the executors forget them."""
@@ -149,10 +147,7 @@ def _partition(works: Sequence[Work]) -> Callable[[Iterator[pyarrow.RecordBatch]
         import pyarrow as pa
 
         schema = pa.schema({"share": pa.int32(), "name": pa.string(), "payload": pa.binary()})
-        made: Any = batches
-        for work in works:
-            made = work(made)
-        for packet in made:
+        for packet in in_turn(works, batches):
             yield pa.RecordBatch.from_arrays([[value] for value in packet], schema=schema)
 
     return partition

@@ -22,6 +22,13 @@ Work = Callable[[Sequence[Packet]], "list[Packet]"]
 COUNTS = "counts"
 
 
+def in_turn(works: Sequence[Callable[[Any], Any]], given: Any) -> Any:
+    """Return what the works make of what is given, each of what the one before made."""
+    for work in works:
+        given = work(given)
+    return given
+
+
 @dataclass(frozen=True)
 class Opening:
     """How a worker opens its part of a data set, as the driver opened the whole.

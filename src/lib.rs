@@ -10,6 +10,7 @@
 //! | [`calendar`] | time zone to local month, week, day, hour, weekday, part of the day |
 //! | [`visits`] | pings past the grid: visits |
 //! | [`attribution`] | visits and interactions in time order: attributed visits |
+//! | [`chances`] | which interactions may have earned a visit, at one look |
 //! | [`decimal`] | integers as text |
 //! | [`ids`] | ids and other values as small numbers |
 //! | [`counting`] | counts by keys of few values |
@@ -18,11 +19,12 @@
 //! | `synth` | a seeded city with planted answers |
 //! | `py` | the binding: convert, release the GIL, call, wrap |
 //!
-//! The laws: the first ten know neither DataFusion nor Python; counts are integers and add up, and ratios are made
+//! The laws: the first eleven know neither DataFusion nor Python; counts are integers and add up, and ratios are made
 //! from them last, so that any split, any order of rows and any number of threads gives the same bytes.
 
 pub mod attribution;
 pub mod calendar;
+pub mod chances;
 pub mod counting;
 pub mod decimal;
 #[cfg(feature = "engine")]

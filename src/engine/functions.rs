@@ -12,8 +12,11 @@ use datafusion::logical_expr::{ColumnarValue, ScalarUDF, Volatility, create_udf}
 use datafusion::prelude::SessionContext;
 
 use super::nouns::instant_type;
+use super::places::Ads;
 use crate::calendar::{Calendar, Clock, day_part};
+use crate::chances::Chances;
 use crate::geo::haversine::haversine_m;
+use crate::ids::Id;
 use crate::statistics::wilson_interval;
 
 type Kernel = dyn Fn(&[ArrayRef]) -> PlanResult<ArrayRef> + Send + Sync;
@@ -117,6 +120,23 @@ fn share_function() -> ScalarUDF {
         Ok(Arc::new(ids.iter().zip(shares).map(of).collect::<Int64Array>()) as ArrayRef)
     };
     function("share_of_user", vec![DataType::Utf8View, DataType::Int64], DataType::Int64, Box::new(kernel))
+}
+
+/// `may_have_earned(user_id, ad_id, timestamp)`: whether the ad has an establishment, and the user a chance to have
+/// visited it within the window; yes is certain nowhere, and no everywhere.
+pub fn may_have_earned(ads: Arc<Ads>, chances: Arc<Chances>) -> ScalarUDF {
+    let kernel = move |arrays: &[ArrayRef]| {
+        let (users, numbers) = (arrays[0].as_string_view(), ads.numbers.numbers(arrays[1].as_string_view()));
+        let has_chance = |((row, ad), timestamp_us): ((usize, Option<u32>), &i64)| {
+            let establishment = ads.establishments[ad? as usize]?;
+            Some(chances.has(chances.bit_at(Id::at(users, row).hash(), establishment, *timestamp_us)))
+        };
+        let rows = (0..).zip(&numbers).zip(instants(&arrays[2]).values());
+        let may = rows.map(|row| has_chance(row).unwrap_or(false));
+        Ok(Arc::new(BooleanArray::new(may.collect(), None)) as ArrayRef)
+    };
+    let takes = vec![DataType::Utf8View, DataType::Utf8View, instant_type()];
+    function("may_have_earned", takes, DataType::Boolean, Box::new(kernel))
 }
 
 /// Where in [0, 1) the id falls: FNV-1a (Fowler, Noll, Vo) with the final mix of MurmurHash3 (Appleby).

@@ -28,6 +28,7 @@ use super::run::{Heartbeat, run, run_as, silent, threads};
 use super::steps::EVIDENCE;
 use super::{error_of, functions, quality};
 use crate::calendar::Calendar;
+use crate::chances::Chances;
 use crate::{Error, Result};
 
 /// The definitions that a caller may change, and the machine's limits.
@@ -72,6 +73,8 @@ pub struct Session {
     pub(super) establishments: Option<Arc<Establishments>>,
     pub(super) ads: Option<Arc<Ads>>,
     restriction: Restriction,
+    /// Which interactions may have earned a visit.
+    pub(super) chances: Arc<Chances>,
     pub(super) context: SessionContext,
 }
 
@@ -102,7 +105,8 @@ impl Session {
             ads = Some(Arc::new(Ads::new(small_table(&context, source)?, places)));
         }
         let (sources, options) = (Arc::new(sources), Arc::new(options));
-        Self { sources, options, calendar, establishments, ads, restriction: EVERYTHING, context }.planned()
+        let (restriction, chances) = (EVERYTHING, Arc::new(Chances::all()));
+        Self { sources, options, calendar, establishments, ads, restriction, chances, context }.planned()
     }
 
     /// The same data set, limited further: fractions of users multiply, and times intersect.
@@ -140,6 +144,9 @@ impl Session {
     pub(super) fn small_context(&self) -> Result<SessionContext> {
         let context = new_context(self.options.threads, self.options.memory_limit)?;
         functions::register(&context, &self.calendar, self.options.z);
+        if let Some(ads) = &self.ads {
+            context.register_udf(functions::may_have_earned(Arc::clone(ads), Arc::clone(&self.chances)));
+        }
         let places = self.establishments.as_ref().map(|places| ("establishments", &places.batch));
         let ads = self.ads.as_ref().map(|ads| ("ads", &ads.batch));
         for (name, batch) in places.into_iter().chain(ads) {

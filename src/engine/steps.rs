@@ -4,6 +4,9 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use datafusion::arrow::array::{ArrayRef, AsArray, RecordBatch, UInt64Array};
+use datafusion::arrow::compute::cast;
+use datafusion::arrow::datatypes::{DataType, TimestampMicrosecondType, UInt64Type};
 use datafusion::catalog::MemTable;
 use datafusion::catalog::view::ViewTable;
 use datafusion::logical_expr::LogicalPlan;
@@ -15,6 +18,9 @@ use super::run::Heartbeat;
 use super::session::{Session, Table, thread_count};
 use super::slices::{self, Slice};
 use super::{error_of, kernels};
+use crate::attribution::Visit;
+use crate::chances::Chances;
+use crate::ids::{Id, Ids};
 use crate::{Error, Result};
 
 /// Counts of pieces, as a table.
@@ -23,6 +29,8 @@ const PARTS: &str = "parts";
 const BY_USER: &str = "by_user";
 /// Interactions that can have earned visits.
 pub const EVIDENCE: &str = "evidence";
+/// Bits for more visits than these would take longer to hand out than the interactions that they save: 32 MiB.
+const MOST_VISITS: usize = 12_000_000;
 
 /// What one worker makes of its piece of a table.
 #[derive(Debug)]
@@ -62,11 +70,11 @@ impl Steps {
     }
 }
 
+/// Visits first: their bits, see [`Session::chances`], leave few interactions to move.
 fn rows_for_attribution() -> Vec<Map> {
     let visits = "SELECT user_id, timestamp, establishment_id FROM visits";
     let evidence = format!(
-        "SELECT user_id, ad_id, action, timestamp FROM {EVIDENCE} JOIN ads USING (ad_id)
-         WHERE establishment_id IS NOT NULL"
+        "SELECT user_id, ad_id, action, timestamp FROM {EVIDENCE} WHERE may_have_earned(user_id, ad_id, timestamp)"
     );
     vec![
         Map { table: PINGS.name, name: VISITS.name, sql: visits.into() },
@@ -86,14 +94,44 @@ impl Session {
         slices::pieces(&source.map(Source::files).unwrap_or_default(), wanted)
     }
 
-    /// This data set's small tables beside a piece of another, so that they are not read for each piece.
-    pub fn with_piece(&self, given: BTreeMap<String, Given>, mut reading: Reading) -> Result<Self> {
+    /// This data set's small tables beside a piece of another, so that they are not read for each piece; and what is
+    /// known of visits.
+    pub fn with_piece(
+        &self,
+        given: BTreeMap<String, Given>,
+        mut reading: Reading,
+        chances: Option<&Table>,
+    ) -> Result<Self> {
         reading.threads = thread_count(self.options.threads);
         let pieces = sources(None, given, &reading)?;
         let sources = self.sources.iter().map(|(name, source)| (*name, source.clone())).chain(pieces);
         let mut with_piece = self.clone();
         with_piece.sources = Arc::new(sources.collect());
+        if let Some((_, chances)) = chances {
+            let words = chances.iter().flat_map(|batch| batch["words"].as_primitive::<UInt64Type>().values());
+            with_piece.chances = Arc::new(Chances::of(words.copied(), self.options.window_us));
+        }
         with_piece.planned()
+    }
+
+    /// Bits for the interactions that may have earned one of the `visits`, which are about a `pieces`th of all: the
+    /// column `words`. The bits of all pieces, each again and again until they are as many, are those of all visits.
+    pub fn chances(&self, visits: &Table, pieces: usize) -> Result<Table> {
+        let count = visits.1.iter().map(RecordBatch::num_rows).sum::<usize>() * pieces;
+        let chances = Chances::new(count.min(MOST_VISITS), self.options.window_us);
+        let ids = self.establishments.as_ref().map(|places| Ids::of(places.ids().as_string_view())).unwrap_or_default();
+        for batch in &visits.1 {
+            let [users, places] = ["user_id", "establishment_id"].map(|name| cast(&batch[name], &DataType::Utf8View));
+            let (users, places) = (users?, ids.numbers(places?.as_string_view()));
+            let instants = batch["timestamp"].as_primitive::<TimestampMicrosecondType>().values();
+            for (row, (timestamp_us, establishment)) in instants.iter().zip(places.values()).enumerate() {
+                let visit = Visit { timestamp_us: *timestamp_us, user: 0, establishment: *establishment };
+                chances.note(Id::at(users.as_string_view(), row).hash(), &visit);
+            }
+        }
+        let words: ArrayRef = Arc::new(UInt64Array::from_iter_values(chances.words()));
+        let words = RecordBatch::try_from_iter([("words", words)])?;
+        Ok((words.schema(), vec![words]))
     }
 
     /// This data set's small tables beside what maps made of others: `visits` and `evidence`, which attribution needs,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -12,7 +12,7 @@ from footfall.engines import packets
 from footfall.engines.local import EVERYTHING
 from footfall.engines.packets import Packet
 from footfall.engines.protocol import Adapter
-from footfall.engines.work import Count, CountUsers, Fail, Load, Opening, Refuse
+from footfall.engines.work import CHANCES, Count, CountUsers, Fail, Load, Note, Opening, Refuse
 from footfall.progress import Tick
 
 SMALL = ("ads", "establishments")
@@ -24,6 +24,8 @@ PIECES_PER_CORE = 2
 ROWS_PER_PIECE = 65_536
 # A cluster puts shares into partitions by a hash: of several, about as many are in each.
 SHARES_PER_PARTITION = 8
+# To move the counts by user of fewer pieces takes longer than to add them up in one place.
+PIECES_ADDED_UP_HERE = 16
 
 
 @dataclass
@@ -73,7 +75,12 @@ class DistributedSession:
         """Return the answer of a job."""
         asked: dict[str, Any] = {"by": by, "users": users, "rank_by": rank_by}
         steps = self.local.steps(job, **asked)
-        parts = self._all_at_once(steps, progress) if steps["of_users"] is None else self._by_user(steps, progress)
+        if steps["of_users"] is None:
+            parts = self._all_at_once(steps, progress)
+        elif len(steps["maps"]) == 1:
+            parts = self._by_user(steps, progress)
+        else:
+            parts = self._attributed(steps, progress)
         return self.local.answer(job, parts, **asked, progress=None)
 
     def job_sql(self, job: str, *, by: str, users: list[str] | None, rank_by: str | None) -> str:
@@ -110,20 +117,51 @@ class DistributedSession:
             self._merged(self.cluster.map(Refuse(self._opening(name), name), self._pieces(name)), None)
 
     def _all_at_once(self, steps: Mapping[str, Any], progress: Tick | None) -> ArrowStream:
+        """Count pieces, whose counts add up."""
         ((table, name, sql),) = steps["maps"]
-        counted = self.cluster.map(Count(self._opening(table), table, name, sql), self._pieces(table))
-        return _table(self._merged(counted, progress))
+        return _table(self._merged(self._map(Count(self._opening(table), table, name, sql)), progress))
 
     def _by_user(self, steps: Mapping[str, Any], progress: Tick | None) -> ArrowStream:
-        pieces = sum(len(self.tables_.pieces[table]) for table, _, _ in steps["maps"])
-        partitions = max(self.cluster.cores, pieces // 4)
-        shares = SHARES_PER_PARTITION * partitions
-        maps = [Count(self._opening(table), table, name, sql, shares) for table, name, sql in steps["maps"]]
-        moved = [self.cluster.map(count, self._pieces(count.table)) for count in maps]
-        nothing = {count.name: self._nothing(count) for count in maps}
+        """Count pieces by user: what they make moves, so that many add it up, or is added up here."""
+        ((table, name, sql),) = steps["maps"]
+        if len(self.tables_.pieces[table]) > PIECES_ADDED_UP_HERE:
+            count = Count(self._opening(table), table, name, sql, self._shares())
+            return self._moved(steps, [count], [self._map(count)], progress)
+        counted = _table(self._merged(self._map(Count(self._opening(table), table, name, sql)), progress))
+        return self.local.beside({name: counted}).sql(steps["of_users"], None)
+
+    def _attributed(self, steps: Mapping[str, Any], progress: Tick | None) -> ArrowStream:
+        """Make visits, whose bits say which interactions may have earned one: only those move, and the visits."""
+        visits, evidence = (
+            Count(self._opening(table), table, name, sql, self._shares()) for table, name, sql in steps["maps"]
+        )
+        made = self.cluster.keep(self._map(visits))
+        try:
+            note = Note(self.opening, len(self.tables_.pieces[visits.table]))
+            chances = packets.of_bits(CHANCES, self._merged(self.cluster.map(note, made), progress))
+            evidence = replace(evidence, opening=replace(evidence.opening, chances=chances))
+            return self._moved(steps, [visits, evidence], [made, self._map(evidence)], progress)
+        finally:
+            self.cluster.drop(made)
+
+    def _moved(
+        self, steps: Mapping[str, Any], counts: Sequence[Count], rows: Sequence[Any], progress: Tick | None
+    ) -> ArrowStream:
+        """Move `rows`, so that all of a user's are in one place, and count them there."""
+        nothing = {count.name: self._nothing(count) for count in counts}
         of_users = CountUsers(self.opening, steps["of_users"], nothing)
-        counted = self.cluster.map(of_users, self.cluster.arrange_by_user(moved, partitions))
+        counted = self.cluster.map(of_users, self.cluster.arrange_by_user(rows, self._partitions()))
         return _table(self._merged(counted, progress) or of_users.of([]))
+
+    def _partitions(self) -> int:
+        """Return into how many partitions rows move."""
+        return max(self.cluster.cores, sum(map(len, self.tables_.pieces.values())) // 4)
+
+    def _shares(self) -> int:
+        return SHARES_PER_PARTITION * self._partitions()
+
+    def _map(self, count: Count) -> Any:
+        return self.cluster.map(count, self._pieces(count.table))
 
     def _merged(self, rows: Any, progress: Tick | None) -> list[Packet]:
         """Do the work; a worker's error is raised as it was there."""

@@ -60,6 +60,17 @@ def of_shares(name: str, table: pyarrow.Table) -> list[Packet]:
     return packets
 
 
+def of_bits(name: str, parts: Sequence[Packet]) -> Packet:
+    """Return the packet with the bits of all `parts`, each again and again until it is as long as the longest."""
+    import numpy as np
+    import pyarrow as pa
+
+    words = [content(part).column("words").to_numpy() for part in parts]
+    longest = max(map(len, words))
+    bits = np.bitwise_or.reduce([np.resize(part, longest) for part in words], axis=0)
+    return of_table(name, pa.table({"words": bits}))
+
+
 def of_error(error: FootfallError) -> Packet:
     """Return the packet that carries an exception to the driver: a user's mistake is no reason to try again."""
     return Packet(0, ERROR, pickle.dumps(error))
@@ -75,11 +86,12 @@ def contents(packets: Iterable[Packet]) -> dict[str, Content]:
     """Return what the packets hold, by name: packets of one name are one table, or one list of files."""
     by_name: dict[str, list[Content]] = {}
     for packet in packets:
-        by_name.setdefault(packet.name, []).append(_content(packet))
+        by_name.setdefault(packet.name, []).append(content(packet))
     return {name: _together(parts) for name, parts in by_name.items()}
 
 
-def _content(packet: Packet) -> Content:
+def content(packet: Packet) -> Content:
+    """Return what one packet holds."""
     import pyarrow as pa
 
     if bytes(memoryview(packet.payload)[:1]) == b"[":

@@ -92,6 +92,8 @@ class SparkAdapter:
         rows.frame.unpersist(blocking=True)
 
     def _done(self, rows: Rows) -> DataFrame:
+        if rows.works == (_packets,):
+            return rows.frame
         # One call for all works: each would have a Python process of its own in each task.
         return rows.frame.mapInArrow(_partition(rows.works), SCHEMA)
 

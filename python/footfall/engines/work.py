@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 Work = Callable[[Sequence[Packet]], "list[Packet]"]
 
 COUNTS = "counts"
+CHANCES = "chances"
 
 
 def in_turn(works: Sequence[Callable[[Any], Any]], given: Any) -> Any:
@@ -43,12 +44,15 @@ class Opening:
         Of ``_native.Session.restrict``.
     columns : mapping
         The caller's names of columns, by ``table.column``; none for tables that `Load` has read.
+    chances : Packet, optional
+        Which interactions may have earned a visit, of which `Note` made a part; any may if None.
     """
 
     small: tuple[Packet, ...]
     options: Mapping[str, Any]
     selection: Mapping[str, Any]
     columns: Mapping[str, str]
+    chances: Packet | None = None
 
     def session(self, table: str, content: Content) -> _native.Session:
         """Open a piece of `table`."""
@@ -57,7 +61,8 @@ class Opening:
         if not self.small:
             return _native.Session(None, given, **columns, **self.options).restrict(**self.selection)
         columns["epoch_unit"] = self.options["epoch_unit"]
-        return self._small().with_piece(given, **columns).restrict(**self.selection)
+        known: Any = {"chances": self.chances and packets.content(self.chances)}
+        return self._small().with_piece(given, **columns, **known).restrict(**self.selection)
 
     def beside(self, tables: Mapping[str, Any]) -> _native.Session:
         """Open the small tables beside what other work made."""
@@ -126,6 +131,22 @@ class Count(_Work):
     def rows(self, content: Content, sql: str) -> pyarrow.Table:
         """Return what `sql` makes of the piece."""
         return arrow.to_pyarrow(self.opening.session(self.table, content).sql(sql, None))
+
+
+@dataclass(frozen=True)
+class Note(_Work):
+    """Makes of a piece of the visits the bits that tell which interactions may have earned one of them."""
+
+    opening: Opening
+    pieces: int
+
+    def of(self, given: Sequence[Packet]) -> list[Packet]:
+        """Do the work."""
+        bits = [self._bits(visits) for visits in packets.contents(given).values()]
+        return [packets.of_table(CHANCES, table) for table in bits]
+
+    def _bits(self, visits: Any) -> pyarrow.Table:
+        return arrow.to_pyarrow(self.opening.beside({}).chances(visits, self.pieces))
 
 
 @dataclass(frozen=True)

@@ -17,9 +17,10 @@ use futures::StreamExt;
 use super::in_order::{InOrder, Rows};
 use super::outlets::Outlets;
 use super::shared_work::{all, forward};
-use super::shares::{Chances, Interactions, SHARES, Share, Visits};
+use super::shares::{Interactions, SHARES, Share, Visits};
 use super::{Known, yielding};
 use crate::attribution::{Credit, Evidence, Visit};
+use crate::chances::Chances;
 use crate::decimal;
 use crate::ids::Ids;
 

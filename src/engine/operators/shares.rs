@@ -1,12 +1,12 @@
 //! Rows of attribution in memory, split by a hash of the user into shares that fit a processor's cache.
 
 use std::ops::Range;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use datafusion::arrow::array::{Array, AsArray, RecordBatch, StringViewArray};
 use datafusion::arrow::datatypes::{Float64Type, Int64Type, TimestampMicrosecondType, UInt32Type};
 
 use crate::attribution::{Credit, Interaction, Visit};
+use crate::chances::Chances;
 use crate::ids::{Id, Ids};
 
 /// The ids of users: text, or the integers that the files have, of which text is made last.
@@ -98,53 +98,6 @@ impl Share {
         self.users.size()
             + self.visits.capacity() * size_of::<Visit>()
             + self.distances_m.capacity() * size_of::<Option<f64>>()
-    }
-}
-
-/// Bits for what may have earned a visit: whose and which establishment's it was, and when, as exactly as the window is
-/// long. Most interactions have earned none, and one look here tells.
-#[derive(Debug)]
-pub struct Chances {
-    bits: Vec<AtomicU64>,
-    span_us: i64,
-}
-
-/// Bits for each visit, two of which are set: one of some ten interactions that earned nothing gets through.
-const BITS_PER_VISIT: usize = 20;
-
-impl Chances {
-    /// None yet; there will be so many visits.
-    pub fn new(visits: usize, window_us: i64) -> Self {
-        let words = (visits * BITS_PER_VISIT / 64 + 1).next_power_of_two();
-        Self { bits: (0..words).map(|_| AtomicU64::new(0)).collect(), span_us: window_us.max(1) }
-    }
-
-    /// An interaction earns visits within the span of time in which it happens and within the next one.
-    fn note(&self, user: u64, visit: &Visit) {
-        let span = visit.timestamp_us.div_euclid(self.span_us);
-        for span in [span, span - 1] {
-            let bit = self.bit(user, visit.establishment, span);
-            self.bits[bit / 64].fetch_or(1 << (bit % 64), Ordering::Relaxed);
-        }
-    }
-
-    /// Where an interaction of a user, known by the hash of the id, at that instant would be noted.
-    #[inline]
-    fn bit_at(&self, user: u64, establishment: u32, timestamp_us: i64) -> usize {
-        self.bit(user, establishment, timestamp_us.div_euclid(self.span_us))
-    }
-
-    #[inline]
-    fn has(&self, bit: usize) -> bool {
-        self.bits[bit / 64].load(Ordering::Relaxed) >> (bit % 64) & 1 == 1
-    }
-
-    #[inline]
-    fn bit(&self, user: u64, establishment: u32, span: i64) -> usize {
-        // Fibonacci hashing (Knuth, The Art of Computer Programming 3, 6.4).
-        let hash =
-            (user ^ (u64::from(establishment) << 32 | span as u64 & 0xffff_ffff)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-        (hash ^ hash >> 29).wrapping_mul(0xbf58_476d_1ce4_e5b9) as usize >> 20 & (self.bits.len() * 64 - 1)
     }
 }
 

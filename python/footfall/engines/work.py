@@ -87,7 +87,10 @@ class _Work:
             return []
         error = packets.error_in(given)
         try:
-            return self.of(given) if error is None else [packets.of_error(error)]
+            if error is not None:
+                return [packets.of_error(error)]
+            with packets.in_files(given) as readable:
+                return self.of(readable)
         except FootfallError as error:
             return [packets.of_error(error)]
 
@@ -98,7 +101,7 @@ class _Work:
 
 @dataclass(frozen=True)
 class Load(_Work):
-    """Reads pieces of `table` into memory, in our columns and types."""
+    """Reads pieces of `table` into memory: our columns and types, as the engine reads them fastest."""
 
     opening: Opening
     table: str
@@ -107,7 +110,7 @@ class Load(_Work):
         """Do the work."""
         session = self.opening.session(self.table, packets.contents(given)[self.table])
         rows = arrow.to_pyarrow(session.sql(f"SELECT * FROM {self.table}", None))
-        return [packets.of_table(self.table, rows, given[0].share, compressed=False)]
+        return [packets.of_kept(self.table, rows, given[0].share)]
 
 
 @dataclass(frozen=True)

@@ -42,6 +42,12 @@ impl<'a> Id<'a> {
         Self::number(u128::from(integer as u64) << 32)
     }
 
+    /// The id of nothing: no text has the length that its number begins with.
+    #[inline]
+    pub fn null() -> Self {
+        Self::number(NULL)
+    }
+
     /// The number that [`Id::number`] makes the same id of; none if the text is too long for its view.
     #[inline]
     pub fn as_number(&self) -> Option<u128> {
@@ -66,6 +72,9 @@ impl<'a> Id<'a> {
         self.hash as usize & (count - 1)
     }
 }
+
+/// The number of no id.
+const NULL: u128 = 0xff;
 
 fn is_inline(view: u128) -> bool {
     view as u32 <= MAX_INLINE_VIEW_LEN
@@ -157,7 +166,12 @@ impl Ids {
     /// All ids, by number, as a column.
     pub fn to_array(&self) -> Result<StringViewArray, ArrowError> {
         let text = if self.text.is_empty() { vec![] } else { vec![Buffer::from(self.text.as_slice())] };
-        StringViewArray::try_new(self.keys.clone().into(), text, None)
+        let Some(null) = self.find(Id::null()) else {
+            return StringViewArray::try_new(self.keys.clone().into(), text, None);
+        };
+        let (mut keys, mut valid) = (self.keys.clone(), vec![true; self.keys.len()]);
+        (keys[null as usize], valid[null as usize]) = (0, false);
+        StringViewArray::try_new(keys.into(), text, Some(valid.into()))
     }
 
     /// The number of `id`, or the slot where it would go.

@@ -163,20 +163,25 @@ impl Reading {
     }
 }
 
+/// A table of batches, which all threads read at the same time.
+pub fn memory_table(schema: &SchemaRef, batches: &[RecordBatch], threads: usize) -> Result<MemTable> {
+    let mut partitions = vec![vec![]; threads.max(1)];
+    for (number, slice) in batches.iter().flat_map(slices).enumerate() {
+        let options = RecordBatchOptions::new().with_row_count(Some(slice.num_rows()));
+        let slice = RecordBatch::try_new_with_options(Arc::clone(schema), slice.columns().to_vec(), &options)?;
+        partitions[number % threads.max(1)].push(slice);
+    }
+    MemTable::try_new(Arc::clone(schema), partitions).map_err(error_of)
+}
+
 impl Part {
     fn of_files(group: &FileGroup) -> Result<Part> {
         Ok(Part { origin: Origin::Files(group.clone()), table: group.table()? })
     }
 
     fn of_memory(schema: &SchemaRef, batches: &[RecordBatch], threads: usize) -> Result<Part> {
-        let mut partitions = vec![vec![]; threads.max(1)];
-        for (number, slice) in batches.iter().flat_map(slices).enumerate() {
-            let options = RecordBatchOptions::new().with_row_count(Some(slice.num_rows()));
-            let slice = RecordBatch::try_new_with_options(Arc::clone(schema), slice.columns().to_vec(), &options)?;
-            partitions[number % threads.max(1)].push(slice);
-        }
-        let table = MemTable::try_new(Arc::clone(schema), partitions).map_err(error_of)?;
-        Ok(Part { origin: Origin::Memory(Arc::clone(schema), batches.to_vec()), table: Arc::new(table) })
+        let origin = Origin::Memory(Arc::clone(schema), batches.to_vec());
+        Ok(Part { origin, table: Arc::new(memory_table(schema, batches, threads)?) })
     }
 
     /// The same rows, file by file and in the order in which they are written.

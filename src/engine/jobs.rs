@@ -288,7 +288,12 @@ impl Job {
 
     /// Both as one statement, which anybody can run.
     pub fn sql(&self, request: &Request) -> Result<String> {
-        Ok(format!("WITH counts AS (\n{})\n{}", indent(&self.counts(request)?), self.finish(request)?))
+        self.sql_of(&self.counts(request)?, request)
+    }
+
+    /// The statement that makes the answer of what `counts` counts.
+    pub fn sql_of(&self, counts: &str, request: &Request) -> Result<String> {
+        Ok(format!("WITH counts AS (\n{})\n{}", indent(counts), self.finish(request)?))
     }
 
     fn bucket(&self, request: &Request) -> Result<(&'static str, &'static str)> {

@@ -22,7 +22,9 @@ use datafusion::scalar::ScalarValue;
 
 use super::catalog::{Given, Reading, Source, sources};
 use super::jobs::{Job, Request};
-use super::operators::{AttributedVisits, KeepOrder, Known, UseCodes, UseCounts, UseLookups, UseTotals, Visits};
+use super::operators::{
+    AttributedVisits, KeepOrder, Known, UseCodes, UseCounts, UseLookups, UseTotals, UseUserCounts, Visits,
+};
 use super::places::{Ads, Establishments};
 use super::run::{Heartbeat, run, run_as, silent, threads};
 use super::steps::EVIDENCE;
@@ -290,7 +292,8 @@ fn rules(is_limited: bool) -> Vec<Arc<dyn PhysicalOptimizerRule + Send + Sync>> 
     let mut rules = PhysicalOptimizer::new().rules;
     let joined = rules.iter().position(|rule| rule.name() == "join_selection").map_or(0, |place| place + 1);
     rules.insert(joined, Arc::new(UseCodes { is_limited }));
-    rules.insert(joined + 1, Arc::new(UseTotals));
+    rules.insert(joined + 1, Arc::new(UseUserCounts { is_limited }));
+    rules.insert(joined + 2, Arc::new(UseTotals));
     rules.push(Arc::new(KeepOrder));
     rules.push(Arc::new(UseLookups));
     rules.push(Arc::new(UseCounts));

@@ -6,18 +6,20 @@ use std::sync::Arc;
 
 use datafusion::arrow::array::{ArrayRef, AsArray, RecordBatch, UInt64Array};
 use datafusion::arrow::compute::cast;
-use datafusion::arrow::datatypes::{DataType, TimestampMicrosecondType, UInt64Type};
+use datafusion::arrow::datatypes::{DataType, FieldRef, Schema, SchemaRef, TimestampMicrosecondType, UInt64Type};
+use datafusion::arrow::error::ArrowError;
 use datafusion::catalog::MemTable;
 use datafusion::catalog::view::ViewTable;
 use datafusion::logical_expr::LogicalPlan;
 
-use super::catalog::{Given, Reading, Source, sources};
+use super::catalog::{Given, Reading, Source, memory_table, sources};
 use super::jobs::{Job, Reads, Request};
+use super::kernels;
 use super::nouns::{INTERACTIONS, PINGS, VISITS};
+use super::operators::IS_COUNT;
 use super::run::Heartbeat;
 use super::session::{Session, Table, thread_count};
 use super::slices::{self, Slice};
-use super::{error_of, kernels};
 use crate::attribution::Visit;
 use crate::chances::Chances;
 use crate::ids::{Id, Ids};
@@ -60,14 +62,21 @@ impl Steps {
             return Ok(Self { maps: rows_for_attribution(), of_users: Some(job.counts(request)?) });
         }
         Ok(match job.by_user(request)? {
-            Some((by_user, sql)) => {
-                let summed = by_user.summed(BY_USER);
-                let of_users = if job.is_by_user() { summed } else { job.counts_of(request, &format!("({summed})"))? };
-                Self { maps: vec![Map { table, name: BY_USER, sql }], of_users: Some(of_users) }
+            Some((_, sql)) => {
+                Self { maps: vec![Map { table, name: BY_USER, sql }], of_users: Some(counts_of_users(job, request)?) }
             }
             None => Self { maps: vec![Map { table, name: PARTS, sql: job.counts(request)? }], of_users: None },
         })
     }
+}
+
+/// The job's counts, made of those by user of all pieces.
+fn counts_of_users(job: &Job, request: &Request) -> Result<String> {
+    let Some((by_user, _)) = job.by_user(request)? else {
+        return Err(Error::Internal(format!("{} has no counts by user", job.name)));
+    };
+    let summed = by_user.summed(BY_USER);
+    if job.is_by_user() { Ok(summed) } else { job.counts_of(request, &format!("({summed})")) }
 }
 
 /// Visits first: their bits, see [`Session::chances`], leave few interactions to move.
@@ -145,8 +154,7 @@ impl Session {
                 "visits" => rows.insert("visits", Source::of_memory(VISITS, &table, 1)?.converted()?),
                 EVIDENCE => rows.insert(EVIDENCE, Source::of_memory(INTERACTIONS, &table, 1)?.converted()?),
                 other => {
-                    let counts = MemTable::try_new(table.0, vec![table.1]).map_err(error_of)?;
-                    beside.context.register_table(other, Arc::new(counts)).map_err(error_of)?;
+                    beside.register(other, counts(&table, thread_count(self.options.threads))?)?;
                     None
                 }
             };
@@ -166,11 +174,39 @@ impl Session {
         self.register_attributed(kernels::numbered(visits, places.ids())?, evidence)
     }
 
-    /// Makes the job's answer of counts of pieces.
-    pub fn answer(&self, name: &str, request: &Request, parts: Table, heartbeat: Heartbeat) -> Result<Table> {
+    /// Makes the job's answer of the counts of pieces, or of their counts by user.
+    pub fn answer(
+        &self,
+        name: &str,
+        request: &Request,
+        counts: BTreeMap<String, Table>,
+        heartbeat: Heartbeat,
+    ) -> Result<Table> {
         let job = self.job(name)?;
-        let counts = self.beside(BTreeMap::from([(PARTS.to_string(), parts)]))?;
-        let counts = super::run::run(counts.frame(&job.summed(PARTS))?, heartbeat)?;
+        let all = match counts.contains_key(BY_USER) {
+            true => counts_of_users(job, request)?,
+            false => job.summed(PARTS),
+        };
+        let counts = self.beside(counts)?;
+        if job.is_by_user() {
+            return counts.sql(&job.sql_of(&all, request)?, heartbeat);
+        }
+        let counts = super::run::run(counts.frame(&all)?, heartbeat)?;
         self.finish(job, request, counts, heartbeat)
     }
+}
+
+/// A table of counts that workers made, as the operators want it that add them up.
+fn counts(table: &Table, threads: usize) -> Result<MemTable> {
+    let field = |field: &FieldRef| match field.data_type() {
+        DataType::Int64 => field.as_ref().clone().with_metadata([(IS_COUNT.into(), "true".into())].into()),
+        DataType::Utf8 => field.as_ref().clone().with_data_type(DataType::Utf8View),
+        _ => field.as_ref().clone(),
+    };
+    let schema: SchemaRef = Schema::new(table.0.fields().iter().map(field).collect::<Vec<_>>()).into();
+    let inner = |batch: &RecordBatch| {
+        let columns = batch.columns().iter().zip(schema.fields()).map(|(column, to)| cast(column, to.data_type()));
+        Ok(RecordBatch::try_new(Arc::clone(&schema), columns.collect::<std::result::Result<_, ArrowError>>()?)?)
+    };
+    memory_table(&schema, &table.1.iter().map(inner).collect::<Result<Vec<_>>>()?, threads)
 }

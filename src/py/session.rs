@@ -58,6 +58,10 @@ fn given(tables: BTreeMap<String, Source>) -> PyResult<BTreeMap<String, Given>> 
     tables.into_iter().map(|(name, source)| Ok((name, source.given()?))).collect()
 }
 
+fn tables(given: BTreeMap<String, AnyRecordBatch>) -> PyResult<BTreeMap<String, Table>> {
+    given.into_iter().map(|(name, table)| Ok((name, batches_of(table)?))).collect()
+}
+
 fn reading(columns: BTreeMap<String, String>, epoch_unit: Option<String>) -> PyResult<Reading> {
     let epoch_unit = epoch_unit.as_deref().map(EpochUnit::parse).transpose().map_err(raise)?;
     Ok(Reading { columns, epoch_unit, threads: 1 })
@@ -176,20 +180,20 @@ impl PySession {
         Ok(steps)
     }
 
-    #[pyo3(signature = (job, parts, *, by, users, rank_by, progress))]
+    #[pyo3(signature = (job, counts, *, by, users, rank_by, progress))]
     #[expect(clippy::too_many_arguments, reason = "keyword arguments of one Python call")]
     fn answer<'py>(
         &self,
         py: Python<'py>,
         job: &str,
-        parts: AnyRecordBatch,
+        counts: BTreeMap<String, AnyRecordBatch>,
         by: String,
         users: Option<Vec<String>>,
         rank_by: Option<String>,
         progress: Option<Py<PyAny>>,
     ) -> PyResult<Bound<'py, PyAny>> {
-        let (request, parts) = (Request { by, users, rank_by }, batches_of(parts)?);
-        let answer = |heartbeat: Heartbeat| self.0.answer(job, &request, parts, heartbeat);
+        let (request, counts) = (Request { by, users, rank_by }, tables(counts)?);
+        let answer = |heartbeat: Heartbeat| self.0.answer(job, &request, counts, heartbeat);
         table(py, attended(py, progress.as_ref(), answer)?)
     }
 
@@ -218,9 +222,8 @@ impl PySession {
         table(py, attended(py, None, |_| self.0.chances(&visits, pieces))?)
     }
 
-    fn beside(&self, tables: BTreeMap<String, AnyRecordBatch>) -> PyResult<Self> {
-        let tables = tables.into_iter().map(|(name, table)| Ok((name, batches_of(table)?)));
-        self.0.beside(tables.collect::<PyResult<_>>()?).map(Self).map_err(raise)
+    fn beside(&self, given: BTreeMap<String, AnyRecordBatch>) -> PyResult<Self> {
+        self.0.beside(tables(given)?).map(Self).map_err(raise)
     }
 
     fn sql<'py>(&self, py: Python<'py>, query: &str, progress: Option<Py<PyAny>>) -> PyResult<Bound<'py, PyAny>> {

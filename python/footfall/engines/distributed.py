@@ -75,13 +75,14 @@ class DistributedSession:
         """Return the answer of a job."""
         asked: dict[str, Any] = {"by": by, "users": users, "rank_by": rank_by}
         steps = self.local.steps(job, **asked)
-        if steps["of_users"] is None:
-            parts = self._all_at_once(steps, progress)
-        elif len(steps["maps"]) == 1:
-            parts = self._by_user(steps, progress)
+        pieces = max(len(self.tables_.pieces[table]) for table, _, _ in steps["maps"])
+        if len(steps["maps"]) > 1:
+            counts = self._attributed(steps, progress)
+        elif steps["of_users"] is None or pieces <= PIECES_ADDED_UP_HERE:
+            counts = self._all_at_once(steps, progress)
         else:
-            parts = self._attributed(steps, progress)
-        return self.local.answer(job, parts, **asked, progress=None)
+            counts = self._by_user(steps, progress)
+        return self.local.answer(job, packets.contents(counts), **asked, progress=None)
 
     def job_sql(self, job: str, *, by: str, users: list[str] | None, rank_by: str | None) -> str:
         """Return the statement that `run` computes."""
@@ -116,21 +117,18 @@ class DistributedSession:
         for name in self.tables_.in_files:
             self._merged(self.cluster.map(Refuse(self._opening(name), name), self._pieces(name)), None)
 
-    def _all_at_once(self, steps: Mapping[str, Any], progress: Tick | None) -> ArrowStream:
-        """Count pieces, whose counts add up."""
+    def _all_at_once(self, steps: Mapping[str, Any], progress: Tick | None) -> list[Packet]:
+        """Count pieces; the driver adds up."""
         ((table, name, sql),) = steps["maps"]
-        return _table(self._merged(self._map(Count(self._opening(table), table, name, sql)), progress))
+        return self._merged(self._map(Count(self._opening(table), table, name, sql)), progress)
 
-    def _by_user(self, steps: Mapping[str, Any], progress: Tick | None) -> ArrowStream:
-        """Count pieces by user: what they make moves, so that many add it up, or is added up here."""
+    def _by_user(self, steps: Mapping[str, Any], progress: Tick | None) -> list[Packet]:
+        """Count pieces by user; what they make moves, so that many add it up."""
         ((table, name, sql),) = steps["maps"]
-        if len(self.tables_.pieces[table]) > PIECES_ADDED_UP_HERE:
-            count = Count(self._opening(table), table, name, sql, self._shares())
-            return self._moved(steps, [count], [self._map(count)], progress)
-        counted = _table(self._merged(self._map(Count(self._opening(table), table, name, sql)), progress))
-        return self.local.beside({name: counted}).sql(steps["of_users"], None)
+        count = Count(self._opening(table), table, name, sql, self._shares())
+        return self._moved(steps, [count], [self._map(count)], progress)
 
-    def _attributed(self, steps: Mapping[str, Any], progress: Tick | None) -> ArrowStream:
+    def _attributed(self, steps: Mapping[str, Any], progress: Tick | None) -> list[Packet]:
         """Make visits, whose bits say which interactions may have earned one: only those move, and the visits."""
         visits, evidence = (
             Count(self._opening(table), table, name, sql, self._shares()) for table, name, sql in steps["maps"]
@@ -146,12 +144,12 @@ class DistributedSession:
 
     def _moved(
         self, steps: Mapping[str, Any], counts: Sequence[Count], rows: Sequence[Any], progress: Tick | None
-    ) -> ArrowStream:
+    ) -> list[Packet]:
         """Move `rows`, so that all of a user's are in one place, and count them there."""
         nothing = {count.name: self._nothing(count) for count in counts}
         of_users = CountUsers(self.opening, steps["of_users"], nothing)
         counted = self.cluster.map(of_users, self.cluster.arrange_by_user(rows, self._partitions()))
-        return _table(self._merged(counted, progress) or of_users.of([]))
+        return self._merged(counted, progress) or of_users.of([])
 
     def _partitions(self) -> int:
         """Return into how many partitions rows move."""
@@ -176,7 +174,8 @@ class DistributedSession:
         if table in SMALL:
             return int(arrow.to_pyarrow(self.local.sql(query, None)).column("rows")[0].as_py())
         counted = self.cluster.map(Count(self._opening(table), table, "rows", query), self._pieces(table))
-        return sum(_table(self._merged(counted, None)).column("rows").to_pylist())
+        (rows,) = packets.contents(self._merged(counted, None)).values()
+        return sum(rows.column("rows").to_pylist())
 
     def _nothing(self, count: Count) -> Any:
         """Return what `count` makes of no rows."""
@@ -192,11 +191,6 @@ class DistributedSession:
     def _pieces(self, table: str) -> Any:
         kept = self.tables_.kept.get(table)
         return self.cluster.arrange(self.tables_.pieces[table]) if kept is None else kept
-
-
-def _table(parts: list[Packet]) -> Any:
-    (table,) = packets.contents(parts).values()
-    return table
 
 
 def open_session(

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 #: What `Adapter.map` does to each worker's packets.
 Work = Callable[[Sequence[Packet]], "list[Packet]"]
 
-COUNTS = "counts"
+PARTS = "parts"
 CHANCES = "chances"
 
 
@@ -163,7 +163,7 @@ class CountUsers(_Work):
     def of(self, given: Sequence[Packet]) -> list[Packet]:
         """Do the work."""
         session = self.opening.beside({**self.nothing, **packets.contents(given)})
-        return [packets.of_table(COUNTS, arrow.to_pyarrow(session.sql(self.sql, None)))]
+        return [packets.of_table(PARTS, arrow.to_pyarrow(session.sql(self.sql, None)))]
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ use datafusion::physical_plan::aggregates::{AggregateExec, AggregateMode};
 
 use super::coded::CodedExec;
 use super::coded_work::CodedCount;
-use super::count::CountedStage;
+use super::count::{CountedStage, has_few_values};
 use super::rows::Rows;
 use crate::engine::coded::{Asked, Derived, Function};
 
@@ -75,7 +75,7 @@ impl Question {
         for (number, key) in stage.keys.iter().enumerate() {
             let Some(derived) = Derived::new(key, &rows.columns, &stage.schema)? else { return Ok(None) };
             question.keys.push(key.data_type(&stage.schema)?);
-            if !question.ask_key(number, derived, stage.is_few(key), rows)? {
+            if !question.ask_key(number, derived, has_few_values(key), rows)? {
                 return Ok(None);
             }
         }

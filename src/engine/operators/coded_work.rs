@@ -13,10 +13,11 @@ use futures::future::BoxFuture;
 
 use super::coded::{Coded, RowGroups, UNITS, at_once};
 use super::coded_count::Question;
-use super::coded_users::{UserTally, Users};
+use super::coded_users::UserTally;
 use super::outlets::Outlets;
 use super::user_groups::UserGroups;
 use super::user_shares::Places;
+use super::users::{UserIds, Users};
 use crate::counting::Counts;
 use crate::engine::coded::{Classes, DROPPED, Part, Piece};
 
@@ -97,9 +98,15 @@ impl CodedCount {
     async fn count_users(&self, user: (usize, usize), groups: Arc<RowGroups>, outlets: Outlets) -> PlanResult<()> {
         let (key, place) = user;
         let places = groups.integers(place).and_then(|ends| Places::new(ends, groups.rows().ok()?));
-        let users = Arc::new(Users::new(Arc::clone(&self.question), key, Arc::clone(&self.schema), places));
+        let ids = match (places, &self.question.asked[place].data_type) {
+            (Some(places), _) => UserIds::Places(places),
+            (None, DataType::Utf8View) => UserIds::Text,
+            (None, _) => UserIds::Integers,
+        };
+        let users = Arc::new(Users::new(ids, key, &self.question.keys, Arc::clone(&self.schema)));
         let tasks = groups.tasks;
-        let task = |_, _| count(Arc::clone(&self.question), Arc::clone(&groups), UserTally::new(Arc::clone(&users)));
+        let tally = || UserTally::new(Arc::clone(&self.question), Arc::clone(&users));
+        let task = |_, _| count(Arc::clone(&self.question), Arc::clone(&groups), tally());
         drop(at_once(tasks, &outlets, task).await?);
         UserGroups::of(&users, self.order.as_ref())?.give(tasks, outlets).await
     }

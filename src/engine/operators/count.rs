@@ -9,6 +9,7 @@ use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode, Tr
 use datafusion::common::{Result as PlanResult, internal_err};
 use datafusion::config::ConfigOptions;
 use datafusion::execution::TaskContext;
+use datafusion::physical_expr::aggregate::AggregateFunctionExpr;
 use datafusion::physical_expr::expressions::{CastExpr, Column, Literal};
 use datafusion::physical_expr::{PhysicalExpr, ScalarFunctionExpr};
 use datafusion::physical_optimizer::PhysicalOptimizerRule;
@@ -79,13 +80,7 @@ impl CountedStage {
     /// What `stage` counts, if it does nothing else.
     pub fn of(stage: &AggregateExec) -> Option<Self> {
         let groups = stage.group_expr();
-        let only_counts = !stage.aggr_expr().is_empty()
-            && stage.aggr_expr().iter().all(|measure| {
-                let counted = measure.expressions();
-                measure.fun().name() == "count"
-                    && !measure.is_distinct()
-                    && counted.iter().all(|of| of.downcast_ref::<Literal>().is_some_and(|of| !of.value().is_null()))
-            });
+        let only_counts = !stage.aggr_expr().is_empty() && stage.aggr_expr().iter().all(|measure| counts_all(measure));
         let schema = stage.input_schema();
         let keys: Vec<_> = groups.expr().iter().map(|(key, _)| Arc::clone(key)).collect();
         let countable = |key: &Arc<dyn PhysicalExpr>| key.data_type(&schema).is_ok_and(|known| is_countable(&known));
@@ -96,11 +91,6 @@ impl CountedStage {
             keys,
             conditions: stage.filter_expr().to_vec(),
         })
-    }
-
-    /// Whether a key is known to have few values.
-    pub fn is_few(&self, key: &Arc<dyn PhysicalExpr>) -> bool {
-        has_few_values(key)
     }
 }
 
@@ -122,7 +112,16 @@ impl CountExec {
     }
 }
 
-fn has_few_values(key: &Arc<dyn PhysicalExpr>) -> bool {
+/// Whether a measure counts rows, whatever is in them.
+pub fn counts_all(measure: &AggregateFunctionExpr) -> bool {
+    let counted = measure.expressions();
+    measure.fun().name() == "count"
+        && !measure.is_distinct()
+        && counted.iter().all(|of| of.downcast_ref::<Literal>().is_some_and(|of| !of.value().is_null()))
+}
+
+/// Whether a key is known to have few values.
+pub fn has_few_values(key: &Arc<dyn PhysicalExpr>) -> bool {
     if let Some(column) = key.downcast_ref::<Column>() {
         return FEW_VALUES.contains(&column.name()) || FEW_RESULTS.iter().any(|name| column.name().starts_with(name));
     }

@@ -22,8 +22,10 @@ mod shares;
 mod sorted_attribution;
 mod tables;
 mod totals;
+mod user_count;
 mod user_groups;
 mod user_shares;
+mod users;
 mod visit_join;
 
 use futures::{Stream, StreamExt};
@@ -38,6 +40,7 @@ pub use order::{KeepOrder, UseTotals};
 pub use shared_work::spawned;
 pub use sorted_attribution::SortedAttributionExec;
 pub use tables::{AttributedVisits, Visits};
+pub use user_count::{IS_COUNT, UseUserCounts};
 pub use visit_join::{VisitJoinExec, VisitsOf};
 
 /// The same stream, but it lets go of its thread after each item, so that dropped work ends there and then.

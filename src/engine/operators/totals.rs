@@ -4,7 +4,7 @@ use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
 
-use datafusion::arrow::array::{ArrayRef, AsArray, Int64Array, RecordBatch};
+use datafusion::arrow::array::{Array, ArrayRef, AsArray, Int64Array, RecordBatch};
 use datafusion::arrow::compute::{concat, concat_batches, partition};
 use datafusion::arrow::datatypes::{DataType, Int64Type, SchemaRef};
 use datafusion::common::tree_node::TreeNodeRecursion;
@@ -107,7 +107,7 @@ fn column(expression: &Arc<dyn PhysicalExpr>) -> Option<usize> {
 }
 
 impl Total {
-    /// A total of all rows that agree in the keys, of integers without nulls.
+    /// A total of all rows that agree in the keys, of integers.
     fn of(window: &dyn WindowExpr, schema: &SchemaRef) -> Option<Self> {
         let aggregate = window.as_any().downcast_ref::<PlainAggregateWindowExpr>()?;
         let (frame, function) = (window.get_window_frame(), aggregate.get_aggregate_expr());
@@ -116,7 +116,7 @@ impl Total {
         let is_plain = window.name().starts_with(function.fun().name()) && !window.name().contains("FILTER");
         let [of] = &function.expressions()[..] else { return None };
         let of = column(of)?;
-        let is_count = schema.field(of).data_type() == &DataType::Int64 && !schema.field(of).is_nullable();
+        let is_count = schema.field(of).data_type() == &DataType::Int64;
         let fits = is_whole && is_plain && is_count && !function.is_distinct();
         match function.fun().name() {
             "sum" if fits => Some(Self::Sum(of)),
@@ -127,23 +127,27 @@ impl Total {
 
     /// The total of the rows that are of one user and one group, beside each of them. Rows of `users` come together.
     fn beside(self, rows: &RecordBatch, users: &[Range<usize>], groups: &[u32], count: usize) -> ArrayRef {
-        let (of, none, add): (_, _, fn(i64, i64) -> i64) = match self {
-            Self::Sum(of) => (of, 0, i64::wrapping_add),
-            Self::Max(of) => (of, i64::MIN, i64::max),
+        let (of, add): (_, fn(i64, i64) -> i64) = match self {
+            Self::Sum(of) => (of, i64::wrapping_add),
+            Self::Max(of) => (of, i64::max),
         };
-        let values = rows.column(of).as_primitive::<Int64Type>().values();
-        let mut totals = vec![none; count];
-        let mut beside = Vec::with_capacity(values.len());
+        let values = rows.column(of).as_primitive::<Int64Type>();
+        let mut totals: Vec<Option<i64>> = vec![None; count];
+        let (mut beside, mut valid) = (Vec::with_capacity(values.len()), vec![]);
         for user in users {
             let groups = &groups[user.clone()];
-            for (group, value) in groups.iter().zip(&values[user.clone()]) {
+            for (group, row) in groups.iter().zip(user.clone()).filter(|(_, row)| values.is_valid(*row)) {
                 let total = &mut totals[*group as usize];
-                *total = add(*total, *value);
+                *total = Some(total.map_or(values.value(row), |total| add(total, values.value(row))));
             }
-            beside.extend(groups.iter().map(|group| totals[*group as usize]));
-            groups.iter().for_each(|group| totals[*group as usize] = none);
+            let of_rows = groups.iter().map(|group| totals[*group as usize]);
+            beside.extend(of_rows.clone().map(Option::unwrap_or_default));
+            if values.null_count() > 0 {
+                valid.extend(of_rows.map(|total| total.is_some()));
+            }
+            groups.iter().for_each(|group| totals[*group as usize] = None);
         }
-        Arc::new(Int64Array::from(beside))
+        Arc::new(Int64Array::new(beside.into(), (values.null_count() > 0).then(|| valid.into())))
     }
 }
 

@@ -7,14 +7,14 @@ use std::sync::Arc;
 use datafusion::arrow::array::{Array, ArrayRef, Int64Array, RecordBatch, UInt32Array, new_null_array};
 use datafusion::arrow::compute::{SortColumn, concat, lexsort_to_indices, sort_to_indices, take};
 use datafusion::arrow::datatypes::{Field, Schema, SchemaRef};
-use datafusion::common::Result as PlanResult;
+use datafusion::common::{Result as PlanResult, exec_err};
 use datafusion::physical_expr::{LexOrdering, PhysicalSortExpr};
 use futures::{StreamExt, TryStreamExt, stream};
 
-use super::coded_users::Users;
 use super::outlets::Outlets;
 use super::shared_work::spawned;
 use super::user_shares::ByUser;
+use super::users::Users;
 
 /// Groups of one batch that leaves.
 const GROUPS_PER_BATCH: usize = 65_536;
@@ -89,15 +89,18 @@ impl UserGroups {
             self.shares[*share as usize].for_each_of(*number, &self.combinations, |rank, count| {
                 of_user.push(user);
                 of_combination.push(rank);
-                counts.push(i64::from(count));
+                counts.push(count);
             });
+        }
+        if counts.contains(&u32::MAX) {
+            return exec_err!("{} rows or more are of one user and group", u32::MAX);
         }
         let of_combination = UInt32Array::from(of_combination);
         let mut columns =
             self.others.iter().map(|key| take(key, &of_combination, None)).collect::<Result<Vec<_>, _>>()?;
         let users = self.users.slice(users.start, users.len());
         columns.insert(self.key, take(&users, &UInt32Array::from(of_user), None)?);
-        let counts: ArrayRef = Arc::new(Int64Array::from(counts));
+        let counts: ArrayRef = Arc::new(Int64Array::from_iter_values(counts.into_iter().map(i64::from)));
         columns.resize(self.schema.fields().len(), counts);
         Ok(RecordBatch::try_new(Arc::clone(&self.schema), columns)?)
     }

@@ -70,13 +70,20 @@ impl Places {
 }
 
 impl Share {
-    /// Counts waiting rows. Users are looked for first and counts raised then, since the processor does many of the
-    /// same at a time, whether what they touch is in the cache or not.
-    pub fn add(&mut self, waiting: &[u128], users: &mut Vec<u32>) {
+    /// Counts waiting rows, each as often as `counts` says, or once if it is empty. Users are looked for first and
+    /// counts raised then, since the processor does many of the same at a time, whether what they touch is in the cache
+    /// or not.
+    pub fn add(&mut self, waiting: &[u128], counts: &[u32], users: &mut Vec<u32>) {
         users.clear();
         users.extend(waiting.iter().map(|row| self.users.add(Id::number(row & !COMBINATION))));
         let rows = users.iter().zip(waiting).map(|(user, row)| (*user, combination_of(*row)));
-        self.counts.add_all(rows, self.users.len());
+        match counts {
+            [] => self.counts.add_all(rows.map(|(user, combination)| (user, combination, 1)), self.users.len()),
+            counts => {
+                let rows = rows.zip(counts).map(|((user, combination), count)| (user, combination, *count));
+                self.counts.add_all(rows, self.users.len());
+            }
+        }
     }
 }
 
@@ -100,20 +107,23 @@ fn raise(groups: &mut Ids, counts: &mut Vec<u32>, user: u32, combination: u32, m
     if group == counts.len() {
         counts.push(0);
     }
-    counts[group] += more;
+    counts[group] = counts[group].saturating_add(more);
 }
 
 impl ByUser {
-    /// Counts rows of one of so many users, each with its user and combination.
-    pub fn add_all(&mut self, rows: impl Iterator<Item = (u32, u32)> + Clone, users: usize) {
-        let most = rows.clone().map(|(_, combination)| combination).max();
+    /// Counts rows of so many users, each with its user, its combination and how often it counts.
+    pub fn add_all(&mut self, rows: impl Iterator<Item = (u32, u32, u32)> + Clone, users: usize) {
+        let most = rows.clone().map(|(_, combination, _)| combination).max();
         self.make_room(users, most.unwrap_or_default());
         match self {
             Self::Dense(counts, width) => {
-                rows.for_each(|(user, combination)| counts[user as usize * *width + combination as usize] += 1);
+                rows.for_each(|(user, combination, more)| {
+                    let count = &mut counts[user as usize * *width + combination as usize];
+                    *count = count.saturating_add(more);
+                });
             }
             Self::Sparse(groups, counts) => {
-                rows.for_each(|(user, combination)| raise(groups, counts, user, combination, 1));
+                rows.for_each(|(user, combination, more)| raise(groups, counts, user, combination, more));
             }
         }
     }
@@ -181,7 +191,8 @@ mod tests {
     fn counts_are_the_same_dense_and_sparse() {
         let rows: Vec<(u32, u32)> = (0..5_000).map(|i| (i % 37, i * 7 % 30 * (1 + i / 4_000))).collect();
         let mut counts = ByUser::default();
-        rows.chunks(1_000).for_each(|rows| counts.add_all(rows.iter().copied(), 37));
+        rows.chunks(1_000)
+            .for_each(|rows| counts.add_all(rows.iter().map(|(user, combination)| (*user, *combination, 1)), 37));
         let (mut all, mut groups) = (0, 0);
         counts.for_each(|user, combination, count| {
             assert_eq!(rows.iter().filter(|row| **row == (user, combination)).count(), count as usize);

@@ -1,0 +1,276 @@
+//! `UserCount`: counts by user and keys of few values of any rows, and sums of such counts.
+
+use std::fmt;
+use std::sync::Arc;
+
+use datafusion::arrow::array::{Array, AsArray};
+use datafusion::arrow::datatypes::{DataType, Int64Type, Schema, SchemaRef};
+use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode, TreeNodeRecursion};
+use datafusion::common::{Result as PlanResult, internal_err};
+use datafusion::config::ConfigOptions;
+use datafusion::execution::TaskContext;
+use datafusion::physical_expr::expressions::Column;
+use datafusion::physical_expr::utils::collect_columns;
+use datafusion::physical_expr::{EquivalenceProperties, LexOrdering, Partitioning, PhysicalExpr, PhysicalSortExpr};
+use datafusion::physical_optimizer::PhysicalOptimizerRule;
+use datafusion::physical_plan::aggregates::{AggregateExec, AggregateMode};
+use datafusion::physical_plan::execution_plan::{Boundedness, EmissionType};
+use datafusion::physical_plan::metrics::{BaselineMetrics, ExecutionPlanMetricsSet, MetricsSet};
+use datafusion::physical_plan::{
+    DisplayAs, DisplayFormatType, ExecutionPlan, ExecutionPlanProperties, PlanProperties, SendableRecordBatchStream,
+    SortOrderPushdownResult,
+};
+use futures::StreamExt;
+
+use super::count::{counts_all, has_few_values};
+use super::outlets::Outlets;
+use super::shared_work::{SharedWork, all};
+use super::user_groups::UserGroups;
+use super::users::{UserIds, UserRows, Users};
+use super::yielding;
+use crate::counting::{Counts, MOST_KEYS, is_countable};
+use crate::ids::Id;
+
+/// In the metadata of a column of integers: they are counts of rows, made by this engine.
+pub const IS_COUNT: &str = "footfall.is_count";
+
+/// Puts [`UserCountExec`] in the place of grouping by user and keys of few values that only counts rows, or adds up
+/// counts of rows.
+#[derive(Debug)]
+pub struct UseUserCounts {
+    /// Whether memory has a limit: groups then stay with an operator that spills to disk.
+    pub is_limited: bool,
+}
+
+impl PhysicalOptimizerRule for UseUserCounts {
+    fn optimize(&self, plan: Arc<dyn ExecutionPlan>, _: &ConfigOptions) -> PlanResult<Arc<dyn ExecutionPlan>> {
+        if self.is_limited {
+            return Ok(plan);
+        }
+        plan.transform_up(|node| {
+            Ok(match in_place_of(&node) {
+                Some(counts) => Transformed::yes(Arc::new(counts) as Arc<dyn ExecutionPlan>),
+                None => Transformed::no(node),
+            })
+        })
+        .data()
+    }
+
+    fn name(&self) -> &str {
+        "use_user_counts"
+    }
+
+    fn schema_check(&self) -> bool {
+        true
+    }
+}
+
+/// Counts rows by user; each group comes once.
+pub struct UserCountExec {
+    input: Arc<dyn ExecutionPlan>,
+    grouping: Arc<Grouping>,
+    /// The order of the groups, which then are one partition.
+    order: Option<LexOrdering>,
+    properties: Arc<PlanProperties>,
+    metrics: ExecutionPlanMetricsSet,
+    shared: SharedWork,
+}
+
+/// By what is counted, and what.
+#[derive(Debug)]
+struct Grouping {
+    keys: Vec<Arc<dyn PhysicalExpr>>,
+    types: Vec<DataType>,
+    /// The number of the key that is the user.
+    user: usize,
+    /// Counts that are added up; rows are counted if none.
+    of: Option<Arc<dyn PhysicalExpr>>,
+    schema: SchemaRef,
+}
+
+/// What counts as `node` does, if it counts by user.
+fn in_place_of(node: &Arc<dyn ExecutionPlan>) -> Option<UserCountExec> {
+    let stage = node.downcast_ref::<AggregateExec>()?;
+    let first = match stage.mode() {
+        AggregateMode::Single | AggregateMode::SinglePartitioned => stage,
+        AggregateMode::Final | AggregateMode::FinalPartitioned => stage.input().downcast_ref::<AggregateExec>()?,
+        _ => return None,
+    };
+    let grouping = Grouping::of(first, node.schema())?;
+    Some(UserCountExec::new(Arc::clone(first.input()), Arc::new(grouping), None))
+}
+
+impl Grouping {
+    fn of(stage: &AggregateExec, schema: SchemaRef) -> Option<Self> {
+        let input = stage.input_schema();
+        let keys: Vec<_> = stage.group_expr().expr().iter().map(|(key, _)| Arc::clone(key)).collect();
+        let types = keys.iter().map(|key| key.data_type(&input)).collect::<PlanResult<Vec<_>>>().ok()?;
+        let users = keys.iter().zip(&types).enumerate().filter(|(_, (key, _))| is_user(key));
+        let users: Vec<_> = users.filter(|(_, (_, id))| **id == DataType::Utf8View).map(|(number, _)| number).collect();
+        let [user] = users[..] else { return None };
+        let is_other = |number: usize| has_few_values(&keys[number]) && is_countable(&types[number]);
+        let are_few = (0..keys.len()).filter(|number| *number != user).all(is_other);
+        let is_plain = stage.group_expr().is_single() && stage.limit_options().is_none();
+        let ([measure], [None]) = (stage.aggr_expr(), stage.filter_expr()) else { return None };
+        let of = match (counts_all(measure), &measure.expressions()[..]) {
+            (true, _) => None,
+            (false, [of]) if measure.fun().name() == "sum" && is_count(of, &input) => Some(Arc::clone(of)),
+            _ => return None,
+        };
+        (are_few && is_plain && keys.len() <= MOST_KEYS).then(|| Self { keys, types, user, of, schema })
+    }
+
+    /// Counts the `rows` of one task: the combinations of the other keys get numbers of its own first, so that tasks
+    /// ask each other for new ones only.
+    async fn count(self: Arc<Self>, rows: SendableRecordBatchStream, all: Arc<Users>) -> PlanResult<()> {
+        let others: Vec<_> = (0..self.keys.len()).filter(|number| *number != self.user).collect();
+        let types: Vec<_> = others.iter().map(|number| self.types[*number].clone()).collect();
+        let (mut own, mut numbers, mut waiting) = (Counts::new(&types, 1), vec![], UserRows::new(Arc::clone(&all)));
+        let mut rows = Box::pin(yielding(rows));
+        while let Some(rows) = rows.next().await.transpose()? {
+            let of = |expression: &Arc<dyn PhysicalExpr>| expression.evaluate(&rows)?.into_array(rows.num_rows());
+            let others = others.iter().map(|number| of(&self.keys[*number])).collect::<PlanResult<Vec<_>>>()?;
+            let groups = own.groups_of(&others, rows.num_rows());
+            if own.len() > numbers.len() {
+                numbers = all.numbers_of(&own.keys()?, own.len());
+            }
+            let counts = self.of.as_ref().map(of).transpose()?;
+            let users = of(&self.keys[self.user])?;
+            let users = users.as_string_view();
+            let id = |row: usize| if users.is_valid(row) { Id::at(users, row) } else { Id::null() };
+            let groups = groups.into_iter().map(|group| numbers[group as usize]).enumerate();
+            match counts {
+                None => groups.for_each(|(row, combination)| waiting.wait(id(row), combination)),
+                Some(counts) => {
+                    let counts = counts.as_primitive::<Int64Type>().values();
+                    groups.zip(counts).for_each(|((row, combination), count)| {
+                        waiting.wait_with(id(row), combination, u32::try_from(*count).unwrap_or(u32::MAX));
+                    });
+                }
+            }
+        }
+        waiting.finish();
+        Ok(())
+    }
+}
+
+fn is_user(key: &Arc<dyn PhysicalExpr>) -> bool {
+    key.downcast_ref::<Column>().is_some_and(|column| column.name() == "user_id")
+}
+
+fn is_count(of: &Arc<dyn PhysicalExpr>, schema: &Schema) -> bool {
+    let column = of.downcast_ref::<Column>().map(|column| schema.field(column.index()));
+    column.is_some_and(|column| column.metadata().contains_key(IS_COUNT))
+}
+
+impl UserCountExec {
+    fn new(input: Arc<dyn ExecutionPlan>, grouping: Arc<Grouping>, order: Option<LexOrdering>) -> Self {
+        let partitions = if order.is_some() { 1 } else { input.output_partitioning().partition_count() };
+        let orders = order.clone().map(Vec::from);
+        let properties = PlanProperties::new(
+            EquivalenceProperties::new_with_orderings(Arc::clone(&grouping.schema), orders),
+            Partitioning::UnknownPartitioning(partitions),
+            EmissionType::Final,
+            Boundedness::Bounded,
+        );
+        let (properties, metrics) = (Arc::new(properties), ExecutionPlanMetricsSet::new());
+        Self { input, grouping, order, properties, metrics, shared: SharedWork::default() }
+    }
+
+    /// Whether groups can come in this order: by user first, and then by the other keys.
+    fn can_order(&self, order: &LexOrdering) -> bool {
+        let by_user = order[0].expr.downcast_ref::<Column>().is_some_and(|own| own.index() == self.grouping.user);
+        let is_other = |place: usize| place != self.grouping.user && place < self.grouping.keys.len();
+        by_user && order[1..].iter().all(|key| collect_columns(&key.expr).iter().all(|own| is_other(own.index())))
+    }
+}
+
+async fn run(
+    grouping: Arc<Grouping>,
+    rows: Vec<SendableRecordBatchStream>,
+    order: Option<LexOrdering>,
+    outlets: Outlets,
+) -> PlanResult<()> {
+    let users = Users::new(UserIds::Text, grouping.user, &grouping.types, Arc::clone(&grouping.schema));
+    let (users, tasks) = (Arc::new(users), rows.len());
+    all(rows.into_iter().map(|rows| Arc::clone(&grouping).count(rows, Arc::clone(&users)))).await?;
+    UserGroups::of(&users, order.as_ref())?.give(tasks, outlets).await
+}
+
+impl fmt::Debug for UserCountExec {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        f.debug_struct("UserCountExec").field("grouping", &self.grouping).finish_non_exhaustive()
+    }
+}
+
+impl DisplayAs for UserCountExec {
+    fn fmt_as(&self, _: DisplayFormatType, f: &mut fmt::Formatter) -> fmt::Result {
+        let keys: Vec<String> = self.grouping.keys.iter().map(ToString::to_string).collect();
+        let order = self.order.as_ref().map_or_else(String::new, |order| format!(", order=[{order}]"));
+        write!(f, "UserCountExec: keys=[{}]{order}", keys.join(", "))
+    }
+}
+
+impl ExecutionPlan for UserCountExec {
+    fn name(&self) -> &str {
+        "UserCountExec"
+    }
+
+    fn properties(&self) -> &Arc<PlanProperties> {
+        &self.properties
+    }
+
+    fn children(&self) -> Vec<&Arc<dyn ExecutionPlan>> {
+        vec![&self.input]
+    }
+
+    fn apply_expressions(
+        &self,
+        f: &mut dyn FnMut(&Arc<dyn PhysicalExpr>) -> PlanResult<TreeNodeRecursion>,
+    ) -> PlanResult<TreeNodeRecursion> {
+        for expression in self.grouping.keys.iter().chain(&self.grouping.of) {
+            if f(expression)? == TreeNodeRecursion::Stop {
+                return Ok(TreeNodeRecursion::Stop);
+            }
+        }
+        Ok(TreeNodeRecursion::Continue)
+    }
+
+    fn try_pushdown_sort(
+        &self,
+        order: &[PhysicalSortExpr],
+    ) -> PlanResult<SortOrderPushdownResult<Arc<dyn ExecutionPlan>>> {
+        let order = LexOrdering::new(order.to_vec()).filter(|order| self.can_order(order));
+        Ok(match order {
+            Some(order) => {
+                let ordered = Self::new(Arc::clone(&self.input), Arc::clone(&self.grouping), Some(order));
+                SortOrderPushdownResult::Exact { inner: Arc::new(ordered) }
+            }
+            None => SortOrderPushdownResult::Unsupported,
+        })
+    }
+
+    fn with_new_children(
+        self: Arc<Self>,
+        mut children: Vec<Arc<dyn ExecutionPlan>>,
+    ) -> PlanResult<Arc<dyn ExecutionPlan>> {
+        let Some(input) = children.pop() else { return internal_err!("UserCountExec has one child") };
+        Ok(Arc::new(Self::new(input, Arc::clone(&self.grouping), self.order.clone())))
+    }
+
+    fn execute(&self, partition: usize, context: Arc<TaskContext>) -> PlanResult<SendableRecordBatchStream> {
+        let metrics = BaselineMetrics::new(&self.metrics, partition);
+        let partitions = self.properties.partitioning.partition_count();
+        let work = |outlets: Outlets| {
+            let rows = 0..self.input.output_partitioning().partition_count();
+            let rows = rows.map(|partition| self.input.execute(partition, Arc::clone(&context)));
+            let rows = rows.collect::<PlanResult<Vec<_>>>()?;
+            Ok(Box::pin(run(Arc::clone(&self.grouping), rows, self.order.clone(), outlets)) as _)
+        };
+        self.shared.stream(partition, partitions, self.schema(), metrics, work)
+    }
+
+    fn metrics(&self) -> Option<MetricsSet> {
+        Some(self.metrics.clone_inner())
+    }
+}

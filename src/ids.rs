@@ -235,7 +235,7 @@ impl Ids {
 mod tests {
     use arrow::array::StringViewArray;
 
-    use super::Ids;
+    use super::{Id, Ids};
 
     fn texts(count: usize) -> Vec<String> {
         (0..count).map(|i| if i % 3 == 0 { format!("a rather long name {i}") } else { format!("u{i}") }).collect()
@@ -258,6 +258,13 @@ mod tests {
         let numbers = ids.numbers(&other.into_iter().collect::<StringViewArray>());
         let wanted = [None].into_iter().chain((0..100).rev().map(Some)).chain([None]);
         assert!(numbers.iter().eq(wanted));
+    }
+
+    #[test]
+    fn nothing_is_an_id_that_no_text_is() {
+        let mut ids = Ids::of(&StringViewArray::from_iter_values(["", "u1"]));
+        assert_eq!((ids.add(Id::null()), ids.add(Id::null())), (2, 2));
+        assert_eq!(ids.to_array().expect("valid text"), StringViewArray::from(vec![Some(""), Some("u1"), None]));
     }
 
     #[test]

@@ -127,12 +127,14 @@ fn share_function() -> ScalarUDF {
 pub fn may_have_earned(ads: Arc<Ads>, chances: Arc<Chances>) -> ScalarUDF {
     let kernel = move |arrays: &[ArrayRef]| {
         let (users, numbers) = (arrays[0].as_string_view(), ads.numbers.numbers(arrays[1].as_string_view()));
-        let has_chance = |((row, ad), timestamp_us): ((usize, Option<u32>), &i64)| {
+        let bit = |((row, ad), timestamp_us): ((usize, Option<u32>), &i64)| {
             let establishment = ads.establishments[ad? as usize]?;
-            Some(chances.has(chances.bit_at(Id::at(users, row).hash(), establishment, *timestamp_us)))
+            Some(chances.bit_at(Id::at(users, row).hash(), establishment, *timestamp_us))
         };
         let rows = (0..).zip(&numbers).zip(instants(&arrays[2]).values());
-        let may = rows.map(|row| has_chance(row).unwrap_or(false));
+        let bits: Vec<Option<usize>> = rows.map(bit).collect();
+        // One after the other: the processor fetches many bits at a time.
+        let may = bits.into_iter().map(|bit| bit.is_some_and(|bit| chances.has(bit)));
         Ok(Arc::new(BooleanArray::new(may.collect(), None)) as ArrayRef)
     };
     let takes = vec![DataType::Utf8View, DataType::Utf8View, instant_type()];

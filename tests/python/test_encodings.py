@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from datetime import datetime, timedelta, timezone
 
 import numpy as np
@@ -210,6 +211,46 @@ def test_counts_in_the_order_of_users(users_on_disk_and_in_memory):
     query = "SELECT user_id, count(*) AS n FROM interactions GROUP BY 1 ORDER BY 1 DESC LIMIT 30"
     assert ipc_bytes(on_disk.sql(query)) == ipc_bytes(in_memory.sql(query))
     assert "order=[user_id@0 DESC" in plan(root, query)
+
+
+LONG = "a name that is longer than a view of it "
+USERS = ["nobody", "empty", "u1", "u2", f"{LONG}1", f"{LONG}2", "twelve bytes"]
+ROWS_OF_USERS = """SELECT arrow_cast(CASE campaign_id WHEN 'nobody' THEN NULL WHEN 'empty' THEN '' ELSE campaign_id END,
+                                      'Utf8View') AS user_id,
+                          arrow_cast(nullif(category, 'c0'), 'Utf8View') AS category FROM ads"""
+
+
+@pytest.mark.parametrize("order", [None, "user_id, category", "user_id DESC, category DESC"])
+@pytest.mark.parametrize("categories", [3, 200], ids=["few groups a user", "many"])
+def test_counts_by_users_of_any_rows(order, categories):
+    rows = [(USERS[i * i % 11 % 7], f"c{i * 7 % categories}") for i in range(20_000)]
+    ids, (users, names) = [f"a{i}" for i in range(len(rows))], zip(*rows)
+    tables = interactions_by_number(pa.int64(), rows=9, users=3)
+    tables["ads"] = pa.table({"ad_id": ids, "campaign_id": users, "category": names})
+    data = footfall.open(tables, tz="UTC", progress=False)
+    query = f"SELECT user_id, category, count(*) AS n FROM ({ROWS_OF_USERS}) GROUP BY 1, 2"
+    query += f" ORDER BY {order}" if order else ""
+    assert "UserCountExec" in "\n".join(data.sql(f"EXPLAIN {query}").to_arrow().column("plan").to_pylist())
+    answer = [tuple(row.values()) for row in data.sql(query).to_arrow().to_pylist()]
+    read = {"nobody": None, "empty": "", "c0": None}
+    wanted = Counter((read.get(user, user), read.get(name, name)) for user, name in rows)
+    # Nulls come last, and first from the last on.
+    key = lambda row: [(value is None, value or "") for value in row[:2]]  # noqa: E731
+    found = answer if order else sorted(answer, key=key)
+    assert found == sorted(((*of, n) for of, n in wanted.items()), key=key, reverse="DESC" in (order or ""))
+
+
+def test_totals_of_numbers_that_may_be_null(users_on_disk_and_in_memory):
+    _, _, data = users_on_disk_and_in_memory
+    some = f"{COUNTS}, some AS (SELECT user_id, part, category, CASE WHEN part != 'night' AND n != 3 THEN n END AS n FROM counts)"
+    query = f"{some} SELECT *, sum(n) {WHOLE} AS a, max(n) {WHOLE} AS b FROM some ORDER BY user_id, part, category"
+    assert "TotalsExec" in "\n".join(data.sql(f"EXPLAIN {query}").to_arrow().column("plan").to_pylist())
+    answer = data.sql(query).to_arrow()
+    of_parts = answer.group_by(["user_id", "part"]).aggregate([("n", "sum"), ("n", "max")]).to_pylist()
+    wanted = {(row["user_id"], row["part"]): (row["n_sum"], row["n_max"]) for row in of_parts}
+    assert None in {total for totals in wanted.values() for total in totals}
+    found = answer.to_pylist()
+    assert [(row["a"], row["b"]) for row in found] == [wanted[row["user_id"], row["part"]] for row in found]
 
 
 def test_profiles_sort_users_and_not_their_rows(users_on_disk_and_in_memory):

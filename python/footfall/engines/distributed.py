@@ -82,7 +82,7 @@ class DistributedSession:
             counts = self._all_at_once(steps, progress)
         else:
             counts = self._by_user(steps, progress)
-        return self.local.answer(job, packets.contents(counts), **asked, progress=None)
+        return self.local.answer(job, packets.tables(counts), **asked, progress=None)
 
     def job_sql(self, job: str, *, by: str, users: list[str] | None, rank_by: str | None) -> str:
         """Return the statement that `run` computes."""
@@ -174,7 +174,7 @@ class DistributedSession:
         if table in SMALL:
             return int(arrow.to_pyarrow(self.local.sql(query, None)).column("rows")[0].as_py())
         counted = self.cluster.map(Count(self._opening(table), table, "rows", query), self._pieces(table))
-        (rows,) = packets.contents(self._merged(counted, None)).values()
+        (rows,) = packets.tables(self._merged(counted, None)).values()
         return sum(rows.column("rows").to_pylist())
 
     def _nothing(self, count: Count) -> Any:

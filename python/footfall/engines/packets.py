@@ -27,7 +27,7 @@ ERROR = "error"
 PARQUET, FILES = b"PAR1", b"["
 #: Up to how many bytes the ids of a million rows stay codes.
 DICTIONARY_BYTES = 32 << 20
-#: What a packet holds.
+#: What a packet holds: a table, or the files that are one.
 Content = Union["pyarrow.Table", list[Slice]]
 
 
@@ -63,7 +63,7 @@ def in_files(packets: Sequence[Packet]) -> Iterator[list[Packet]]:
 
 
 def _in_file(packet: Packet, path: str) -> Packet:
-    if _start(packet, PARQUET) != PARQUET:
+    if not _is(packet, PARQUET):
         return packet
     with open(path, "wb") as file:
         file.write(packet.payload)
@@ -98,8 +98,8 @@ def of_bits(name: str, parts: Sequence[Packet]) -> Packet:
     import numpy as np
     import pyarrow as pa
 
-    # Bits of nothing, should there be no parts.
-    words = [np.zeros(1, "uint64"), *(content(part).column("words").to_numpy() for part in parts)]
+    # Bits of nothing, should there be no part.
+    words = [np.zeros(1, "uint64"), *(table(part).column("words").to_numpy() for part in parts)]
     longest = max(map(len, words))
     bits = np.bitwise_or.reduce([np.resize(part, longest) for part in words], axis=0)
     return of_table(name, pa.table({"words": bits}))
@@ -116,31 +116,34 @@ def error_in(packets: Iterable[Packet]) -> FootfallError | None:
     return next(errors, None)
 
 
-def contents(packets: Iterable[Packet]) -> dict[str, Content]:
-    """Return what the packets hold, by name: packets of one name are one table, or one list of files."""
-    by_name: dict[str, list[Content]] = {}
-    for packet in packets:
-        by_name.setdefault(packet.name, []).append(content(packet))
-    return {name: _together(parts) for name, parts in by_name.items()}
+def piece(packets: Sequence[Packet]) -> Content:
+    """Return the piece of one table that all `packets` are."""
+    if _is(packets[0], FILES):
+        return [(path, span and (span[0], span[1])) for packet in packets for path, span in _slices(packet)]
+    (table,) = tables(packets).values()
+    return table
 
 
-def content(packet: Packet) -> Content:
-    """Return what one packet holds."""
+def tables(packets: Iterable[Packet]) -> dict[str, pyarrow.Table]:
+    """Return the tables that the packets hold, by name: packets of one name are one table."""
     import pyarrow as pa
 
-    if _start(packet, FILES) == FILES:
-        slices = json.loads(bytes(packet.payload))
-        return [(path, None if span is None else (span[0], span[1])) for path, span in slices]
+    by_name: dict[str, list[pyarrow.Table]] = {}
+    for packet in packets:
+        by_name.setdefault(packet.name, []).append(table(packet))
+    return {name: pa.concat_tables(parts) for name, parts in by_name.items()}
+
+
+def table(packet: Packet) -> pyarrow.Table:
+    """Return the table that one packet holds."""
+    import pyarrow as pa
+
     return pa.ipc.open_stream(packet.payload).read_all()
 
 
-def _start(packet: Packet, of: bytes) -> bytes:
-    return bytes(memoryview(packet.payload)[: len(of)])
+def _slices(packet: Packet) -> list[Any]:
+    return list(json.loads(bytes(packet.payload)))
 
 
-def _together(parts: list[Content]) -> Content:
-    import pyarrow as pa
-
-    if isinstance(parts[0], list):
-        return [piece for part in parts for piece in part]
-    return pa.concat_tables(parts)
+def _is(packet: Packet, kind: bytes) -> bool:
+    return bytes(memoryview(packet.payload)[: len(kind)]) == kind

@@ -61,7 +61,7 @@ class Opening:
         if not self.small:
             return _native.Session(None, given, **columns, **self.options).restrict(**self.selection)
         columns["epoch_unit"] = self.options["epoch_unit"]
-        known: Any = {"chances": self.chances and packets.content(self.chances)}
+        known: Any = {"chances": self.chances and packets.table(self.chances)}
         return self._small().with_piece(given, **columns, **known).restrict(**self.selection)
 
     def beside(self, tables: Mapping[str, Any]) -> _native.Session:
@@ -75,7 +75,7 @@ class Opening:
 @lru_cache(maxsize=4)
 def _small_tables(small: tuple[Packet, ...], options: str) -> _native.Session:
     """Return the session on the small tables: the same for all that a worker does for a data set."""
-    tables: Any = packets.contents(small)
+    tables: Any = packets.tables(small)
     return _native.Session(None, tables, columns={}, **json.loads(options))
 
 
@@ -108,7 +108,7 @@ class Load(_Work):
 
     def of(self, given: Sequence[Packet]) -> list[Packet]:
         """Do the work."""
-        session = self.opening.session(self.table, packets.contents(given)[self.table])
+        session = self.opening.session(self.table, packets.piece(given))
         rows = arrow.to_pyarrow(session.sql(f"SELECT * FROM {self.table}", None))
         return [packets.of_kept(self.table, rows, given[0].share)]
 
@@ -125,7 +125,7 @@ class Count(_Work):
 
     def of(self, given: Sequence[Packet]) -> list[Packet]:
         """Do the work."""
-        content = packets.contents(given)[self.table]
+        content = packets.piece(given)
         if self.shares is None:
             return [packets.of_table(self.name, self.rows(content, self.sql))]
         sql = f"SELECT share_of_user(user_id, {self.shares}) AS share, * FROM ({self.sql}) ORDER BY 1"
@@ -145,11 +145,9 @@ class Note(_Work):
 
     def of(self, given: Sequence[Packet]) -> list[Packet]:
         """Do the work."""
-        bits = [self._bits(visits) for visits in packets.contents(given).values()]
-        return [packets.of_table(CHANCES, table) for table in bits]
-
-    def _bits(self, visits: Any) -> pyarrow.Table:
-        return arrow.to_pyarrow(self.opening.beside({}).chances(visits, self.pieces))
+        (visits,) = packets.tables(given).values()
+        bits = self.opening.beside({}).chances(visits, self.pieces)
+        return [packets.of_table(CHANCES, arrow.to_pyarrow(bits))]
 
 
 @dataclass(frozen=True)
@@ -162,7 +160,7 @@ class CountUsers(_Work):
 
     def of(self, given: Sequence[Packet]) -> list[Packet]:
         """Do the work."""
-        session = self.opening.beside({**self.nothing, **packets.contents(given)})
+        session = self.opening.beside({**self.nothing, **packets.tables(given)})
         return [packets.of_table(PARTS, arrow.to_pyarrow(session.sql(self.sql, None)))]
 
 
@@ -175,7 +173,7 @@ class Refuse(_Work):
 
     def of(self, given: Sequence[Packet]) -> list[Packet]:
         """Do the work."""
-        session = self.opening.session(self.table, packets.contents(given)[self.table])
+        session = self.opening.session(self.table, packets.piece(given))
         session.refuse_unusable([self.table])
         return []
 

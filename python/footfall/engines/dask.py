@@ -93,8 +93,10 @@ class DaskAdapter:
             future.release()
 
     def _start(self, rows: Rows) -> list[Any]:
-        # As the result of a task it is sent to a worker once, and made again where a worker is lost.
+        # As the result of a task it can be made again where a worker is lost. Each worker gets it once: were it with
+        # one of them, Dask would have that one do all tasks.
         works = self.client.submit(lambda: rows.works, pure=False)
+        self.client.replicate(works)
         return list(self.client.map(in_turn, [works] * len(rows.sources), rows.sources, pure=False))
 
     def _finish(self, rows: Rows, tick: Tick | None) -> list[Any]:

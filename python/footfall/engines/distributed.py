@@ -22,8 +22,8 @@ LARGE = ("interactions", "pings")
 PIECES_PER_CORE = 2
 # Of a table in memory: fewer take longer to hand out than to count.
 ROWS_PER_PIECE = 65_536
-# A cluster puts shares into partitions by a hash: of several, about as many are in each.
-SHARES_PER_PARTITION = 8
+# A cluster puts shares into partitions by a hash: of several, about as many are in each; and of many, if these are few.
+SHARES_PER_PARTITION, FEWEST_SHARES = 8, 64
 # To move the counts by user of fewer pieces takes longer than to add them up in one place.
 PIECES_ADDED_UP_HERE = 16
 
@@ -156,7 +156,7 @@ class DistributedSession:
         return max(self.cluster.cores, sum(map(len, self.tables_.pieces.values())) // 4)
 
     def _shares(self) -> int:
-        return SHARES_PER_PARTITION * self._partitions()
+        return max(SHARES_PER_PARTITION * self._partitions(), FEWEST_SHARES)
 
     def _map(self, count: Count) -> Any:
         return self.cluster.map(count, self._pieces(count.table))

@@ -126,6 +126,8 @@ impl Classes {
         for (_, holds) in &mut self.measures {
             *holds = entries.iter().map(|entry| entry.is_some_and(|entry| holds[entry as usize])).collect();
         }
+        // Nobody looks at keys of rows that do not count; with any, no key is null for their sake.
+        entries[DROPPED as usize] = entries.get(1).copied().flatten();
         let entries = UInt32Array::from(entries);
         for (_, values) in &mut self.keys {
             *values = take(values, &entries, None)?;

@@ -181,10 +181,17 @@ impl Column {
     /// The values of `codes`.
     pub(super) fn decode(&self, codes: impl Iterator<Item = u32>) -> Result<ArrayRef> {
         let dictionary = self.dictionary.as_ref().ok_or_else(|| broken("codes without a dictionary"))?;
-        let codes: UInt32Array = codes.map(|code| (code != NULL).then_some(code)).collect();
-        match codes.iter().flatten().all(|code| (code as usize) < dictionary.len()) {
-            true => Ok(take(dictionary, &codes, None)?),
-            false => Err(broken("a code is larger than its dictionary")),
+        let (codes, count): (Vec<u32>, _) = (codes.collect(), dictionary.len() as u32);
+        let (is_any_larger, is_any_null) = codes.iter().fold((false, false), |(larger, null), code| {
+            (larger | (*code >= count && *code != NULL), null | (*code == NULL))
+        });
+        let codes = match is_any_null {
+            false => UInt32Array::from(codes),
+            true => codes.into_iter().map(|code| (code != NULL).then_some(code)).collect(),
+        };
+        match is_any_larger {
+            false => Ok(take(dictionary, &codes, None)?),
+            true => Err(broken("a code is larger than its dictionary")),
         }
     }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use datafusion::arrow::array::{ArrayRef, BooleanArray, RecordBatch, UInt32Array};
 use datafusion::arrow::compute::{cast, filter_record_batch, take};
 use datafusion::arrow::datatypes::{DataType, SchemaRef};
-use datafusion::common::{Result as PlanResult, internal_datafusion_err};
+use datafusion::common::{Result as PlanResult, internal_datafusion_err, internal_err};
 use datafusion::physical_plan::ExecutionPlan;
 use futures::future::BoxFuture;
 
@@ -13,7 +13,7 @@ use super::coded::{Coded, CodedExec, RowGroups, UNITS, at_once, with_integer};
 use super::outlets::Outlets;
 use super::rows::Rows;
 use crate::counting::is_countable;
-use crate::engine::coded::{Asked, DROPPED, Function, Piece};
+use crate::engine::coded::{Asked, DROPPED, Function, Part, Piece};
 
 /// What the rows are made of.
 #[derive(Debug, Clone)]
@@ -70,14 +70,16 @@ impl CodedRows {
 
     /// The rows of a piece that count.
     fn batch(&self, piece: &Piece) -> PlanResult<RecordBatch> {
-        let classes: Vec<Vec<u32>> = piece.columns.iter().map(|part| part.classes_of_rows(piece.rows)).collect();
+        let classes: Vec<_> = piece.columns.iter().map(|part| self.classes(part, piece.rows)).collect();
         let columns = self.columns.iter().zip(self.schema.fields()).map(|((place, output), field)| {
             let part = &piece.columns[*place];
             let column = match output {
                 Output::Key(number) => {
                     let key = part.classes.keys.iter().find(|(known, _)| known == number);
-                    let (_, values) = key.ok_or_else(|| internal_datafusion_err!("a key was not asked for"))?;
-                    take(values, &UInt32Array::from(classes[*place].clone()), None)?
+                    let (Some((_, values)), Some(classes)) = (key, &classes[*place]) else {
+                        return internal_err!("a key was not asked for");
+                    };
+                    take(values, classes, None)?
                 }
                 Output::Value(function) => {
                     let values = part.values.as_ref();
@@ -88,6 +90,7 @@ impl CodedRows {
             Ok(if column.data_type() == field.data_type() { column } else { cast(&column, field.data_type())? })
         });
         let rows = RecordBatch::try_new(Arc::clone(&self.schema), columns.collect::<PlanResult<Vec<_>>>()?)?;
+        let classes: Vec<_> = classes.iter().flatten().map(|classes| classes.values()).collect();
         match classes.iter().any(|classes| classes.contains(&DROPPED)) {
             true => {
                 let counts = |row| Some(classes.iter().all(|classes| classes[row] != DROPPED));
@@ -96,6 +99,13 @@ impl CodedRows {
             false => Ok(rows),
         }
     }
+
+    /// The class of each row; none where all rows count and no key is made of it.
+    fn classes(&self, part: &Part, rows: usize) -> Option<UInt32Array> {
+        let tells_nothing =
+            part.entries.is_empty() && part.classes.of_entry[0] != DROPPED && part.classes.keys.is_empty();
+        (!tells_nothing).then(|| part.classes_of_rows(rows).into())
+    }
 }
 
 /// The values of rows, of which `values` are those of the entries, or, where there is no entry, those of the rows.
@@ -103,8 +113,12 @@ fn of_rows(values: &ArrayRef, entries: &[u32], rows: usize) -> PlanResult<ArrayR
     if entries.is_empty() && values.len() == rows {
         return Ok(Arc::clone(values));
     }
-    let there = |entry: &u32| ((*entry as usize) < values.len()).then_some(*entry);
-    Ok(take(values, &entries.iter().map(there).collect::<UInt32Array>(), None)?)
+    let count = values.len() as u32;
+    let entries = match entries.iter().fold(false, |is_any_null, entry| is_any_null | (*entry >= count)) {
+        false => UInt32Array::from(entries.to_vec()),
+        true => entries.iter().map(|entry| (*entry < count).then_some(*entry)).collect(),
+    };
+    Ok(take(values, &entries, None)?)
 }
 
 impl Coded for CodedRows {

@@ -95,60 +95,87 @@ impl Interaction {
     fn ad(&self) -> u32 {
         CLICK - 1 - (self.rank & (CLICK - 1))
     }
+
+    fn credit(&self) -> Credit {
+        Credit { timestamp_us: self.timestamp_us, click: self.rank & CLICK != 0, ad: self.ad() }
+    }
 }
 
-/// One user's interaction with an ad of `establishment`, in the order of the credit.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-struct Seen {
-    establishment: u32,
-    timestamp_us: i64,
-    rank: Rank,
+/// One user's interaction with an ad of an establishment as one number, in the order of the credit: establishment,
+/// instant, rank.
+type Seen = u128;
+
+fn seen_in_order(establishment: u32, timestamp_us: i64, rank: Rank) -> Seen {
+    let instant = timestamp_us as u64 ^ 1 << 63;
+    u128::from(establishment) << 96 | u128::from(instant) << 32 | u128::from(rank)
 }
 
-/// The interactions of all users, ready for any visit.
+/// The interactions of some users, ready for any visit.
 #[derive(Debug)]
 pub struct Evidence {
     window_us: i64,
+    /// Part after part, each of them sorted.
     seen: Vec<Seen>,
-    /// Where each user's part of `seen` starts, and where the last one's ends.
-    starts: Vec<usize>,
+    /// Where each part starts, and where the last one ends.
+    starts: Vec<u32>,
+    parts: Parts,
+}
+
+/// Each user's interactions in parts, by the last bits of the establishment's number, so that most parts have one or
+/// two, and most visits find at once what they look for.
+#[derive(Clone, Copy, Debug)]
+struct Parts {
+    users: usize,
+    log2_of_user: u32,
+}
+
+impl Parts {
+    fn of(&self, user: u32, establishment: u32) -> usize {
+        let mask = (1 << self.log2_of_user) - 1;
+        (user as usize) << self.log2_of_user | (establishment as usize & mask)
+    }
+
+    fn count(&self) -> usize {
+        self.users << self.log2_of_user
+    }
 }
 
 impl Evidence {
-    /// Sorts the interactions of users below `users`; `establishment_of` says whose ad an ad is.
-    pub fn new(parts: &[&[Interaction]], users: usize, establishment_of: impl Fn(u32) -> u32, window_us: i64) -> Self {
-        let starts = starts(parts, users);
-        let mut next = starts.clone();
-        let mut seen = vec![Seen::default(); starts[users]];
-        for interaction in parts.iter().copied().flatten() {
-            let Interaction { timestamp_us, user, rank } = *interaction;
-            let establishment = establishment_of(interaction.ad());
-            seen[next[user as usize]] = Seen { establishment, timestamp_us, rank };
-            next[user as usize] += 1;
+    /// Sorts the interactions, fewer than 2^32, of users below `users`; `establishment_of` says whose ad an ad is.
+    pub fn new(
+        interactions: &[&[Interaction]],
+        users: usize,
+        establishment_of: impl Fn(u32) -> u32,
+        window_us: i64,
+    ) -> Self {
+        let count: usize = interactions.iter().map(|some| some.len()).sum();
+        let parts = Parts { users, log2_of_user: (count / users.max(1)).checked_ilog2().unwrap_or_default() };
+        let all = || interactions.iter().copied().flatten().map(|one| (one, establishment_of(one.ad())));
+        let mut starts = vec![0; parts.count() + 1];
+        all().for_each(|(one, establishment)| starts[parts.of(one.user, establishment) + 1] += 1);
+        (0..parts.count()).for_each(|part| starts[part + 1] += starts[part]);
+        let (mut next, mut seen) = (starts.clone(), vec![0; count]);
+        for (one, establishment) in all() {
+            let next = &mut next[parts.of(one.user, establishment)];
+            seen[*next as usize] = seen_in_order(establishment, one.timestamp_us, one.rank);
+            *next += 1;
         }
-        starts.windows(2).for_each(|ends| seen[ends[0]..ends[1]].sort_unstable());
-        Self { window_us, seen, starts }
+        starts.windows(2).for_each(|ends| seen[ends[0] as usize..ends[1] as usize].sort_unstable());
+        Self { window_us, seen, starts, parts }
     }
 
     /// The interaction to credit for `visit`, if one is recent enough.
     pub fn credit(&self, visit: &Visit) -> Option<Credit> {
-        let user = visit.user as usize;
-        let seen = &self.seen[self.starts[user]..self.starts[user + 1]];
-        let latest = Seen { establishment: visit.establishment, timestamp_us: visit.timestamp_us, rank: Rank::MAX };
-        let before = seen.partition_point(|interaction| *interaction <= latest);
-        let Seen { establishment, timestamp_us, rank } = *seen[..before].last()?;
+        let part = self.parts.of(visit.user, visit.establishment);
+        let part = &self.seen[self.starts[part] as usize..self.starts[part + 1] as usize];
+        let last = seen_in_order(visit.establishment, visit.timestamp_us, Rank::MAX);
+        let before = part.partition_point(|seen| *seen <= last);
+        let latest = *part[..before].last()?;
+        let timestamp_us = (latest >> 32) as i64 ^ i64::MIN;
         let after_us = visit.timestamp_us.checked_sub(timestamp_us)?;
-        let recent = establishment == visit.establishment && (0..=self.window_us).contains(&after_us);
-        let interaction = Interaction { timestamp_us, user: visit.user, rank };
-        recent.then(|| Credit { timestamp_us, click: rank & CLICK != 0, ad: interaction.ad() })
+        let recent = (latest >> 96) as u32 == visit.establishment && (0..=self.window_us).contains(&after_us);
+        recent.then(|| Interaction { timestamp_us, user: visit.user, rank: latest as Rank }.credit())
     }
-}
-
-fn starts(parts: &[&[Interaction]], users: usize) -> Vec<usize> {
-    let mut starts = vec![0; users + 1];
-    parts.iter().copied().flatten().for_each(|interaction| starts[interaction.user as usize + 1] += 1);
-    (0..users).for_each(|user| starts[user + 1] += starts[user]);
-    starts
 }
 
 #[cfg(test)]

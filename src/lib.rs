@@ -10,7 +10,7 @@
 //! | [`calendar`] | time zone to local month, week, day, hour, weekday, part of the day |
 //! | [`visits`] | pings past the grid: visits |
 //! | [`attribution`] | visits and interactions in time order: attributed visits |
-//! | [`chances`] | which interactions may have earned a visit, at one look |
+//! | [`visit_filter`] | which interactions may have earned a visit, for those who see none |
 //! | [`decimal`] | integers as text |
 //! | [`ids`] | ids and other values as small numbers |
 //! | [`counting`] | counts by keys of few values |
@@ -24,7 +24,6 @@
 
 pub mod attribution;
 pub mod calendar;
-pub mod chances;
 pub mod counting;
 pub mod decimal;
 #[cfg(feature = "engine")]
@@ -38,6 +37,7 @@ pub mod statistics;
 #[cfg(feature = "synth")]
 pub mod synth;
 pub mod units;
+pub mod visit_filter;
 pub mod visits;
 
 pub use error::{Error, Result};

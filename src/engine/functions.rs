@@ -14,10 +14,10 @@ use datafusion::prelude::SessionContext;
 use super::nouns::instant_type;
 use super::places::Ads;
 use crate::calendar::{Calendar, Clock, day_part};
-use crate::chances::Chances;
 use crate::geo::haversine::haversine_m;
 use crate::ids::Id;
 use crate::statistics::wilson_interval;
+use crate::visit_filter::VisitFilter;
 
 type Kernel = dyn Fn(&[ArrayRef]) -> PlanResult<ArrayRef> + Send + Sync;
 
@@ -124,17 +124,17 @@ fn share_function() -> ScalarUDF {
 
 /// `may_have_earned(user_id, ad_id, timestamp)`: whether the ad has an establishment, and the user a chance to have
 /// visited it within the window; yes is certain nowhere, and no everywhere.
-pub fn may_have_earned(ads: Arc<Ads>, chances: Arc<Chances>) -> ScalarUDF {
+pub fn may_have_earned(ads: Arc<Ads>, filter: Arc<VisitFilter>) -> ScalarUDF {
     let kernel = move |arrays: &[ArrayRef]| {
         let (users, numbers) = (arrays[0].as_string_view(), ads.numbers.numbers(arrays[1].as_string_view()));
         let bit = |((row, ad), timestamp_us): ((usize, Option<u32>), &i64)| {
             let establishment = ads.establishments[ad? as usize]?;
-            Some(chances.bit_at(Id::at(users, row).hash(), establishment, *timestamp_us))
+            Some(filter.bit_at(Id::at(users, row).hash(), establishment, *timestamp_us))
         };
         let rows = (0..).zip(&numbers).zip(instants(&arrays[2]).values());
         let bits: Vec<Option<usize>> = rows.map(bit).collect();
         // One after the other: the processor fetches many bits at a time.
-        let may = bits.into_iter().map(|bit| bit.is_some_and(|bit| chances.has(bit)));
+        let may = bits.into_iter().map(|bit| bit.is_some_and(|bit| filter.has(bit)));
         Ok(Arc::new(BooleanArray::new(may.collect(), None)) as ArrayRef)
     };
     let takes = vec![DataType::Utf8View, DataType::Utf8View, instant_type()];

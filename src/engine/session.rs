@@ -30,7 +30,7 @@ use super::run::{Heartbeat, run, run_as, silent, threads};
 use super::steps::EVIDENCE;
 use super::{error_of, functions, quality};
 use crate::calendar::Calendar;
-use crate::chances::Chances;
+use crate::visit_filter::VisitFilter;
 use crate::{Error, Result};
 
 /// The definitions that a caller may change, and the machine's limits.
@@ -76,7 +76,7 @@ pub struct Session {
     pub(super) ads: Option<Arc<Ads>>,
     restriction: Restriction,
     /// Which interactions may have earned a visit.
-    pub(super) chances: Arc<Chances>,
+    pub(super) visit_filter: Arc<VisitFilter>,
     pub(super) context: SessionContext,
 }
 
@@ -107,8 +107,8 @@ impl Session {
             ads = Some(Arc::new(Ads::new(small_table(&context, source)?, places)));
         }
         let (sources, options) = (Arc::new(sources), Arc::new(options));
-        let (restriction, chances) = (EVERYTHING, Arc::new(Chances::all()));
-        Self { sources, options, calendar, establishments, ads, restriction, chances, context }.planned()
+        let (restriction, visit_filter) = (EVERYTHING, Arc::new(VisitFilter::all()));
+        Self { sources, options, calendar, establishments, ads, restriction, visit_filter, context }.planned()
     }
 
     /// The same data set, limited further: fractions of users multiply, and times intersect.
@@ -147,7 +147,7 @@ impl Session {
         let context = new_context(self.options.threads, self.options.memory_limit)?;
         functions::register(&context, &self.calendar, self.options.z);
         if let Some(ads) = &self.ads {
-            context.register_udf(functions::may_have_earned(Arc::clone(ads), Arc::clone(&self.chances)));
+            context.register_udf(functions::may_have_earned(Arc::clone(ads), Arc::clone(&self.visit_filter)));
         }
         let places = self.establishments.as_ref().map(|places| ("establishments", &places.batch));
         let ads = self.ads.as_ref().map(|ads| ("ads", &ads.batch));

@@ -21,8 +21,8 @@ use super::run::Heartbeat;
 use super::session::{Session, Table, thread_count};
 use super::slices::{self, Slice};
 use crate::attribution::Visit;
-use crate::chances::Chances;
 use crate::ids::{Id, Ids};
+use crate::visit_filter::VisitFilter;
 use crate::{Error, Result};
 
 /// Counts of pieces, as a table.
@@ -79,7 +79,7 @@ fn counts_of_users(job: &Job, request: &Request) -> Result<String> {
     if job.is_by_user() { Ok(summed) } else { job.counts_of(request, &format!("({summed})")) }
 }
 
-/// Visits first: their bits, see [`Session::chances`], leave few interactions to move.
+/// Visits first: their filter, see [`Session::visit_filter`], leaves few interactions to move.
 fn rows_for_attribution() -> Vec<Map> {
     let visits = "SELECT user_id, timestamp, establishment_id FROM visits";
     let evidence = format!(
@@ -109,25 +109,25 @@ impl Session {
         &self,
         given: BTreeMap<String, Given>,
         mut reading: Reading,
-        chances: Option<&Table>,
+        visit_filter: Option<&Table>,
     ) -> Result<Self> {
         reading.threads = thread_count(self.options.threads);
         let pieces = sources(None, given, &reading)?;
         let sources = self.sources.iter().map(|(name, source)| (*name, source.clone())).chain(pieces);
         let mut with_piece = self.clone();
         with_piece.sources = Arc::new(sources.collect());
-        if let Some((_, chances)) = chances {
-            let words = chances.iter().flat_map(|batch| batch["words"].as_primitive::<UInt64Type>().values());
-            with_piece.chances = Arc::new(Chances::of(words.copied(), self.options.window_us));
+        if let Some((_, words)) = visit_filter {
+            let words = words.iter().flat_map(|batch| batch["words"].as_primitive::<UInt64Type>().values());
+            with_piece.visit_filter = Arc::new(VisitFilter::of(words.copied().collect(), self.options.window_us));
         }
         with_piece.planned()
     }
 
-    /// Bits for the interactions that may have earned one of the `visits`, which are about a `pieces`th of all: the
-    /// column `words`. The bits of all pieces, each again and again until they are as many, are those of all visits.
-    pub fn chances(&self, visits: &Table, pieces: usize) -> Result<Table> {
+    /// The filter of `visits`, which are about a `pieces`th of all: the column `words`. The words of all pieces, each
+    /// again and again until they are as many, joined by or, are the filter of all visits.
+    pub fn visit_filter(&self, visits: &Table, pieces: usize) -> Result<Table> {
         let count = visits.1.iter().map(RecordBatch::num_rows).sum::<usize>() * pieces;
-        let chances = Chances::new(count.min(MOST_VISITS), self.options.window_us);
+        let mut filter = VisitFilter::new(count.min(MOST_VISITS), self.options.window_us);
         let ids = self.establishments.as_ref().map(|places| Ids::of(places.ids().as_string_view())).unwrap_or_default();
         for batch in &visits.1 {
             let [users, places] = ["user_id", "establishment_id"].map(|name| cast(&batch[name], &DataType::Utf8View));
@@ -135,10 +135,10 @@ impl Session {
             let instants = batch["timestamp"].as_primitive::<TimestampMicrosecondType>().values();
             for (row, (timestamp_us, establishment)) in instants.iter().zip(places.values()).enumerate() {
                 let visit = Visit { timestamp_us: *timestamp_us, user: 0, establishment: *establishment };
-                chances.note(Id::at(users.as_string_view(), row).hash(), &visit);
+                filter.note(Id::at(users.as_string_view(), row).hash(), &visit);
             }
         }
-        let words: ArrayRef = Arc::new(UInt64Array::from_iter_values(chances.words()));
+        let words: ArrayRef = Arc::new(UInt64Array::from(filter.words().to_vec()));
         let words = RecordBatch::try_from_iter([("words", words)])?;
         Ok((words.schema(), vec![words]))
     }

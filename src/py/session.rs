@@ -203,23 +203,23 @@ impl PySession {
         Ok(pieces.into_iter().map(|piece| piece.into_iter().map(slice).collect()).collect())
     }
 
-    #[pyo3(signature = (tables, *, columns, epoch_unit, chances))]
+    #[pyo3(signature = (tables, *, columns, epoch_unit, visit_filter))]
     fn with_piece(
         &self,
         py: Python<'_>,
         tables: BTreeMap<String, Source>,
         columns: BTreeMap<String, String>,
         epoch_unit: Option<String>,
-        chances: Option<AnyRecordBatch>,
+        visit_filter: Option<AnyRecordBatch>,
     ) -> PyResult<Self> {
         let (given, reading) = (given(tables)?, reading(columns, epoch_unit)?);
-        let chances = chances.map(batches_of).transpose()?;
-        attended(py, None, |_| self.0.with_piece(given, reading, chances.as_ref())).map(Self)
+        let visit_filter = visit_filter.map(batches_of).transpose()?;
+        attended(py, None, |_| self.0.with_piece(given, reading, visit_filter.as_ref())).map(Self)
     }
 
-    fn chances<'py>(&self, py: Python<'py>, visits: AnyRecordBatch, pieces: usize) -> PyResult<Bound<'py, PyAny>> {
+    fn visit_filter<'py>(&self, py: Python<'py>, visits: AnyRecordBatch, pieces: usize) -> PyResult<Bound<'py, PyAny>> {
         let visits = batches_of(visits)?;
-        table(py, attended(py, None, |_| self.0.chances(&visits, pieces))?)
+        table(py, attended(py, None, |_| self.0.visit_filter(&visits, pieces))?)
     }
 
     fn beside(&self, given: BTreeMap<String, AnyRecordBatch>) -> PyResult<Self> {

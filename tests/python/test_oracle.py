@@ -74,6 +74,16 @@ def test_visits_and_attributed_visits(ask, seed):
         assert ours[3] == pytest.approx(theirs[3], rel=1e-12, abs=1e-9)
 
 
+@pytest.mark.parametrize("only", ["ad_id IS NOT NULL", "interaction_timestamp IS NOT NULL", "attributed"])
+@pytest.mark.parametrize("seed", range(3))
+def test_visits_that_something_earned_are_asked_for_alone(ask, seed, only):
+    world = random_world(1000 + seed, events=900)
+    attributed = [visit[4] for visit in Oracle(world).attributed_visits]
+    query = "SELECT count(*) AS visits FROM attributed_visits WHERE"
+    for condition, visits in [(only, sum(attributed)), (f"NOT ({only})", attributed.count(False))]:
+        assert ask(world).sql(f"{query} {condition}").to_arrow()["visits"].to_pylist() == [visits]
+
+
 def by_key(visit):
     # Rounded: two pings of one instant sort alike on both sides, whatever the last bit of the distance.
     return (*visit[:3], round(visit[3], 6))

@@ -12,7 +12,7 @@ from footfall.engines import packets
 from footfall.engines.local import EVERYTHING
 from footfall.engines.packets import Packet
 from footfall.engines.protocol import Adapter
-from footfall.engines.work import CHANCES, Count, CountUsers, Fail, Load, Note, Opening, Refuse
+from footfall.engines.work import VISIT_FILTER, Count, CountUsers, Fail, FilterVisits, Load, Opening, Refuse
 from footfall.progress import Tick
 
 SMALL = ("ads", "establishments")
@@ -129,15 +129,16 @@ class DistributedSession:
         return self._moved(steps, [count], [self._map(count)], progress)
 
     def _attributed(self, steps: Mapping[str, Any], progress: Tick | None) -> list[Packet]:
-        """Make visits, whose bits say which interactions may have earned one: only those move, and the visits."""
+        """Make visits, whose filter says which interactions may have earned one: only those move, and the visits."""
         visits, evidence = (
             Count(self._opening(table), table, name, sql, self._shares()) for table, name, sql in steps["maps"]
         )
         made = self.cluster.keep(self._map(visits))
         try:
-            note = Note(self.opening, len(self.tables_.pieces[visits.table]))
-            chances = packets.of_bits(CHANCES, self._merged(self.cluster.map(note, made), progress))
-            evidence = replace(evidence, opening=replace(evidence.opening, chances=chances))
+            of_pieces = FilterVisits(self.opening, len(self.tables_.pieces[visits.table]))
+            words = self._merged(self.cluster.map(of_pieces, made), progress)
+            filtered = replace(evidence.opening, visit_filter=packets.of_bits(VISIT_FILTER, words))
+            evidence = replace(evidence, opening=filtered)
             return self._moved(steps, [visits, evidence], [made, self._map(evidence)], progress)
         finally:
             self.cluster.drop(made)

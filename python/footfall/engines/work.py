@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 Work = Callable[[Sequence[Packet]], "list[Packet]"]
 
 PARTS = "parts"
-CHANCES = "chances"
+VISIT_FILTER = "visit_filter"
 
 
 def in_turn(works: Sequence[Callable[[Any], Any]], given: Any) -> Any:
@@ -44,15 +44,15 @@ class Opening:
         Of ``_native.Session.restrict``.
     columns : mapping
         The caller's names of columns, by ``table.column``; none for tables that `Load` has read.
-    chances : Packet, optional
-        Which interactions may have earned a visit, of which `Note` made a part; any may if None.
+    visit_filter : Packet, optional
+        Which interactions may have earned a visit, made of what `FilterVisits` makes; any may if None.
     """
 
     small: tuple[Packet, ...]
     options: Mapping[str, Any]
     selection: Mapping[str, Any]
     columns: Mapping[str, str]
-    chances: Packet | None = None
+    visit_filter: Packet | None = None
 
     def session(self, table: str, content: Content) -> _native.Session:
         """Open a piece of `table`."""
@@ -61,7 +61,7 @@ class Opening:
         if not self.small:
             return _native.Session(None, given, **columns, **self.options).restrict(**self.selection)
         columns["epoch_unit"] = self.options["epoch_unit"]
-        known: Any = {"chances": self.chances and packets.table(self.chances)}
+        known: Any = {"visit_filter": self.visit_filter and packets.table(self.visit_filter)}
         return self._small().with_piece(given, **columns, **known).restrict(**self.selection)
 
     def beside(self, tables: Mapping[str, Any]) -> _native.Session:
@@ -137,8 +137,8 @@ class Count(_Work):
 
 
 @dataclass(frozen=True)
-class Note(_Work):
-    """Makes of a piece of the visits the bits that tell which interactions may have earned one of them."""
+class FilterVisits(_Work):
+    """Makes of a piece of the visits the filter that tells which interactions may have earned one of them."""
 
     opening: Opening
     pieces: int
@@ -146,8 +146,8 @@ class Note(_Work):
     def of(self, given: Sequence[Packet]) -> list[Packet]:
         """Do the work."""
         (visits,) = packets.tables(given).values()
-        bits = self.opening.beside({}).chances(visits, self.pieces)
-        return [packets.of_table(CHANCES, arrow.to_pyarrow(bits))]
+        words = self.opening.beside({}).visit_filter(visits, self.pieces)
+        return [packets.of_table(VISIT_FILTER, arrow.to_pyarrow(words))]
 
 
 @dataclass(frozen=True)

@@ -35,6 +35,7 @@ pub struct AttributionExec {
     inputs: Vec<Arc<dyn ExecutionPlan>>,
     known: Known,
     in_order: bool,
+    only_attributed: bool,
     schema: SchemaRef,
     properties: Arc<PlanProperties>,
     metrics: ExecutionPlanMetricsSet,
@@ -43,9 +44,9 @@ pub struct AttributionExec {
 
 impl AttributionExec {
     /// Attributed visits, in `partitions`, with the columns of `schema`. The `inputs` are: visits, with user_id,
-    /// timestamp, establishment (its number) and what else of them is wanted; interactions, with user_id, ad and
-    /// establishment (their numbers), click and timestamp; and, if memory has a limit, a plan of the attributed visits
-    /// to establishments with ads.
+    /// timestamp, establishment (its number) and what else of them is wanted; interactions, with user_id, ad (its
+    /// number; null for none of an establishment), click and timestamp; and, if memory has a limit, a plan of the
+    /// attributed visits to establishments with ads.
     pub fn new(inputs: Vec<Arc<dyn ExecutionPlan>>, known: Known, schema: SchemaRef, partitions: usize) -> Self {
         let properties = PlanProperties::new(
             EquivalenceProperties::new(Arc::clone(&schema)),
@@ -55,13 +56,18 @@ impl AttributionExec {
         );
         let metrics = ExecutionPlanMetricsSet::new();
         let (properties, shared) = (Arc::new(properties), SharedWork::default());
-        Self { inputs, known, in_order: false, schema, properties, metrics, shared }
+        Self { inputs, known, in_order: false, only_attributed: false, schema, properties, metrics, shared }
     }
 
     /// The same, but, if `in_order`, each partition has users of its own and gives their visits in the order of user,
     /// time and establishment; the users of the next partition follow. Memory must have no limit.
     pub fn in_order(self, in_order: bool) -> Self {
         Self { in_order, ..self }
+    }
+
+    /// The same, but of visits that nothing earned, only some come, or none, if `only_attributed`.
+    pub fn only_attributed(self, only_attributed: bool) -> Self {
+        Self { only_attributed, ..self }
     }
 
     /// All the work of one execution.
@@ -75,7 +81,7 @@ impl AttributionExec {
         let inputs = Inputs { visits: input(0)?, interactions: input(1)?, fallback: input(2)? };
         let memory = MemoryConsumer::new(self.name()).register(context.memory_pool());
         let work = Work::new(self.known.clone(), Arc::clone(&self.schema), memory, outlets);
-        Ok(Box::pin(work.in_order(self.in_order).run(inputs)))
+        Ok(Box::pin(work.in_order(self.in_order).only_attributed(self.only_attributed).run(inputs)))
     }
 }
 
@@ -114,7 +120,7 @@ impl ExecutionPlan for AttributionExec {
     fn with_new_children(self: Arc<Self>, children: Vec<Arc<dyn ExecutionPlan>>) -> PlanResult<Arc<dyn ExecutionPlan>> {
         let partitions = self.properties.partitioning.partition_count();
         let new = Self::new(children, self.known.clone(), Arc::clone(&self.schema), partitions);
-        Ok(Arc::new(new.in_order(self.in_order)))
+        Ok(Arc::new(new.in_order(self.in_order).only_attributed(self.only_attributed)))
     }
 
     fn execute(&self, partition: usize, context: Arc<TaskContext>) -> PlanResult<SendableRecordBatchStream> {

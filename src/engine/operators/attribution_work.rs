@@ -14,13 +14,13 @@ use datafusion::execution::memory_pool::MemoryReservation;
 use datafusion::physical_plan::SendableRecordBatchStream;
 use futures::StreamExt;
 
+use super::chances::Eras;
 use super::in_order::{InOrder, Rows};
 use super::outlets::Outlets;
 use super::shared_work::{all, forward};
-use super::shares::{Interactions, SHARES, Share, Visits};
+use super::shares::{AllVisits, Interactions, SHARES, Share, Visits};
 use super::{Known, yielding};
-use crate::attribution::{Credit, Evidence, Visit};
-use crate::chances::Chances;
+use crate::attribution::Evidence;
 use crate::decimal;
 use crate::ids::Ids;
 
@@ -31,7 +31,7 @@ const VISITS_PER_BATCH: usize = 16_384;
 pub struct Inputs {
     /// user_id, timestamp, establishment (its number), and what else of a visit is wanted.
     pub visits: Vec<SendableRecordBatchStream>,
-    /// user_id, ad and establishment (their numbers), click, timestamp.
+    /// user_id, ad (its number; null for none of an establishment), click, timestamp.
     pub interactions: Vec<SendableRecordBatchStream>,
     /// The attributed visits to establishments with ads, made with less memory; only where memory has a limit.
     pub fallback: Vec<SendableRecordBatchStream>,
@@ -51,18 +51,34 @@ pub struct Work {
     are_integers: bool,
     /// Whether visits leave in the order of user, time and establishment.
     in_order: bool,
+    /// Whether visits leave only if something earned them.
+    only_attributed: bool,
 }
 
 impl Work {
     /// The work of making visits with the columns of `schema`.
     pub fn new(known: Known, schema: SchemaRef, memory: MemoryReservation, outlets: Outlets) -> Self {
         let memory = Arc::new(memory);
-        Self { known, schema, memory, outlets, gives_up: false, are_integers: false, in_order: false }
+        Self {
+            known,
+            schema,
+            memory,
+            outlets,
+            gives_up: false,
+            are_integers: false,
+            in_order: false,
+            only_attributed: false,
+        }
     }
 
     /// The same, but visits leave in the order of user, time and establishment if `in_order`.
     pub fn in_order(self, in_order: bool) -> Self {
         Self { in_order, ..self }
+    }
+
+    /// The same, but visits leave only if something earned them, if `only_attributed`.
+    pub fn only_attributed(self, only_attributed: bool) -> Self {
+        Self { only_attributed, ..self }
     }
 
     /// Gives all attributed visits to the outlets.
@@ -76,16 +92,12 @@ impl Work {
         let Some(visits) = all(tasks).await?.into_iter().collect::<Option<Vec<_>>>() else {
             return self.forward(inputs.fallback).await;
         };
-        let count = visits.iter().flat_map(|task| &task.shares).map(|share| share.visits.len()).sum();
-        let chances = Arc::new(Chances::new(count, self.known.window_us));
-        let visits = Arc::new(self.merged(visits, &chances).await?);
-        if visits.shares.iter().all(|share| share.visits.is_empty()) {
+        if visits.iter().flat_map(|task| &task.shares).all(|share| share.visits.is_empty()) {
             return Ok(());
         }
+        let visits = Arc::new(self.merged(visits).await?);
         let tasks = inputs.interactions.into_iter();
-        let tasks = tasks.map(|interactions| {
-            self.clone().read_interactions(interactions, Arc::clone(&visits), Arc::clone(&chances))
-        });
+        let tasks = tasks.map(|interactions| self.clone().read_interactions(interactions, Arc::clone(&visits)));
         let Some(interactions) = all(tasks).await?.into_iter().collect::<Option<Vec<_>>>() else {
             drop(visits);
             return self.forward(inputs.fallback).await;
@@ -129,7 +141,7 @@ impl Work {
             }
         }
         if let Some(keeping) = &mut kept {
-            keeping.finish(with_distance);
+            keeping.finish();
         }
         Ok(kept)
     }
@@ -138,6 +150,7 @@ impl Work {
     async fn pass(&self, visits: &RecordBatch) -> PlanResult<()> {
         match visits.num_rows() {
             0 => Ok(()),
+            _ if self.only_attributed => Ok(()),
             count => self.outlets.send(self.known.attributed(visits, &vec![None; count], &self.schema)).await,
         }
     }
@@ -157,28 +170,30 @@ impl Work {
     }
 
     /// The visits of all tasks as one.
-    async fn merged(&self, mut visits: Vec<Visits>, chances: &Arc<Chances>) -> PlanResult<Visits> {
-        let visited = (0..self.known.establishment_ids.len())
-            .map(|number| visits.iter().any(|task| task.visited[number]))
-            .collect();
+    async fn merged(&self, mut visits: Vec<Visits>) -> PlanResult<AllVisits> {
+        let is_visited = |place: &u32| visits.iter().any(|task| task.visited[*place as usize]);
+        let visited_by_ad = self.known.ads.establishments.iter().map(|place| place.filter(is_visited)).collect();
+        let ends = visits.iter().map(|task| task.ends_us);
+        let ends = ends.fold((i64::MAX, i64::MIN), |(first, last), (from, to)| (first.min(from), last.max(to)));
+        let eras = Eras::new(ends, self.known.window_us);
         let tasks = self.ranges().into_iter().map(|range| {
             let parts = visits.iter_mut().map(|task| task.shares.drain(..range.len()).collect()).collect();
-            merge(parts, self.in_order, Arc::clone(chances))
+            merge(parts, self.in_order, eras)
         });
         let tasks: Vec<_> = tasks.collect();
-        Ok(Visits::of(all(tasks).await?.into_iter().flatten().collect(), visited))
+        let shares = all(tasks).await?.into_iter().flatten().collect();
+        Ok(AllVisits { shares, eras, visited_by_ad })
     }
 
     async fn read_interactions(
         self,
         interactions: SendableRecordBatchStream,
-        visits: Arc<Visits>,
-        chances: Arc<Chances>,
+        visits: Arc<AllVisits>,
     ) -> PlanResult<Option<Interactions>> {
         let mut kept = Interactions::default();
         let (mut interactions, mut held) = (Box::pin(yielding(interactions)), 0);
         while let Some(interactions) = interactions.next().await.transpose()? {
-            kept.push(&interactions, &visits, &chances);
+            kept.push(&interactions, &visits);
             if !self.holds(kept.size(), &mut held)? {
                 return Ok(None);
             }
@@ -190,23 +205,38 @@ impl Work {
     async fn match_shares(
         self,
         shares: Range<usize>,
-        visits: Arc<Visits>,
+        visits: Arc<AllVisits>,
         interactions: Arc<Vec<Interactions>>,
     ) -> PlanResult<()> {
         for number in shares {
             let share = &visits.shares[number];
             let evidence = self.evidence(number, share, &interactions);
             let users = self.user_ids(&share.users)?;
-            for start in (0..share.visits.len()).step_by(VISITS_PER_BATCH) {
-                let rows = start..share.visits.len().min(start + VISITS_PER_BATCH);
-                let (visits, distances_m) = (&share.visits[rows.clone()], share.distances_m.get(rows));
-                let credits: Vec<_> = visits.iter().map(|visit| evidence.credit(visit)).collect();
-                let batch = self.credited(&users, visits, distances_m.unwrap_or_default(), &credits);
-                self.outlets.send(batch).await?;
+            let mut left = 0..share.visits.len();
+            while !left.is_empty() {
+                let rows = self.credited(share, &evidence, &mut left);
+                self.outlets.send(self.batch(&users, &rows)).await?;
                 tokio::task::yield_now().await;
             }
         }
         Ok(())
+    }
+
+    /// The visits of a share, from the first of those `left` on, that leave together.
+    fn credited(&self, share: &Share, evidence: &Evidence, left: &mut Range<usize>) -> Rows {
+        let mut rows = Rows::default();
+        while rows.visits.len() < VISITS_PER_BATCH
+            && let Some(place) = left.next()
+        {
+            let visit = share.visits[place];
+            let credit = evidence.credit(&visit);
+            if credit.is_some() || !self.only_attributed {
+                rows.visits.push(visit);
+                rows.distances_m.extend(share.distances_m.get(place));
+                rows.credits.push(credit);
+            }
+        }
+        rows
     }
 
     /// The interactions of one share.
@@ -218,7 +248,7 @@ impl Work {
     }
 
     /// Gives all visits away in the order of user, time and establishment: each outlet has its part of the users.
-    async fn give_in_order(self, visits: Arc<Visits>, interactions: Arc<Vec<Interactions>>) -> PlanResult<()> {
+    async fn give_in_order(self, visits: Arc<AllVisits>, interactions: Arc<Vec<Interactions>>) -> PlanResult<()> {
         let tasks = self.ranges().into_iter().map(|shares| {
             let (work, visits, interactions) = (self.clone(), Arc::clone(&visits), Arc::clone(&interactions));
             async move {
@@ -240,8 +270,8 @@ impl Work {
 
     async fn give_users(self, mut users: Range<usize>, in_order: Arc<InOrder>) -> PlanResult<()> {
         while !users.is_empty() {
-            let Rows { visits, distances_m, credits } = in_order.rows(&mut users, VISITS_PER_BATCH);
-            self.outlets.send(self.credited(&in_order.ids, &visits, &distances_m, &credits)).await?;
+            let rows = in_order.rows(&mut users, VISITS_PER_BATCH);
+            self.outlets.send(self.batch(&in_order.ids, &rows)).await?;
             tokio::task::yield_now().await;
         }
         Ok(())
@@ -254,14 +284,9 @@ impl Work {
         })
     }
 
-    /// The `visits` of `users`, each with its credit.
-    fn credited(
-        &self,
-        users: &StringViewArray,
-        visits: &[Visit],
-        distances_m: &[Option<f64>],
-        credits: &[Option<Credit>],
-    ) -> PlanResult<RecordBatch> {
+    /// The `rows` of `users` as columns.
+    fn batch(&self, users: &StringViewArray, rows: &Rows) -> PlanResult<RecordBatch> {
+        let Rows { visits, distances_m, credits } = rows;
         let number: UInt32Array = visits.iter().map(|visit| visit.establishment).collect();
         let mut columns: Vec<(&str, ArrayRef)> = vec![("establishment", Arc::new(number))];
         if self.schema.index_of("user_id").is_ok() {
@@ -286,7 +311,7 @@ impl Work {
 }
 
 /// Share by share, the parts that the tasks have.
-async fn merge(mut parts: Vec<Vec<Share>>, in_order: bool, chances: Arc<Chances>) -> PlanResult<Vec<Share>> {
+async fn merge(mut parts: Vec<Vec<Share>>, in_order: bool, eras: Eras) -> PlanResult<Vec<Share>> {
     let mut merged = vec![];
     let Some(first) = parts.pop() else { return Ok(merged) };
     let mut others: Vec<_> = parts.into_iter().map(Vec::into_iter).collect();
@@ -295,7 +320,7 @@ async fn merge(mut parts: Vec<Vec<Share>>, in_order: bool, chances: Arc<Chances>
         if in_order {
             share.sort();
         }
-        share.note(&chances);
+        share.note_chances(eras);
         merged.push(share);
         tokio::task::yield_now().await;
     }

@@ -8,12 +8,12 @@ use std::sync::Arc;
 
 use datafusion::arrow::array::{Array, StringViewArray};
 
-use super::shares::Visits;
+use super::shares::AllVisits;
 use crate::attribution::{Credit, Evidence, Visit};
 
 /// All that is needed to tell the visits of users in the order of their ids.
 pub struct InOrder {
-    visits: Arc<Visits>,
+    visits: Arc<AllVisits>,
     /// By share.
     evidence: Vec<Evidence>,
     /// The share of each user, and the number there, in the order of the ids.
@@ -35,7 +35,7 @@ pub struct Rows {
 
 impl InOrder {
     /// The `visits` of all shares, each of them sorted; their `evidence`, and the ids of their users.
-    pub fn new(visits: Arc<Visits>, evidence: Vec<Evidence>, ids: &[StringViewArray]) -> Self {
+    pub fn new(visits: Arc<AllVisits>, evidence: Vec<Evidence>, ids: &[StringViewArray]) -> Self {
         let text = |(share, user): (u32, u32)| ids[share as usize].value(user as usize);
         let of_share = |(share, ids): (usize, &StringViewArray)| {
             (0..ids.len() as u32).map(move |user| (share as u32, user)).collect::<Vec<_>>()

@@ -3,6 +3,7 @@
 
 mod attribution;
 mod attribution_work;
+mod chances;
 mod coded;
 mod coded_count;
 mod coded_rows;

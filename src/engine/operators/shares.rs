@@ -5,8 +5,8 @@ use std::ops::Range;
 use datafusion::arrow::array::{Array, AsArray, RecordBatch, StringViewArray};
 use datafusion::arrow::datatypes::{Float64Type, Int64Type, TimestampMicrosecondType, UInt32Type};
 
+use super::chances::{Chances, Clock, Eras, Span};
 use crate::attribution::{Credit, Interaction, Visit};
-use crate::chances::Chances;
 use crate::ids::{Id, Ids};
 
 /// The ids of users: text, or the integers that the files have, of which text is made last.
@@ -20,14 +20,6 @@ impl<'a> UserIds<'a> {
         match rows["user_id"].as_string_view_opt() {
             Some(text) => Self::Text(text),
             None => Self::Integers(rows["user_id"].as_primitive::<Int64Type>().values()),
-        }
-    }
-
-    #[inline]
-    fn at(&self, row: usize) -> Id<'_> {
-        match self {
-            Self::Text(text) => Id::at(text, row),
-            Self::Integers(integers) => Id::integer(integers[row]),
         }
     }
 }
@@ -46,16 +38,11 @@ pub struct Share {
     pub distances_m: Vec<Option<f64>>,
     /// Where each user's visits begin, once they are sorted, and where the last one's end.
     starts: Vec<usize>,
+    /// What may have earned them.
+    chances: Chances,
 }
 
 impl Share {
-    fn push(&mut self, visit: Visit, distance_m: Option<f64>, with_distance: bool) {
-        self.visits.push(visit);
-        if with_distance {
-            self.distances_m.push(distance_m);
-        }
-    }
-
     /// Takes over the users and visits of `other`.
     pub fn merge(&mut self, other: Share) {
         let numbers: Vec<u32> = other.users.iter().map(|id| self.users.add(id)).collect();
@@ -89,9 +76,9 @@ impl Share {
     }
 
     /// Notes what may have earned each visit.
-    pub fn note(&self, chances: &Chances) {
+    pub fn note_chances(&mut self, eras: Eras) {
         let users: Vec<u64> = self.users.iter().map(|id| id.hash()).collect();
-        self.visits.iter().for_each(|visit| chances.note(users[visit.user as usize], visit));
+        self.chances = Chances::new(&self.visits, &users, eras);
     }
 
     fn size(&self) -> usize {
@@ -108,19 +95,24 @@ pub struct Visits {
     pub shares: Vec<Share>,
     /// Whether an establishment, by number, has a visit.
     pub visited: Vec<bool>,
+    /// The first and the last instant of a visit; the other way round if there is none.
+    pub ends_us: (i64, i64),
     /// By share: visits that wait until there are many, so that a share's users are in the cache while it is worked on.
     waiting: Vec<Vec<WaitingVisit>>,
 }
 
 /// Rows of a share that wait.
-const WAITING: usize = 1_024;
+const WAITING: usize = 16_384;
+
+fn size_of_rows<T>(lists: &[Vec<T>]) -> usize {
+    lists.iter().map(|rows| rows.len() * size_of::<T>()).sum()
+}
 
 /// A visit whose user is known by the number that the id is.
 #[derive(Debug, Clone, Copy)]
 struct WaitingVisit {
     user: u128,
     timestamp_us: i64,
-    distance_m: Option<f64>,
     establishment: u32,
 }
 
@@ -128,58 +120,92 @@ impl Visits {
     /// None yet, to any of `establishments`.
     pub fn new(establishments: usize) -> Self {
         let shares = (0..SHARES).map(|_| Share::default()).collect();
-        Self { shares, visited: vec![false; establishments], waiting: vec![vec![]; SHARES] }
-    }
-
-    /// Those of `shares`, and whether each establishment has one.
-    pub fn of(shares: Vec<Share>, visited: Vec<bool>) -> Self {
-        Self { shares, visited, waiting: vec![] }
+        Self {
+            shares,
+            visited: vec![false; establishments],
+            ends_us: (i64::MAX, i64::MIN),
+            waiting: vec![vec![]; SHARES],
+        }
     }
 
     /// Keeps the `visits`, all of which have an establishment, and their distance if `with_distance`.
     pub fn push(&mut self, visits: &RecordBatch, with_distance: bool) {
-        let users = UserIds::of(visits);
+        match UserIds::of(visits) {
+            UserIds::Text(ids) => self.push_of(|row| Id::at(ids, row), visits, with_distance),
+            UserIds::Integers(ids) => self.push_of(|row| Id::integer(ids[row]), visits, with_distance),
+        }
+    }
+
+    fn push_of<'a>(&mut self, id: impl Fn(usize) -> Id<'a>, visits: &RecordBatch, with_distance: bool) {
         let timestamps = visits["timestamp"].as_primitive::<TimestampMicrosecondType>().values();
         let establishments = visits["establishment"].as_primitive::<UInt32Type>().values();
         let distances = with_distance.then(|| visits["distance_m"].as_primitive::<Float64Type>());
+        let (first, last) = &mut self.ends_us;
+        (*first, *last) = timestamps.iter().fold((*first, *last), |(first, last), at| (first.min(*at), last.max(*at)));
         for (row, (timestamp_us, establishment)) in timestamps.iter().zip(establishments).enumerate() {
-            let id = users.at(row);
+            let id = id(row);
             let number = id.share(SHARES);
-            let distance_m = distances.and_then(|distances| distances.is_valid(row).then(|| distances.value(row)));
             let (timestamp_us, establishment) = (*timestamp_us, *establishment);
             self.visited[establishment as usize] = true;
+            if let Some(distances) = distances {
+                let distance_m = distances.is_valid(row).then(|| distances.value(row));
+                self.shares[number].distances_m.push(distance_m);
+            }
             match id.as_number() {
                 Some(user) => {
-                    self.waiting[number].push(WaitingVisit { user, timestamp_us, distance_m, establishment });
+                    self.waiting[number].push(WaitingVisit { user, timestamp_us, establishment });
                     if self.waiting[number].len() == WAITING {
-                        self.settle(number, with_distance);
+                        self.settle(number);
                     }
                 }
                 None => {
-                    let share = &mut self.shares[number];
-                    let user = share.users.add(id);
-                    share.push(Visit { timestamp_us, user, establishment }, distance_m, with_distance);
+                    // Those that came before go first, as their distances do.
+                    self.settle(number);
+                    let user = self.shares[number].users.add(id);
+                    self.shares[number].visits.push(Visit { timestamp_us, user, establishment });
                 }
             }
         }
     }
 
     /// Keeps the visits that wait.
-    pub fn finish(&mut self, with_distance: bool) {
-        (0..SHARES).for_each(|share| self.settle(share, with_distance));
+    pub fn finish(&mut self) {
+        (0..SHARES).for_each(|share| self.settle(share));
+        self.waiting = vec![];
     }
 
-    fn settle(&mut self, number: usize, with_distance: bool) {
+    fn settle(&mut self, number: usize) {
         let share = &mut self.shares[number];
-        for WaitingVisit { user, timestamp_us, distance_m, establishment } in self.waiting[number].drain(..) {
+        let waiting = self.waiting[number].drain(..);
+        share.visits.extend(waiting.map(|WaitingVisit { user, timestamp_us, establishment }| {
             let user = share.users.add(Id::number(user));
-            share.push(Visit { timestamp_us, user, establishment }, distance_m, with_distance);
-        }
+            Visit { timestamp_us, user, establishment }
+        }));
     }
 
     /// The bytes held.
     pub fn size(&self) -> usize {
-        self.shares.iter().map(Share::size).sum()
+        self.shares.iter().map(Share::size).sum::<usize>() + size_of_rows(&self.waiting)
+    }
+}
+
+/// The visits of all tasks, and what interactions must be to have earned any.
+#[derive(Debug)]
+pub struct AllVisits {
+    /// One for each share of the users.
+    pub shares: Vec<Share>,
+    /// When they are; chances are noted by it.
+    pub eras: Eras,
+    /// By ad: whose it is, if there are visits.
+    pub visited_by_ad: Vec<Option<u32>>,
+}
+
+impl AllVisits {
+    /// Whether an interaction with an ad may have earned a visit of the user.
+    #[inline]
+    fn may_owe(&self, user: &Id, ad: u32, span: Span) -> bool {
+        let chances = &self.shares[user.share(SHARES)].chances;
+        self.visited_by_ad[ad as usize].is_some_and(|establishment| chances.has(user.hash(), establishment, span))
     }
 }
 
@@ -190,42 +216,40 @@ pub struct Interactions {
     pub shares: Vec<Vec<Interaction>>,
     /// By share: interactions that wait, with the number that the user's id is.
     waiting: Vec<Vec<(u128, Credit)>>,
-    near: Vec<Near>,
-}
-
-/// An interaction whose establishment has visits, and where its chance would be noted.
-#[derive(Debug)]
-struct Near {
-    row: u32,
-    ad: u32,
-    bit: usize,
+    /// Rows of a batch that have a chance, at the front.
+    rows: Vec<u32>,
 }
 
 impl Default for Interactions {
     fn default() -> Self {
-        Self { shares: vec![vec![]; SHARES], waiting: vec![vec![]; SHARES], near: vec![] }
+        Self { shares: vec![vec![]; SHARES], waiting: vec![vec![]; SHARES], rows: vec![] }
     }
 }
 
 impl Interactions {
     /// Keeps those of the `interactions` that have a chance to have earned one of the `visits`.
-    pub fn push(&mut self, interactions: &RecordBatch, visits: &Visits, chances: &Chances) {
-        let ids = UserIds::of(interactions);
+    pub fn push(&mut self, interactions: &RecordBatch, visits: &AllVisits) {
+        match UserIds::of(interactions) {
+            UserIds::Text(ids) => self.push_of(|row| Id::at(ids, row), interactions, visits),
+            UserIds::Integers(ids) => self.push_of(|row| Id::integer(ids[row]), interactions, visits),
+        }
+    }
+
+    fn push_of<'a>(&mut self, id: impl Fn(usize) -> Id<'a>, interactions: &RecordBatch, visits: &AllVisits) {
         let timestamps = interactions["timestamp"].as_primitive::<TimestampMicrosecondType>().values();
+        let ads = interactions["ad"].as_primitive::<UInt32Type>();
         let clicks = interactions["click"].as_boolean();
-        let numbers = |name: &str| interactions[name].as_primitive::<UInt32Type>().values().iter();
-        self.near.clear();
-        let rows = (0..).zip(numbers("ad").zip(numbers("establishment")));
-        let rows = rows.filter(|(_, (_, establishment))| visits.visited[**establishment as usize]);
-        self.near.extend(rows.map(|(row, (ad, establishment))| {
-            let bit = chances.bit_at(ids.at(row).hash(), *establishment, timestamps[row]);
-            Near { row: row as u32, ad: *ad, bit }
-        }));
-        // One after the other: the processor fetches many bits at a time.
-        self.near.retain(|near| chances.has(near.bit));
-        for Near { row, ad, .. } in std::mem::take(&mut self.near) {
-            let row = row as usize;
-            let (id, credit) = (ids.at(row), Credit { timestamp_us: timestamps[row], click: clicks.value(row), ad });
+        let (mut clock, mut count) = (Clock::new(visits.eras), 0);
+        self.rows.resize(timestamps.len(), 0);
+        // The processor cannot guess which rows have a chance: all are written, and the next one over those that have none.
+        for (row, (timestamp_us, ad)) in timestamps.iter().zip(ads.values()).enumerate() {
+            self.rows[count] = row as u32;
+            count += usize::from(ads.is_valid(row) && visits.may_owe(&id(row), *ad, clock.at(*timestamp_us)));
+        }
+        for place in 0..count {
+            let row = self.rows[place] as usize;
+            let (id, credit) =
+                (id(row), Credit { timestamp_us: timestamps[row], click: clicks.value(row), ad: ads.value(row) });
             let share = id.share(SHARES);
             match id.as_number() {
                 Some(user) => {
@@ -240,17 +264,18 @@ impl Interactions {
     }
 
     /// Keeps those interactions that wait.
-    pub fn finish(&mut self, visits: &Visits) {
+    pub fn finish(&mut self, visits: &AllVisits) {
         (0..SHARES).for_each(|share| self.settle(share, visits));
+        self.waiting = vec![];
     }
 
-    fn settle(&mut self, share: usize, visits: &Visits) {
+    fn settle(&mut self, share: usize, visits: &AllVisits) {
         let mut waiting = std::mem::take(&mut self.waiting[share]);
         waiting.drain(..).for_each(|(user, credit)| self.keep(share, Id::number(user), credit, visits));
         self.waiting[share] = waiting;
     }
 
-    fn keep(&mut self, share: usize, id: Id, credit: Credit, visits: &Visits) {
+    fn keep(&mut self, share: usize, id: Id, credit: Credit, visits: &AllVisits) {
         if let Some(user) = visits.shares[share].users.find(id) {
             self.shares[share].push(Interaction::new(user, credit));
         }
@@ -258,6 +283,7 @@ impl Interactions {
 
     /// The bytes held.
     pub fn size(&self) -> usize {
-        self.shares.iter().map(|share| share.capacity() * size_of::<Interaction>()).sum()
+        let kept: usize = self.shares.iter().map(|share| share.capacity() * size_of::<Interaction>()).sum();
+        kept + size_of_rows(&self.waiting)
     }
 }

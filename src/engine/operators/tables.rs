@@ -118,6 +118,21 @@ fn pushdown(filter: &Expr) -> TableProviderFilterPushDown {
     }
 }
 
+/// Visits that nothing earned need not be made where they are not asked for; whoever asks looks at the rest again.
+fn pushdown_of_credit(filter: &Expr) -> TableProviderFilterPushDown {
+    let is_credit = match filter {
+        Expr::Column(column) => column.name == "attributed",
+        Expr::IsNotNull(of) => {
+            matches!(of.as_ref(), Expr::Column(column) if ["ad_id", "interaction_timestamp"].contains(&column.name()))
+        }
+        _ => false,
+    };
+    match is_credit {
+        true => TableProviderFilterPushDown::Inexact,
+        false => TableProviderFilterPushDown::Unsupported,
+    }
+}
+
 fn filtered(plan: LogicalPlan, filters: &[Expr]) -> PlanResult<LogicalPlanBuilder> {
     filters.iter().try_fold(LogicalPlanBuilder::from(plan), |plan, filter| plan.filter(filter.clone()))
 }
@@ -157,17 +172,11 @@ impl AttributedVisits {
         LogicalPlanBuilder::from(self.visits.clone()).project(columns)?.build()
     }
 
-    /// Interactions with ads of establishments.
+    /// Interactions with the numbers of their ads, which are null for unknown ones.
     fn interactions(&self) -> PlanResult<LogicalPlan> {
-        let columns = [
-            col("user_id"),
-            self.number_of_ad().alias("ad"),
-            self.establishment_of_ad().alias("establishment"),
-            col("action").eq(lit("click")).alias("click"),
-            col("timestamp"),
-        ];
-        let interactions = LogicalPlanBuilder::from(self.evidence.clone()).project(columns)?;
-        interactions.filter(col("establishment").is_not_null())?.build()
+        let click = col("action").eq(lit("click")).alias("click");
+        let columns = [col("user_id"), self.number_of_ad().alias("ad"), click, col("timestamp")];
+        LogicalPlanBuilder::from(self.evidence.clone()).project(columns)?.build()
     }
 
     /// Visits to establishments with ads, and interactions, as one stream of events.
@@ -188,13 +197,14 @@ impl AttributedVisits {
             col("user_id"),
             col("timestamp"),
             lit(false).alias("is_visit"),
-            col("establishment"),
+            self.establishment_of_ad().alias("establishment"),
             col("ad"),
             col("click"),
         ];
         interaction.extend(of_visit.iter().map(|field| null(field.data_type()).alias(field.name())));
         let visits = LogicalPlanBuilder::from(visits).filter(self.is_advertised())?.project(visit)?;
         let interactions = LogicalPlanBuilder::from(self.interactions()?).project(interaction)?;
+        let interactions = interactions.filter(col("establishment").is_not_null())?;
         visits.union(interactions.build()?)?.build()
     }
 
@@ -212,7 +222,7 @@ impl AttributedVisits {
             Ok(Arc::new(of.collect::<UInt32Array>()) as ArrayRef)
         };
         let of = function("establishment_of_ad", vec![DataType::UInt32], DataType::UInt32, Box::new(establishment));
-        of.call(vec![self.number_of_ad()])
+        of.call(vec![col("ad")])
     }
 
     fn is_advertised(&self) -> Expr {
@@ -239,17 +249,21 @@ impl TableProvider for AttributedVisits {
         TableType::View
     }
 
+    fn supports_filters_pushdown(&self, filters: &[&Expr]) -> PlanResult<Vec<TableProviderFilterPushDown>> {
+        Ok(filters.iter().map(|filter| pushdown_of_credit(filter)).collect())
+    }
+
     async fn scan(
         &self,
         state: &dyn Session,
         projection: Option<&Vec<usize>>,
-        _filters: &[Expr],
+        filters: &[Expr],
         _limit: Option<usize>,
     ) -> PlanResult<Arc<dyn ExecutionPlan>> {
         let schema = project_schema(&self.schema, projection)?;
         let visits = state.create_physical_plan(&self.visits(&schema)?).await?;
         let interactions = state.create_physical_plan(&self.interactions()?).await?;
-        let interactions = with_codes(interactions, &["ad", "establishment", "click"])?;
+        let interactions = with_codes(interactions, &["ad", "click"])?;
         let mut inputs = match (with_integers(&visits, "user_id")?, with_integers(&interactions, "user_id")?) {
             (Some(visits), Some(interactions)) => vec![visits, interactions],
             _ => vec![visits, interactions],
@@ -261,6 +275,6 @@ impl TableProvider for AttributedVisits {
         }
         let partitions = state.config().target_partitions();
         let attribution = AttributionExec::new(inputs, self.known.clone(), schema, partitions);
-        Ok(Arc::new(attribution.in_order(self.in_order)))
+        Ok(Arc::new(attribution.in_order(self.in_order).only_attributed(!filters.is_empty())))
     }
 }

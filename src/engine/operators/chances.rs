@@ -1,0 +1,174 @@
+//! What may have earned visits, in a few bits for each: most interactions have earned none, and one look here tells.
+//!
+//! Each share of the users has bits of its own, which one task sets. The bits of an era lie together: a log is in the
+//! order of time, so that interactions that follow each other look at what is in the cache.
+
+use std::ops::Range;
+
+use crate::attribution::Visit;
+
+/// Bits for each span that is noted, of which a visit has two: one of some ten interactions that earned nothing gets
+/// through.
+const BITS_PER_NOTE: usize = 10;
+/// Into how many eras time is cut at most.
+const MOST_ERAS: u64 = 512;
+
+/// The time of all visits in spans, each as long as the window: an interaction earns visits within the span in which it
+/// happens and within the next one. An era is some spans.
+#[derive(Debug, Clone, Copy)]
+pub struct Eras {
+    span_us: i64,
+    /// The first span in which an interaction may earn a visit.
+    first: i64,
+    /// An era has two to this power of spans.
+    log2_spans: u32,
+    count: usize,
+}
+
+/// A span by number, and its era, if an interaction in it may earn a visit.
+#[derive(Debug, Clone, Copy)]
+pub struct Span {
+    number: i64,
+    era: Option<usize>,
+}
+
+impl Eras {
+    /// The eras of visits from the first to the last of two instants.
+    pub fn new((first_us, last_us): (i64, i64), window_us: i64) -> Self {
+        let span_us = window_us.max(1);
+        let (first, last) = (first_us.div_euclid(span_us).saturating_sub(1), last_us.div_euclid(span_us));
+        let spans = last.wrapping_sub(first) as u64;
+        let log2_spans = (spans / MOST_ERAS).checked_ilog2().map_or(0, |log2| log2 + 1);
+        Self { span_us, first, log2_spans, count: (spans >> log2_spans) as usize + 1 }
+    }
+
+    fn span(&self, number: i64) -> Span {
+        let era = number.wrapping_sub(self.first) as u64 >> self.log2_spans;
+        Span { number, era: Some(era as usize).filter(|era| *era < self.count) }
+    }
+}
+
+/// Tells the spans of instants, most of which are of the same one as the instant before.
+pub struct Clock {
+    eras: Eras,
+    span: Span,
+    instants_us: Range<i64>,
+}
+
+impl Clock {
+    /// A clock of these eras.
+    pub fn new(eras: Eras) -> Self {
+        Self { eras, span: eras.span(0), instants_us: 0..eras.span_us }
+    }
+
+    /// The span of an instant.
+    #[inline]
+    pub fn at(&mut self, timestamp_us: i64) -> Span {
+        if !self.instants_us.contains(&timestamp_us) {
+            let (number, span_us) = (timestamp_us.div_euclid(self.eras.span_us), self.eras.span_us);
+            self.span = self.eras.span(number);
+            self.instants_us = number.saturating_mul(span_us)..number.saturating_add(1).saturating_mul(span_us);
+        }
+        self.span
+    }
+
+    /// The spans in which what earned a visit may have happened.
+    fn before(&mut self, visit: &Visit) -> [Span; 2] {
+        let span = self.at(visit.timestamp_us);
+        [span, self.eras.span(span.number.saturating_sub(1))]
+    }
+}
+
+/// Whose and which establishment's interactions may have earned the visits of a share, and when.
+#[derive(Debug, Default)]
+pub struct Chances {
+    bits: Vec<u64>,
+    /// Where the bits of each era begin, and where the last one's end.
+    starts: Vec<usize>,
+}
+
+impl Chances {
+    /// Those of `visits`, whose users have these `hashes`.
+    pub fn new(visits: &[Visit], hashes: &[u64], eras: Eras) -> Self {
+        let mut starts = vec![0; eras.count + 1];
+        let mut clock = Clock::new(eras);
+        for era in visits.iter().flat_map(|visit| clock.before(visit)).filter_map(|span| span.era) {
+            starts[era + 1] += BITS_PER_NOTE;
+        }
+        (0..eras.count).for_each(|era| starts[era + 1] += starts[era]);
+        let mut chances = Self { bits: vec![0; starts[eras.count] / 64 + 1], starts };
+        for visit in visits {
+            for span in clock.before(visit) {
+                if let Some(bit) = chances.bit(hashes[visit.user as usize], visit.establishment, span) {
+                    chances.bits[bit / 64] |= 1 << (bit % 64);
+                }
+            }
+        }
+        chances
+    }
+
+    /// Whether an interaction in a span, of the user whose id has this hash, may have earned a visit.
+    #[inline]
+    pub fn has(&self, user: u64, establishment: u32, span: Span) -> bool {
+        self.bit(user, establishment, span).is_some_and(|bit| self.bits[bit / 64] >> (bit % 64) & 1 == 1)
+    }
+
+    #[inline]
+    fn bit(&self, user: u64, establishment: u32, span: Span) -> Option<usize> {
+        let (start, end) = (self.starts[span.era?], self.starts[span.era? + 1]);
+        // Fibonacci hashing (Knuth, The Art of Computer Programming 3, 6.4).
+        let key = user ^ (u64::from(establishment) << 32 | span.number as u64 & 0xffff_ffff);
+        let hash = key.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        let hash = (hash ^ hash >> 29).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        Some(start + ((u128::from(hash) * (end - start) as u128) >> 64) as usize)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const WINDOW_US: i64 = 1_000;
+
+    fn visits(instants: &[i64]) -> Vec<Visit> {
+        instants.iter().map(|timestamp_us| Visit { timestamp_us: *timestamp_us, user: 0, establishment: 3 }).collect()
+    }
+
+    fn chances(instants: &[i64], window_us: i64) -> (Chances, Clock) {
+        let ends = (instants[0], instants[instants.len() - 1]);
+        let eras = Eras::new(ends, window_us);
+        (Chances::new(&visits(instants), &[77], eras), Clock::new(eras))
+    }
+
+    #[test]
+    fn what_earned_a_visit_has_a_chance() {
+        let instants: Vec<i64> = (-5_000..5_000).map(|i| i * i * i).collect();
+        for window_us in [0, 1, WINDOW_US, i64::MAX] {
+            let (chances, mut clock) = chances(&instants, window_us);
+            for instant in &instants {
+                for before_us in [0, window_us / 2, window_us] {
+                    assert!(chances.has(77, 3, clock.at(instant.saturating_sub(before_us))));
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn most_others_have_none() {
+        let instants: Vec<i64> = (0..5_000).map(|i| i * 10 * WINDOW_US).collect();
+        let (chances, mut clock) = chances(&instants, WINDOW_US);
+        let mut passing = |user, after_us| {
+            instants.iter().filter(|instant| chances.has(user, 3, clock.at(**instant + after_us))).count()
+        };
+        assert!(passing(!77, 0) < 750 && passing(77, 5 * WINDOW_US) < 750);
+        assert!(!chances.has(77, 3, clock.at(-2 * WINDOW_US)) && !chances.has(77, 3, clock.at(i64::MAX)));
+    }
+
+    #[test]
+    fn the_ends_of_time_are_instants_like_others() {
+        for window_us in [1, WINDOW_US, i64::MAX] {
+            let (chances, mut clock) = chances(&[i64::MIN, 0, i64::MAX], window_us);
+            assert!([i64::MIN, 0, i64::MAX].iter().all(|instant| chances.has(77, 3, clock.at(*instant))));
+        }
+    }
+}

@@ -10,7 +10,7 @@ https://spark.apache.org/docs/latest/api/python/reference/pyspark.sql/api/pyspar
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import TimeoutError as NotYet
 from dataclasses import dataclass, replace
@@ -81,7 +81,10 @@ class SparkAdapter:
 
     def merge(self, rows: Rows, tick: Tick | None) -> list[Packet]:
         """Do the work and return all packets."""
-        return [Packet(row.share, row.name, row.payload) for row in self._run(self._done(rows).collect, tick)]
+        frame = self._done(rows)
+        if not hasattr(frame, "toArrow"):  # before Spark 4
+            return [Packet(row.share, row.name, row.payload) for row in self._run(frame.collect, tick)]
+        return _packets(self._run(frame.toArrow, tick).to_batches())
 
     def keep(self, rows: Rows) -> Rows:
         """Return the same rows, which the executors hold in memory from when they are first worked out on."""
@@ -165,7 +168,7 @@ class _Numbered:
         return [self.pieces[number] for batch in batches for number in batch.column(0).to_pylist()]
 
 
-def _packets(batches: Iterator[pyarrow.RecordBatch]) -> list[Packet]:
+def _packets(batches: Iterable[pyarrow.RecordBatch]) -> list[Packet]:
     packets = []
     for batch in batches:
         share, name, payload = batch.columns

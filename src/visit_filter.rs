@@ -2,8 +2,8 @@
 
 use crate::attribution::Visit;
 
-/// Bits for what may have earned a visit (B. H. Bloom, Communications of the ACM 13, 1970, with one bit each): whose and
-/// which establishment's it was, and when, as exactly as the window is long.
+/// Bits for what may have earned a visit: whose and which establishment's it was, and when, as exactly as the window is
+/// long. B. H. Bloom, Communications of the ACM 13 (1970), with one bit for each.
 #[derive(Debug)]
 pub struct VisitFilter {
     words: Vec<u64>,

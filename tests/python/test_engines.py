@@ -18,7 +18,7 @@ from oracle import Oracle, assert_same
 from worlds import ONE_ROW, SCHEMAS, World, random_world, us
 
 import footfall
-from footfall.engines import cluster, connect, versions
+from footfall.engines import cluster, connect, distributed, versions
 from footfall.verify import first_difference
 
 BUSY = random_world(15, events=400)
@@ -106,6 +106,15 @@ def test_any_layout_of_files(engine, tmp_path):
     layouts += [write_hive(BUSY.tables(), tmp_path / "hive"), write_mixed(BUSY.tables(), tmp_path / "a b")]
     for root in layouts:
         assert answers(footfall.open(root, tz=BUSY.tz, engine=engine, progress=False)) == expected, root
+
+
+def test_counts_by_user_of_many_pieces_move(remote, tmp_path, monkeypatch):
+    """Of few pieces, the driver adds up counts by user; of many, the workers do."""
+    expected = answers(on_this_machine(BUSY.tables(), tz=BUSY.tz))
+    root = write_files(BUSY.tables(), tmp_path / "data", "parquet", 3, seed=2)
+    assert answers(footfall.open(root, tz=BUSY.tz, engine=remote, progress=False)) == expected
+    monkeypatch.setattr(distributed, "PIECES_ADDED_UP_HERE", 0)
+    assert answers(footfall.open(root, tz=BUSY.tz, engine=remote, progress=False)) == expected
 
 
 def test_ids_as_text_and_as_integers(ask):

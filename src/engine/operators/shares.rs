@@ -241,7 +241,7 @@ impl Interactions {
         let clicks = interactions["click"].as_boolean();
         let (mut clock, mut count) = (Clock::new(visits.eras), 0);
         self.rows.resize(timestamps.len(), 0);
-        // The processor cannot guess which rows have a chance: all are written, and the next one over those that have none.
+        // The processor cannot guess which rows have a chance: all are written, each over one that has none.
         for (row, (timestamp_us, ad)) in timestamps.iter().zip(ads.values()).enumerate() {
             self.rows[count] = row as u32;
             count += usize::from(ads.is_valid(row) && visits.may_owe(&id(row), *ad, clock.at(*timestamp_us)));

@@ -41,7 +41,7 @@ pub use order::{KeepOrder, UseTotals};
 pub use shared_work::spawned;
 pub use sorted_attribution::SortedAttributionExec;
 pub use tables::{AttributedVisits, Visits};
-pub use user_count::{IS_COUNT, UseUserCounts};
+pub use user_count::{IS_COUNT, UseUserCounts, UserCountExec};
 pub use visit_join::{VisitJoinExec, VisitsOf};
 
 /// The same stream, but it lets go of its thread after each item, so that dropped work ends there and then.

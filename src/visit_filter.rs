@@ -59,11 +59,17 @@ impl VisitFilter {
 
     #[inline]
     fn bit(&self, user: u64, establishment: u32, span: i64) -> usize {
-        // Fibonacci hashing (Knuth, The Art of Computer Programming 3, 6.4).
-        let hash =
-            (user ^ (u64::from(establishment) << 32 | span as u64 & 0xffff_ffff)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-        (hash ^ hash >> 29).wrapping_mul(0xbf58_476d_1ce4_e5b9) as usize >> 20 & (self.words.len() * 64 - 1)
+        hash(user, establishment, span) as usize >> 20 & (self.words.len() * 64 - 1)
     }
+}
+
+/// A number that depends on a user, known by the hash of the id, an establishment and a span of time: Fibonacci hashing
+/// (Knuth, The Art of Computer Programming 3, 6.4).
+#[inline]
+pub fn hash(user: u64, establishment: u32, span: i64) -> u64 {
+    let key = user ^ (u64::from(establishment) << 32 | span as u64 & 0xffff_ffff);
+    let hash = key.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    (hash ^ hash >> 29).wrapping_mul(0xbf58_476d_1ce4_e5b9)
 }
 
 #[cfg(test)]

@@ -149,7 +149,10 @@ def test_pages_that_hold_no_visit(rows_of_page, tmp_path):
 
 
 def plan(root, query):
-    data = footfall.open(root, tz=BUSY.tz, progress=False)
+    return plan_of(footfall.open(root, tz=BUSY.tz, progress=False), query)
+
+
+def plan_of(data, query):
     return "\n".join(data.sql(f"EXPLAIN {query}").to_arrow().column("plan").to_pylist())
 
 
@@ -230,7 +233,7 @@ def test_counts_by_users_of_any_rows(order, categories):
     data = footfall.open(tables, tz="UTC", progress=False)
     query = f"SELECT user_id, category, count(*) AS n FROM ({ROWS_OF_USERS}) GROUP BY 1, 2"
     query += f" ORDER BY {order}" if order else ""
-    assert "UserCountExec" in "\n".join(data.sql(f"EXPLAIN {query}").to_arrow().column("plan").to_pylist())
+    assert "UserCountExec" in plan_of(data, query)
     answer = [tuple(row.values()) for row in data.sql(query).to_arrow().to_pylist()]
     read = {"nobody": None, "empty": "", "c0": None}
     wanted = Counter((read.get(user, user), read.get(name, name)) for user, name in rows)
@@ -245,7 +248,7 @@ def test_totals_of_numbers_that_may_be_null(users_on_disk_and_in_memory):
     not_all = "CASE WHEN part != 'night' AND n != 3 THEN n END AS n"
     some = f"{COUNTS}, some AS (SELECT user_id, part, category, {not_all} FROM counts)"
     query = f"{some} SELECT *, sum(n) {WHOLE} AS a, max(n) {WHOLE} AS b FROM some ORDER BY user_id, part, category"
-    assert "TotalsExec" in "\n".join(data.sql(f"EXPLAIN {query}").to_arrow().column("plan").to_pylist())
+    assert "TotalsExec" in plan_of(data, query)
     answer = data.sql(query).to_arrow()
     of_parts = answer.group_by(["user_id", "part"]).aggregate([("n", "sum"), ("n", "max")]).to_pylist()
     wanted = {(row["user_id"], row["part"]): (row["n_sum"], row["n_max"]) for row in of_parts}

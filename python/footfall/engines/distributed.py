@@ -119,20 +119,17 @@ class DistributedSession:
 
     def _all_at_once(self, steps: Mapping[str, Any], progress: Tick | None) -> list[Packet]:
         """Count pieces; the driver adds up."""
-        ((table, name, sql),) = steps["maps"]
-        return self._merged(self._map(Count(self._opening(table), table, name, sql)), progress)
+        (count,) = self._counts(steps)
+        return self._merged(self._map(count), progress)
 
     def _by_user(self, steps: Mapping[str, Any], progress: Tick | None) -> list[Packet]:
         """Count pieces by user; what they make moves, so that many add it up."""
-        ((table, name, sql),) = steps["maps"]
-        count = Count(self._opening(table), table, name, sql, self._shares())
+        (count,) = self._counts(steps, self._shares())
         return self._moved(steps, [count], [self._map(count)], progress)
 
     def _attributed(self, steps: Mapping[str, Any], progress: Tick | None) -> list[Packet]:
         """Make visits, whose filter says which interactions may have earned one: only those move, and the visits."""
-        visits, evidence = (
-            Count(self._opening(table), table, name, sql, self._shares()) for table, name, sql in steps["maps"]
-        )
+        visits, evidence = self._counts(steps, self._shares())
         made = self.cluster.keep(self._map(visits))
         try:
             of_pieces = FilterVisits(self.opening, len(self.tables_.pieces[visits.table]))
@@ -151,6 +148,9 @@ class DistributedSession:
         of_users = CountUsers(self.opening, steps["of_users"], nothing)
         counted = self.cluster.map(of_users, self.cluster.arrange_by_user(rows, self._partitions()))
         return self._merged(counted, progress) or of_users.of([])
+
+    def _counts(self, steps: Mapping[str, Any], shares: int | None = None) -> list[Count]:
+        return [Count(self._opening(table), table, name, sql, shares) for table, name, sql in steps["maps"]]
 
     def _partitions(self) -> int:
         """Return into how many partitions rows move."""
@@ -174,7 +174,7 @@ class DistributedSession:
         query = f"SELECT count(*) AS rows FROM {table}"
         if table in SMALL:
             return int(arrow.to_pyarrow(self.local.sql(query, None)).column("rows")[0].as_py())
-        counted = self.cluster.map(Count(self._opening(table), table, "rows", query), self._pieces(table))
+        counted = self._map(Count(self._opening(table), table, "rows", query))
         (rows,) = packets.tables(self._merged(counted, None)).values()
         return sum(rows.column("rows").to_pylist())
 

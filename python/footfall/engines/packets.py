@@ -55,21 +55,6 @@ def of_kept(name: str, table: pyarrow.Table, share: int) -> Packet:
     return Packet(share, name, sink.getvalue().to_pybytes())
 
 
-@contextmanager
-def in_files(packets: Sequence[Packet]) -> Iterator[list[Packet]]:
-    """Yield the packets, each Parquet file among them as the name of a file that is there for so long."""
-    with TemporaryDirectory(prefix="footfall-") as folder:
-        yield [_in_file(packet, f"{folder}/{number}.parquet") for number, packet in enumerate(packets)]
-
-
-def _in_file(packet: Packet, path: str) -> Packet:
-    if not _is(packet, PARQUET):
-        return packet
-    with open(path, "wb") as file:
-        file.write(packet.payload)
-    return of_files(packet.name, packet.share, [(path, None)])
-
-
 def of_table(name: str, table: pyarrow.Table, share: int = 0, *, compressed: bool = True) -> Packet:
     """Return the packet that holds `table`: compressed to travel, or as it is, to be read without a copy."""
     import pyarrow as pa
@@ -116,12 +101,17 @@ def error_in(packets: Iterable[Packet]) -> FootfallError | None:
     return next(errors, None)
 
 
-def piece(packets: Sequence[Packet]) -> Content:
-    """Return the piece of one table that all `packets` are."""
-    if _is(packets[0], FILES):
-        return [(path, span and (span[0], span[1])) for packet in packets for path, span in _slices(packet)]
-    (table,) = tables(packets).values()
-    return table
+@contextmanager
+def piece(packets: Sequence[Packet]) -> Iterator[Content]:
+    """Yield the piece of one table that all `packets` are; Parquet as files, which are there for so long."""
+    if _is(packets[0], PARQUET):
+        with TemporaryDirectory(prefix="footfall-") as folder:
+            yield [_written(packet, f"{folder}/{number}.parquet") for number, packet in enumerate(packets)]
+    elif _is(packets[0], FILES):
+        yield [(path, span and (span[0], span[1])) for packet in packets for path, span in _slices(packet)]
+    else:
+        (table,) = tables(packets).values()
+        yield table
 
 
 def tables(packets: Iterable[Packet]) -> dict[str, pyarrow.Table]:
@@ -139,6 +129,12 @@ def table(packet: Packet) -> pyarrow.Table:
     import pyarrow as pa
 
     return pa.ipc.open_stream(packet.payload).read_all()
+
+
+def _written(packet: Packet, path: str) -> Slice:
+    with open(path, "wb") as file:
+        file.write(packet.payload)
+    return path, None
 
 
 def _slices(packet: Packet) -> list[Any]:

@@ -87,10 +87,7 @@ class _Work:
             return []
         error = packets.error_in(given)
         try:
-            if error is not None:
-                return [packets.of_error(error)]
-            with packets.in_files(given) as readable:
-                return self.of(readable)
+            return self.of(given) if error is None else [packets.of_error(error)]
         except FootfallError as error:
             return [packets.of_error(error)]
 
@@ -108,8 +105,9 @@ class Load(_Work):
 
     def of(self, given: Sequence[Packet]) -> list[Packet]:
         """Do the work."""
-        session = self.opening.session(self.table, packets.piece(given))
-        rows = arrow.to_pyarrow(session.sql(f"SELECT * FROM {self.table}", None))
+        with packets.piece(given) as content:
+            session = self.opening.session(self.table, content)
+            rows = arrow.to_pyarrow(session.sql(f"SELECT * FROM {self.table}", None))
         return [packets.of_kept(self.table, rows, given[0].share)]
 
 
@@ -125,11 +123,11 @@ class Count(_Work):
 
     def of(self, given: Sequence[Packet]) -> list[Packet]:
         """Do the work."""
-        content = packets.piece(given)
-        if self.shares is None:
-            return [packets.of_table(self.name, self.rows(content, self.sql))]
-        sql = f"SELECT share_of_user(user_id, {self.shares}) AS share, * FROM ({self.sql}) ORDER BY 1"
-        return packets.of_shares(self.name, self.rows(content, sql))
+        with packets.piece(given) as content:
+            if self.shares is None:
+                return [packets.of_table(self.name, self.rows(content, self.sql))]
+            sql = f"SELECT share_of_user(user_id, {self.shares}) AS share, * FROM ({self.sql}) ORDER BY 1"
+            return packets.of_shares(self.name, self.rows(content, sql))
 
     def rows(self, content: Content, sql: str) -> pyarrow.Table:
         """Return what `sql` makes of the piece."""
@@ -173,8 +171,8 @@ class Refuse(_Work):
 
     def of(self, given: Sequence[Packet]) -> list[Packet]:
         """Do the work."""
-        session = self.opening.session(self.table, packets.piece(given))
-        session.refuse_unusable([self.table])
+        with packets.piece(given) as content:
+            self.opening.session(self.table, content).refuse_unusable([self.table])
         return []
 
 

@@ -6,6 +6,7 @@
 use std::ops::Range;
 
 use crate::attribution::Visit;
+use crate::visit_filter::hash;
 
 /// Bits for each span that is noted, of which a visit has two: one of some ten interactions that earned nothing gets
 /// through.
@@ -116,10 +117,7 @@ impl Chances {
     #[inline]
     fn bit(&self, user: u64, establishment: u32, span: Span) -> Option<usize> {
         let (start, end) = (self.starts[span.era?], self.starts[span.era? + 1]);
-        // Fibonacci hashing (Knuth, The Art of Computer Programming 3, 6.4).
-        let key = user ^ (u64::from(establishment) << 32 | span.number as u64 & 0xffff_ffff);
-        let hash = key.wrapping_mul(0x9e37_79b9_7f4a_7c15);
-        let hash = (hash ^ hash >> 29).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let hash = hash(user, establishment, span.number);
         Some(start + ((u128::from(hash) * (end - start) as u128) >> 64) as usize)
     }
 }

@@ -9,11 +9,10 @@ use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode, Tr
 use datafusion::config::ConfigOptions;
 use datafusion::physical_optimizer::PhysicalOptimizerRule;
 use datafusion::physical_plan::ExecutionPlan;
-use datafusion::physical_plan::aggregates::{AggregateExec, AggregateMode};
 
 use super::coded::CodedExec;
 use super::coded_work::CodedCount;
-use super::count::{CountedStage, has_few_values};
+use super::count::{CountedStage, first_stage, has_few_values};
 use super::rows::Rows;
 use crate::engine::coded::{Asked, Derived, Function};
 
@@ -119,13 +118,7 @@ impl Question {
 
 /// What counts as `node` does, if its rows are those of Parquet files.
 fn in_place_of(node: &Arc<dyn ExecutionPlan>, is_limited: bool) -> PlanResult<Option<CodedExec>> {
-    let Some(stage) = node.downcast_ref::<AggregateExec>() else { return Ok(None) };
-    let first = match stage.mode() {
-        AggregateMode::Single | AggregateMode::SinglePartitioned => Some(stage),
-        AggregateMode::Final | AggregateMode::FinalPartitioned => stage.input().downcast_ref::<AggregateExec>(),
-        _ => None,
-    };
-    let Some(counted) = first.and_then(CountedStage::of) else { return Ok(None) };
+    let Some(counted) = first_stage(node).and_then(CountedStage::of) else { return Ok(None) };
     let Some((rows, files)) = Rows::of_files(&counted.input)? else { return Ok(None) };
     let Some(question) = Question::of(&counted, &rows)? else { return Ok(None) };
     if is_limited && question.user.is_some() {

@@ -9,7 +9,7 @@ use datafusion::common::{Result as PlanResult, exec_datafusion_err};
 
 use super::coded_count::Question;
 use super::coded_work::{Cells, CountsPieces};
-use super::users::{UserIds, UserRows, Users};
+use super::users::{IdForm, UserRows, Users};
 use crate::engine::coded::Piece;
 use crate::ids::Id;
 
@@ -72,7 +72,7 @@ impl UserTally {
         let numbers = numbers.as_primitive::<Int64Type>().values();
         let mut rows = rows.map(|(row, combination)| (numbers[entry(row)], combination));
         match self.all.ids() {
-            UserIds::Places(places) => {
+            IdForm::Places(places) => {
                 rows.try_for_each(|(id, combination)| self.rows.wait_at(places.of(id), combination))
             }
             _ => {

@@ -6,9 +6,7 @@ use datafusion::arrow::array::{ArrayRef, AsArray, BooleanArray, RecordBatch, UIn
 use datafusion::arrow::compute::{filter, take};
 use datafusion::arrow::datatypes::{DataType, SchemaRef};
 use datafusion::common::Result as PlanResult;
-use datafusion::physical_expr::expressions::Column;
-use datafusion::physical_expr::utils::collect_columns;
-use datafusion::physical_expr::{LexOrdering, PhysicalSortExpr};
+use datafusion::physical_expr::LexOrdering;
 use futures::future::BoxFuture;
 
 use super::coded::{Coded, RowGroups, UNITS, at_once};
@@ -17,7 +15,7 @@ use super::coded_users::UserTally;
 use super::outlets::Outlets;
 use super::user_groups::UserGroups;
 use super::user_shares::Places;
-use super::users::{UserIds, Users};
+use super::users::{IdForm, Users};
 use crate::counting::Counts;
 use crate::engine::coded::{Classes, DROPPED, Part, Piece};
 
@@ -55,13 +53,9 @@ impl Coded for CodedCount {
 
     fn in_order(&self, keys: &LexOrdering) -> Option<Arc<dyn Coded>> {
         let (user, _) = self.question.user?;
-        let (first, others) = keys.split_first()?;
-        let by_user = first.expr.downcast_ref::<Column>().is_some_and(|column| column.index() == user);
-        let is_key = |place: usize| place != user && place < self.question.keys.len();
-        let are_keys = |key: &PhysicalSortExpr| collect_columns(&key.expr).iter().all(|own| is_key(own.index()));
         let (question, schema) = (Arc::clone(&self.question), Arc::clone(&self.schema));
         let ordered = Self { question, schema, order: Some(keys.clone()) };
-        (by_user && others.iter().all(are_keys)).then(|| Arc::new(ordered) as Arc<dyn Coded>)
+        UserGroups::can_come_in(keys, user, self.question.keys.len()).then(|| Arc::new(ordered) as Arc<dyn Coded>)
     }
 
     fn order(&self) -> Option<&LexOrdering> {
@@ -99,9 +93,9 @@ impl CodedCount {
         let (key, place) = user;
         let places = groups.integers(place).and_then(|ends| Places::new(ends, groups.rows().ok()?));
         let ids = match (places, &self.question.asked[place].data_type) {
-            (Some(places), _) => UserIds::Places(places),
-            (None, DataType::Utf8View) => UserIds::Text,
-            (None, _) => UserIds::Integers,
+            (Some(places), _) => IdForm::Places(places),
+            (None, DataType::Utf8View) => IdForm::Text,
+            (None, _) => IdForm::Integers,
         };
         let users = Arc::new(Users::new(ids, key, &self.question.keys, Arc::clone(&self.schema)));
         let tasks = groups.tasks;

@@ -112,6 +112,16 @@ impl CountExec {
     }
 }
 
+/// The stage of grouping that sees the rows, if `node` is the last one.
+pub fn first_stage(node: &Arc<dyn ExecutionPlan>) -> Option<&AggregateExec> {
+    let stage = node.downcast_ref::<AggregateExec>()?;
+    match stage.mode() {
+        AggregateMode::Single | AggregateMode::SinglePartitioned => Some(stage),
+        AggregateMode::Final | AggregateMode::FinalPartitioned => stage.input().downcast_ref::<AggregateExec>(),
+        _ => None,
+    }
+}
+
 /// Whether a measure counts rows, whatever is in them.
 pub fn counts_all(measure: &AggregateFunctionExpr) -> bool {
     let counted = measure.expressions();

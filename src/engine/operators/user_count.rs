@@ -10,10 +10,9 @@ use datafusion::common::{Result as PlanResult, internal_err};
 use datafusion::config::ConfigOptions;
 use datafusion::execution::TaskContext;
 use datafusion::physical_expr::expressions::Column;
-use datafusion::physical_expr::utils::collect_columns;
 use datafusion::physical_expr::{EquivalenceProperties, LexOrdering, Partitioning, PhysicalExpr, PhysicalSortExpr};
 use datafusion::physical_optimizer::PhysicalOptimizerRule;
-use datafusion::physical_plan::aggregates::{AggregateExec, AggregateMode};
+use datafusion::physical_plan::aggregates::AggregateExec;
 use datafusion::physical_plan::execution_plan::{Boundedness, EmissionType};
 use datafusion::physical_plan::metrics::{BaselineMetrics, ExecutionPlanMetricsSet, MetricsSet};
 use datafusion::physical_plan::{
@@ -22,11 +21,11 @@ use datafusion::physical_plan::{
 };
 use futures::StreamExt;
 
-use super::count::{counts_all, has_few_values};
+use super::count::{counts_all, first_stage, has_few_values};
 use super::outlets::Outlets;
 use super::shared_work::{SharedWork, all};
 use super::user_groups::UserGroups;
-use super::users::{UserIds, UserRows, Users};
+use super::users::{IdForm, UserRows, Users};
 use super::yielding;
 use crate::counting::{Counts, MOST_KEYS, is_countable};
 use crate::ids::Id;
@@ -90,12 +89,7 @@ struct Grouping {
 
 /// What counts as `node` does, if it counts by user.
 fn in_place_of(node: &Arc<dyn ExecutionPlan>) -> Option<UserCountExec> {
-    let stage = node.downcast_ref::<AggregateExec>()?;
-    let first = match stage.mode() {
-        AggregateMode::Single | AggregateMode::SinglePartitioned => stage,
-        AggregateMode::Final | AggregateMode::FinalPartitioned => stage.input().downcast_ref::<AggregateExec>()?,
-        _ => return None,
-    };
+    let first = first_stage(node)?;
     let grouping = Grouping::of(first, node.schema())?;
     Some(UserCountExec::new(Arc::clone(first.input()), Arc::new(grouping), None))
 }
@@ -176,13 +170,6 @@ impl UserCountExec {
         let (properties, metrics) = (Arc::new(properties), ExecutionPlanMetricsSet::new());
         Self { input, grouping, order, properties, metrics, shared: SharedWork::default() }
     }
-
-    /// Whether groups can come in this order: by user first, and then by the other keys.
-    fn can_order(&self, order: &LexOrdering) -> bool {
-        let by_user = order[0].expr.downcast_ref::<Column>().is_some_and(|own| own.index() == self.grouping.user);
-        let is_other = |place: usize| place != self.grouping.user && place < self.grouping.keys.len();
-        by_user && order[1..].iter().all(|key| collect_columns(&key.expr).iter().all(|own| is_other(own.index())))
-    }
 }
 
 async fn run(
@@ -191,7 +178,7 @@ async fn run(
     order: Option<LexOrdering>,
     outlets: Outlets,
 ) -> PlanResult<()> {
-    let users = Users::new(UserIds::Text, grouping.user, &grouping.types, Arc::clone(&grouping.schema));
+    let users = Users::new(IdForm::Text, grouping.user, &grouping.types, Arc::clone(&grouping.schema));
     let (users, tasks) = (Arc::new(users), rows.len());
     all(rows.into_iter().map(|rows| Arc::clone(&grouping).count(rows, Arc::clone(&users)))).await?;
     UserGroups::of(&users, order.as_ref())?.give(tasks, outlets).await
@@ -240,7 +227,8 @@ impl ExecutionPlan for UserCountExec {
         &self,
         order: &[PhysicalSortExpr],
     ) -> PlanResult<SortOrderPushdownResult<Arc<dyn ExecutionPlan>>> {
-        let order = LexOrdering::new(order.to_vec()).filter(|order| self.can_order(order));
+        let order = LexOrdering::new(order.to_vec())
+            .filter(|order| UserGroups::can_come_in(order, self.grouping.user, self.grouping.keys.len()));
         Ok(match order {
             Some(order) => {
                 let ordered = Self::new(Arc::clone(&self.input), Arc::clone(&self.grouping), Some(order));

@@ -8,6 +8,8 @@ use datafusion::arrow::array::{Array, ArrayRef, Int64Array, RecordBatch, UInt32A
 use datafusion::arrow::compute::{SortColumn, concat, lexsort_to_indices, sort_to_indices, take};
 use datafusion::arrow::datatypes::{Field, Schema, SchemaRef};
 use datafusion::common::{Result as PlanResult, exec_err};
+use datafusion::physical_expr::expressions::Column;
+use datafusion::physical_expr::utils::collect_columns;
 use datafusion::physical_expr::{LexOrdering, PhysicalSortExpr};
 use futures::{StreamExt, TryStreamExt, stream};
 
@@ -43,6 +45,13 @@ enum Groups {
 }
 
 impl UserGroups {
+    /// Whether groups by so many keys can come in this order: by the key that is the user first, then by the others.
+    pub fn can_come_in(order: &LexOrdering, user: usize, keys: usize) -> bool {
+        let by_user = order[0].expr.downcast_ref::<Column>().is_some_and(|own| own.index() == user);
+        let is_other = |place: usize| place != user && place < keys;
+        by_user && order[1..].iter().all(|key| collect_columns(&key.expr).iter().all(|own| is_other(own.index())))
+    }
+
     /// What `users` have counted, which begin anew, in any order if none is wanted.
     pub fn of(users: &Users, order: Option<&LexOrdering>) -> PlanResult<Self> {
         let (mut ids, mut places, mut shares) = (vec![], vec![], vec![]);

@@ -17,7 +17,7 @@ const WAITING: usize = 16_384;
 
 /// How the ids of users come.
 #[derive(Debug, Clone, Copy)]
-pub enum UserIds {
+pub enum IdForm {
     /// As text.
     Text,
     /// As integers, of which text is made last.
@@ -28,7 +28,7 @@ pub enum UserIds {
 
 /// What all tasks count together.
 pub struct Users {
-    ids: UserIds,
+    ids: IdForm,
     /// The number of the key that is the user.
     key: usize,
     schema: SchemaRef,
@@ -39,7 +39,7 @@ pub struct Users {
 
 impl Users {
     /// No counts yet; the one of the `keys` of that number is the user.
-    pub fn new(ids: UserIds, key: usize, keys: &[DataType], schema: SchemaRef) -> Self {
+    pub fn new(ids: IdForm, key: usize, keys: &[DataType], schema: SchemaRef) -> Self {
         let others = keys.iter().enumerate().filter(|(number, _)| *number != key);
         let others: Vec<DataType> = others.map(|(_, data_type)| data_type.clone()).collect();
         let combinations = Mutex::new(Counts::new(&others, 1));
@@ -52,7 +52,7 @@ impl Users {
     }
 
     /// How the ids come.
-    pub fn ids(&self) -> UserIds {
+    pub fn ids(&self) -> IdForm {
         self.ids
     }
 
@@ -76,9 +76,9 @@ impl Users {
         let shares = self.shares.iter().map(|share| std::mem::take(&mut *lock(share)));
         let shares = shares.enumerate().map(|(number, share)| {
             let ids = match self.ids {
-                UserIds::Text => share.users.to_array()?,
-                UserIds::Integers => decimal::as_text(&Int64Array::from_iter_values(share.users.integers()))?,
-                UserIds::Places(places) => places.ids(number)?,
+                IdForm::Text => share.users.to_array()?,
+                IdForm::Integers => decimal::as_text(&Int64Array::from_iter_values(share.users.integers()))?,
+                IdForm::Places(places) => places.ids(number)?,
             };
             Ok((ids, share.counts))
         });
@@ -146,7 +146,7 @@ impl UserRows {
     /// Counts what still waits.
     pub fn finish(&mut self) {
         match self.all.ids {
-            UserIds::Places(_) => (0..SHARES).for_each(|share| self.count_placed(share)),
+            IdForm::Places(_) => (0..SHARES).for_each(|share| self.count_placed(share)),
             _ => (0..SHARES).for_each(|share| self.count(share)),
         }
     }
@@ -174,7 +174,7 @@ impl UserRows {
     }
 
     fn count_placed(&mut self, share: usize) {
-        let UserIds::Places(places) = self.all.ids else { return };
+        let IdForm::Places(places) = self.all.ids else { return };
         let rows = self.placed[share].iter().map(|row| ((row >> 32) as u32, *row as u32, 1));
         lock(&self.all.shares[share]).counts.add_all(rows, places.per_share());
         self.placed[share].clear();

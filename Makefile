@@ -42,6 +42,10 @@ test: start tools tools-of-tests check ## everything: check, then all Rust and P
 	$(STEP) "examples of README and docs" "40 s" $(BIN)/python tools/run_examples.py
 	@echo "test: passed in $(TOOK)."
 
+.PHONY: test-slow
+test-slow: start tools tools-of-tests $(EXTENSION) ## what takes long and rarely breaks, such as 300 more worlds (20 min)
+	$(STEP) "slow tests" "20 min" $(BIN)/python -m pytest -ra -m slow tests/python
+
 .PHONY: check
 check: start tools style $(EXTENSION) ## formatting, lint, types and documentation, without a warning
 	$(STEP) "stubtest" "10 s" $(BIN)/stubtest --mypy-config-file pyproject.toml footfall._native

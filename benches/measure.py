@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import statistics
 import subprocess
 import sys
@@ -49,6 +50,7 @@ class Worker:
     def __init__(self, work: str, contestant: Contestant, data: Path, little: Path) -> None:
         self.command = [sys.executable, "-m", "benches.worker", work, contestant.module, contestant.function]
         self.command += [str(data), str(little), str(contestant.cores)]
+        self.environment = dict(os.environ)
         self.score = Score(contestant)
         self._process: subprocess.Popen[str] | None = None
 
@@ -56,7 +58,9 @@ class Worker:
         """Start the process; `wait` until it is ready."""
         if self._process is None and not self.score.trouble:
             pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
-            self._process = subprocess.Popen(self.command, text=True, cwd=ROOT, **pipes)  # type: ignore[call-overload]
+            self._process = subprocess.Popen(  # type: ignore[call-overload]
+                self.command, text=True, cwd=ROOT, env=self.environment, **pipes
+            )
             self._ready = False
 
     def wait(self) -> None:

@@ -42,7 +42,7 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])  # type: ignore[union-attr]
     parser.add_argument("--quick", action="store_true", help="a tenth of the rows; not those who need minutes")
     parser.add_argument("--part", type=float, help="this part of the rows instead")
-    parser.add_argument("--works", type=_known_works, default=list(WORKS), help=f"of {','.join(WORKS)}")
+    parser.add_argument("--works", type=known_works, default=list(WORKS), help=f"of {','.join(WORKS)}")
     parser.add_argument("--only", type=lambda text: text.split(","), help="packages beside ours: polars,duckdb")
     parser.add_argument("--rounds", type=int, default=3, help="turns of each, of which the median counts")
     parser.add_argument("--out", type=Path, help="where the table goes; by default benches/RESULTS.md, if all is run")
@@ -53,7 +53,8 @@ def _options() -> argparse.Namespace:
     return options
 
 
-def _known_works(text: str) -> list[str]:
+def known_works(text: str) -> list[str]:
+    """Return the keys of works in `text`, which has commas between them."""
     keys = text.split(",")
     unknown = [key for key in keys if key not in WORKS]
     if unknown:

@@ -8,8 +8,8 @@ https://distributed.dask.org/en/stable/client.html, https://docs.dask.org/en/sta
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass, replace
+from threading import Event
 from typing import TYPE_CHECKING, Any, Callable
 
 from footfall.engines.packets import Packet
@@ -80,8 +80,15 @@ class DaskAdapter:
 
     def merge(self, rows: Rows, tick: Tick | None) -> list[Packet]:
         """Do the work and return all packets."""
-        parts = self._finish(rows, tick)
-        return [packet for part in self.client.gather(parts) for packet in part]
+        last = self._start(rows)
+        try:
+            _wait(last, (*rows.before, *last), tick)
+            return [packet for part in self.client.gather(last) for packet in part]
+        except BaseException:
+            self.client.cancel([*rows.before, *last], force=True)
+            raise
+        finally:
+            _release((*rows.before, *last))
 
     def keep(self, rows: Rows) -> Rows:
         """Return the same rows, which the workers hold in memory."""
@@ -89,33 +96,45 @@ class DaskAdapter:
 
     def drop(self, rows: Rows) -> None:
         """Let the workers forget them."""
-        for future in rows.sources:
-            future.release()
+        _release(rows.sources)
 
     def _start(self, rows: Rows) -> list[Any]:
         # As the result of a task it can be made again where a worker is lost. Each worker gets it once: were it with
-        # one of them, Dask would have that one do all tasks.
-        works = self.client.submit(lambda: rows.works, pure=False)
-        self.client.replicate(works)
-        return list(self.client.map(in_turn, [works] * len(rows.sources), rows.sources, pure=False))
+        # one of them, Dask would have that one do all tasks. It is the works alone that travel, not the rows.
+        works = rows.works
+        sent = self.client.submit(lambda: works, pure=False)
+        self.client.replicate(sent)
+        return list(self.client.map(in_turn, [sent] * len(rows.sources), rows.sources, pure=False))
 
-    def _finish(self, rows: Rows, tick: Tick | None) -> list[Any]:
-        from distributed import TimeoutError, wait
 
-        last = self._start(rows)
-        watched = [*rows.before, *last]
-        try:
-            pending = last
-            while pending:
-                with suppress(TimeoutError):
-                    wait(pending, timeout=HEARTBEAT_S)
-                pending = [future for future in last if future.status == "pending"]
-                if tick is not None:
-                    tick(sum(future.status != "pending" for future in watched), len(watched))
-        except BaseException:
-            self.client.cancel(watched, force=True)
-            raise
-        return last
+def _wait(last: Sequence[Any], watched: Sequence[Any], tick: Tick | None) -> None:
+    """Wait for the `last` futures; tell `tick` how many of those that are `watched` are done.
+
+    Dask's own ``wait`` raises `TimeoutError` at each heartbeat, and the frames of its traceback, which are a circle of
+    references, hold the futures until Python's garbage collector comes by.
+    """
+    done, left = Event(), len(last)
+
+    def count(_: Any) -> None:
+        # Dask calls back in one thread.
+        nonlocal left
+        left -= 1
+        if left == 0:
+            done.set()
+
+    for future in last:
+        future.add_done_callback(count)
+    ended = not last
+    while not ended:
+        ended = done.wait(HEARTBEAT_S)
+        if tick is not None:
+            tick(sum(future.status != "pending" for future in watched), len(watched))
+
+
+def _release(futures: Sequence[Any]) -> None:
+    """Let the workers forget the results, whoever still refers to the futures: an error's traceback, say."""
+    for future in futures:
+        future.release()
 
 
 def _frame(packets: list[Packet]) -> pandas.DataFrame:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -103,13 +105,16 @@ class DistributedSession:
                 everything = replace(self._opening(name), selection=EVERYTHING)
                 rows = self.cluster.map(Load(everything, name), self.cluster.arrange(pieces))
                 kept = self.cluster.keep(rows)
-                self._merged(self.cluster.map(Fail(), kept), progress)
+                try:
+                    self._merged(self.cluster.map(Fail(), kept), progress)
+                except BaseException:
+                    self.cluster.drop(kept)
+                    raise
                 self.tables_.kept[name] = kept
 
     def unpersist(self) -> None:
         """Let the workers forget them."""
-        while self.tables_.kept:
-            self.cluster.drop(self.tables_.kept.popitem()[1])
+        _drop_all(self.cluster, self.tables_.kept)
 
     def refuse_unusable(self) -> None:
         """Raise the error that names the first row that no answer can use."""
@@ -165,9 +170,7 @@ class DistributedSession:
     def _merged(self, rows: Any, progress: Tick | None) -> list[Packet]:
         """Do the work; a worker's error is raised as it was there."""
         merged = self.cluster.merge(rows, progress)
-        error = packets.error_in(merged)
-        if error is not None:
-            raise error
+        packets.raise_error_in(merged)
         return merged
 
     def _count(self, table: str) -> int:
@@ -217,10 +220,24 @@ def open_session(
     # A worker has other work on its other cores.
     opening = Opening(small, {**options, "threads": 1}, EVERYTHING, renamed)
     in_files = [name for name in pieces if not _is_in_memory(tables.get(name))]
-    session = DistributedSession(local, cluster, Tables(pieces, in_files), opening)
+    in_pieces = Tables(pieces, in_files)
+    # What the workers keep goes with the last session on it. At the end of the process the cluster may be gone before.
+    weakref.finalize(in_pieces, _drop_unseen, cluster, in_pieces.kept).atexit = False
+    session = DistributedSession(local, cluster, in_pieces, opening)
     if strict:
         session.refuse_unusable()
     return session
+
+
+def _drop_all(cluster: Adapter, kept: dict[str, Any]) -> None:
+    while kept:
+        cluster.drop(kept.popitem()[1])
+
+
+def _drop_unseen(cluster: Adapter, kept: dict[str, Any]) -> None:
+    # Nobody hears of an error here, and a cluster that has ended keeps nothing.
+    with suppress(Exception):
+        _drop_all(cluster, kept)
 
 
 def _theirs(columns: Mapping[str, str], table: str, ours: str) -> str:

@@ -101,6 +101,14 @@ def error_in(packets: Iterable[Packet]) -> FootfallError | None:
     return next(errors, None)
 
 
+def raise_error_in(packets: Iterable[Packet]) -> None:
+    """Raise the first exception among `packets`."""
+    # No variable here refers to it: with the frame in its traceback, that were a circle, which holds what callers have.
+    for packet in packets:
+        if packet.name == ERROR:
+            raise pickle.loads(packet.payload)
+
+
 @contextmanager
 def piece(packets: Sequence[Packet]) -> Iterator[Content]:
     """Yield the piece of one table that all `packets` are; Parquet as files, which are there for so long."""

@@ -46,6 +46,10 @@ test: start tools tools-of-tests check ## everything: check, then all Rust and P
 test-slow: start tools tools-of-tests $(EXTENSION) ## what takes long and rarely breaks, such as 300 more worlds (20 min)
 	$(STEP) "slow tests" "20 min" $(BIN)/python -m pytest -ra -m slow tests/python
 
+.PHONY: fuzz
+fuzz: start tools $(EXTENSION) ## broken files, hostile texts, random options; a find keeps its files and fails (5 min)
+	$(STEP) "fuzz" "5 min" $(BIN)/python tools/fuzz.py --seconds 280 --seed $(START)
+
 .PHONY: check
 check: start tools style $(EXTENSION) ## formatting, lint, types and documentation, without a warning
 	$(STEP) "stubtest" "10 s" $(BIN)/stubtest --mypy-config-file pyproject.toml footfall._native

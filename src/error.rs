@@ -33,10 +33,12 @@ pub enum Error {
         reason: String,
     },
     /// A column that a table should have and does not.
-    #[error("the table `{table}` has no column `{column}`; it has {}", found.join(", "))]
+    #[error("the table `{table}` has no column `{column}` ({place}); it has {}", found.join(", "))]
     MissingColumn {
         /// The table that was read.
         table: String,
+        /// The file, or where else the table is.
+        place: String,
         /// The column that is not there.
         column: String,
         /// The columns that are.

@@ -12,7 +12,7 @@ __version__: str
 
 _Degrees = npt.NDArray[np.float64]
 _Tick = Callable[[int, Optional[int]], object]
-_Slice = tuple[str, Optional[tuple[int, int]]]
+_Slice = tuple[str, Optional[tuple[int, int]], Optional[tuple[str, int, int]]]
 
 def haversine_m(
     latitude_a: _Degrees, longitude_a: _Degrees, latitude_b: _Degrees, longitude_b: _Degrees

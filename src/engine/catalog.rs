@@ -1,20 +1,23 @@
 //! The tables of a data set: where each noun comes from, and its rows in our columns and types.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use datafusion::arrow::array::{RecordBatch, RecordBatchOptions};
 use datafusion::arrow::datatypes::{DataType, SchemaRef};
 use datafusion::catalog::{MemTable, TableProvider};
+use datafusion::common::tree_node::{Transformed, TreeNode};
 use datafusion::datasource::provider_as_source;
 use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, cast, col, lit};
 use datafusion::scalar::ScalarValue;
 
 use super::error_of;
-use super::files::{self, FileGroup};
+use super::files;
+use super::groups::{FileGroup, Wanted, group};
 use super::nouns::{Column, EpochUnit, NOUNS, Noun, convert};
-use super::slices::{Ranges, Slice, rows_before};
+use super::slices::{Slice, rows_before};
+use super::table_file::TableFile;
 use crate::{Error, Result};
 
 /// Rows of an in-memory table that are one unit of work.
@@ -84,10 +87,10 @@ pub fn sources(
     let mut found = BTreeMap::new();
     for noun in NOUNS {
         let parts = match (given.get(noun.name), root) {
-            (Some(Given::Path(path)), _) => whole_files(&noun, &files::list(Path::new(path))?, reading)?,
+            (Some(Given::Path(path)), _) => whole_files(&noun, files::list(Path::new(path))?, reading)?,
             (Some(Given::Slices(slices)), _) => file_parts(&noun, slices, reading)?,
             (Some(Given::Batches(schema, batches)), _) => vec![Part::of_memory(schema, batches, reading.threads)?],
-            (None, Some(root)) => whole_files(&noun, &files::find(root, noun.name)?, reading)?,
+            (None, Some(root)) => whole_files(&noun, files::find(root, noun.name)?, reading)?,
             (None, None) => vec![],
         };
         if !parts.is_empty() {
@@ -125,30 +128,16 @@ fn check_names(given: &BTreeMap<String, Given>, reading: &Reading) -> Result<()>
     Ok(())
 }
 
-fn whole_files(noun: &Noun, files: &[PathBuf], reading: &Reading) -> Result<Vec<Part>> {
-    let whole = |path: &PathBuf| Slice { path: path.clone(), bytes: None };
-    file_parts(noun, &files.iter().map(whole).collect::<Vec<_>>(), reading)
+fn whole_files(noun: &Noun, files: Vec<TableFile>, reading: &Reading) -> Result<Vec<Part>> {
+    let slices = files.into_iter().map(|file| Slice { file, bytes: None });
+    file_parts(noun, &slices.collect::<Vec<_>>(), reading)
 }
 
 fn file_parts(noun: &Noun, slices: &[Slice], reading: &Reading) -> Result<Vec<Part>> {
-    let files: Vec<PathBuf> = slices.iter().map(|slice| slice.path.clone()).collect();
-    let ranges = slices.iter().filter_map(|slice| Some((slice.path.clone(), slice.bytes.clone()?)));
-    let ranges: Ranges = ranges.collect();
-    let wanted: Vec<String> = noun.columns.iter().map(|column| reading.theirs(noun, column)).collect();
-    let mut groups: Vec<FileGroup> = vec![];
-    for mut group in files::group(&files)? {
-        group.ranges =
-            ranges.iter().filter(|(path, _)| group.files.contains(path)).map(|(p, r)| (p.clone(), r.clone())).collect();
-        group.keep_hive(|key| wanted.iter().any(|name| name == key));
-        match groups.iter_mut().find(|other| other.is_like(&group)) {
-            Some(other) => {
-                other.files.extend(group.files);
-                other.ranges.extend(group.ranges);
-            }
-            None => groups.push(group),
-        }
-    }
-    groups.iter().map(Part::of_files).collect()
+    let wanted =
+        |column: &Column| Wanted { name: reading.theirs(noun, column), is_needed: reading.needs(noun, column) };
+    let groups = group(slices, &noun.columns.iter().map(wanted).collect::<Vec<_>>())?;
+    Ok(groups.into_iter().map(Part::of_files).collect())
 }
 
 impl Reading {
@@ -158,8 +147,9 @@ impl Reading {
         exact.or_else(|| self.columns.get(column.name)).cloned().unwrap_or_else(|| column.name.into())
     }
 
-    fn is_named(&self, noun: &Noun, column: &Column) -> bool {
-        self.columns.contains_key(&format!("{}.{}", noun.name, column.name))
+    /// Whether `column` must be there: answers need it, or the caller says what it is called.
+    fn needs(&self, noun: &Noun, column: &Column) -> bool {
+        column.required || self.columns.contains_key(&format!("{}.{}", noun.name, column.name))
     }
 }
 
@@ -175,8 +165,8 @@ pub fn memory_table(schema: &SchemaRef, batches: &[RecordBatch], threads: usize)
 }
 
 impl Part {
-    fn of_files(group: &FileGroup) -> Result<Part> {
-        Ok(Part { origin: Origin::Files(group.clone()), table: group.table()? })
+    fn of_files(group: FileGroup) -> Part {
+        Part { table: group.table(), origin: Origin::Files(group) }
     }
 
     fn of_memory(schema: &SchemaRef, batches: &[RecordBatch], threads: usize) -> Result<Part> {
@@ -188,7 +178,7 @@ impl Part {
     pub fn in_order(&self) -> Result<Vec<Part>> {
         match &self.origin {
             Origin::Memory(schema, batches) => Ok(vec![Part::of_memory(schema, batches, 1)?]),
-            Origin::Files(group) => group.singles().iter().map(Part::of_files).collect(),
+            Origin::Files(group) => Ok(group.singles().into_iter().map(Part::of_files).collect()),
         }
     }
 
@@ -196,30 +186,42 @@ impl Part {
     pub fn label(&self) -> String {
         match &self.origin {
             Origin::Memory(..) => "memory".into(),
-            Origin::Files(group) => group.files[0].display().to_string(),
+            Origin::Files(group) => group.slices[0].file.path.display().to_string(),
         }
     }
 
     /// The number, in its file, of the first row.
     pub fn first_row(&self) -> Result<u64> {
-        let start = match &self.origin {
-            Origin::Files(group) => group.ranges.get(&group.files[0]).map(|range| (&group.files[0], range.start)),
-            Origin::Memory(..) => None,
-        };
-        start.map_or(Ok(0), |(path, start)| rows_before(path, start))
-    }
-
-    fn files(&self) -> &[PathBuf] {
         match &self.origin {
-            Origin::Memory(..) => &[],
-            Origin::Files(group) => &group.files,
+            Origin::Files(group) => group.slices[0]
+                .bytes
+                .as_ref()
+                .map_or(Ok(0), |bytes| rows_before(&group.slices[0].file.path, bytes.start)),
+            Origin::Memory(..) => Ok(0),
         }
     }
 
-    fn literal(&self, theirs: &str) -> Option<&String> {
+    fn files(&self) -> impl Iterator<Item = &TableFile> {
+        let slices = match &self.origin {
+            Origin::Memory(..) => &[],
+            Origin::Files(group) => &group.slices[..],
+        };
+        slices.iter().map(|slice| &slice.file)
+    }
+
+    /// What the names of the folders say of a column, if it stands there.
+    fn literal(&self, theirs: &str) -> Option<ScalarValue> {
         match &self.origin {
             Origin::Memory(..) => None,
-            Origin::Files(group) => group.hive.get(theirs),
+            Origin::Files(group) => group.path_columns.get(theirs).cloned().map(ScalarValue::Utf8),
+        }
+    }
+
+    /// All columns of the caller's.
+    fn names(&self) -> Vec<String> {
+        match &self.origin {
+            Origin::Memory(schema, _) => schema.fields().iter().map(|field| field.name().clone()).collect(),
+            Origin::Files(group) => group.names().to_vec(),
         }
     }
 
@@ -246,8 +248,8 @@ impl Source {
     }
 
     /// The files that the rows come from, in the order of the parts.
-    pub fn files(&self) -> Vec<&Path> {
-        self.parts.iter().flat_map(Part::files).map(PathBuf::as_path).collect()
+    pub fn files(&self) -> Vec<&TableFile> {
+        self.parts.iter().flat_map(Part::files).collect()
     }
 
     /// The noun's columns that the caller's tables have.
@@ -263,10 +265,9 @@ impl Source {
         for part in &self.parts {
             for column in self.noun.columns {
                 let theirs = self.reading.theirs(&self.noun, column);
-                let needed = column.required || self.reading.is_named(&self.noun, column);
-                if needed && part.type_of(&theirs).is_none() {
-                    let found = part.table.schema().fields().iter().map(|field| field.name().clone()).collect();
-                    return Err(Error::MissingColumn { table: self.noun.name.into(), column: theirs, found });
+                if self.reading.needs(&self.noun, column) && part.type_of(&theirs).is_none() {
+                    let (table, place) = (self.noun.name.into(), part.label());
+                    return Err(Error::MissingColumn { table, place, column: theirs, found: part.names() });
                 }
                 self.ours(part, column)?;
             }
@@ -278,11 +279,21 @@ impl Source {
     fn ours(&self, part: &Part, column: &Column) -> Result<Expr> {
         let theirs = self.reading.theirs(&self.noun, column);
         let expression = match (part.literal(&theirs), part.type_of(&theirs)) {
-            (Some(value), _) => convert_literal(column, value),
+            (Some(value), _) => self.converted_literal(column, &theirs, value)?,
             (None, Some(from)) => convert(self.noun.name, column, &theirs, &from, self.reading.epoch_unit)?,
             (None, None) => cast(lit(ScalarValue::Null), column.kind.data_type()),
         };
         Ok(expression.alias(column.name))
+    }
+
+    /// The expression of a column that stands in the path: its value, read as if it stood in a column of text.
+    fn converted_literal(&self, column: &Column, theirs: &str, value: ScalarValue) -> Result<Expr> {
+        let expression = convert(self.noun.name, column, theirs, &DataType::Utf8, self.reading.epoch_unit)?;
+        let in_place = |part: Expr| match part {
+            Expr::Column(_) => Ok(Transformed::yes(lit(value.clone()))),
+            other => Ok(Transformed::no(other)),
+        };
+        Ok(expression.transform(in_place).map_err(error_of)?.data)
     }
 
     /// What has a value where the id has one.
@@ -299,7 +310,7 @@ impl Source {
     fn raw(&self, part: &Part, column: &Column) -> Expr {
         let theirs = self.reading.theirs(&self.noun, column);
         let value = match (part.literal(&theirs), part.type_of(&theirs)) {
-            (Some(value), _) => lit(value.as_str()),
+            (Some(value), _) => lit(value),
             (None, Some(_)) => col(datafusion::common::Column::new_unqualified(theirs)),
             (None, None) => lit(ScalarValue::Null),
         };
@@ -360,8 +371,4 @@ impl Source {
 /// The name of the column that holds the caller's own text of `column`.
 pub fn raw_name(column: &Column) -> String {
     format!("raw_{}", column.name)
-}
-
-fn convert_literal(column: &Column, value: &str) -> Expr {
-    datafusion::logical_expr::try_cast(lit(value), column.kind.data_type())
 }

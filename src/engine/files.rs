@@ -1,23 +1,10 @@
-//! Finds the files of a noun and makes each group of alike files one table.
+//! Finds the files of a table.
 
-use std::collections::BTreeMap;
-use std::fs::File;
+use std::fs::Metadata;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
-use datafusion::arrow::csv::reader::Format;
-use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef};
-use datafusion::catalog::TableProvider;
-use datafusion::datasource::file_format::FileFormat;
-use datafusion::datasource::file_format::csv::CsvFormat;
-use datafusion::datasource::file_format::parquet::{ParquetFormat, transform_schema_to_view};
-use datafusion::datasource::listing::{ListingOptions, ListingTable, ListingTableConfig, ListingTableUrl};
-use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions};
-use url::Url;
-
-use super::json::{JsonLines, json_columns};
-use super::slices::{Ranges, SlicedTable};
-use crate::{Error, Result};
+use super::table_file::{TableFile, unreadable};
+use crate::Result;
 
 /// The formats, by the extensions of their files.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -38,66 +25,125 @@ const EXTENSIONS: [(&str, FileKind); 5] = [
     ("json", FileKind::Json),
 ];
 
-/// Files of one format, one schema and the same values in their `key=value` folders.
-#[derive(Debug, Clone)]
-pub struct FileGroup {
-    kind: FileKind,
-    schema: SchemaRef,
-    /// Columns that stand in the path only.
-    pub hive: BTreeMap<String, String>,
-    /// The files, sorted by path.
-    pub files: Vec<PathBuf>,
-    /// Of these files, a part only.
-    pub ranges: Ranges,
-}
+const COMPRESSED: [&str; 14] =
+    ["gz", "gzip", "zip", "bz2", "xz", "zst", "zstd", "lz4", "br", "sz", "snappy", "7z", "rar", "tgz"];
+const SPREADSHEETS: [&str; 5] = ["xlsx", "xls", "xlsm", "xlsb", "ods"];
+const OTHER_TABLES: [&str; 24] = [
+    "tsv", "tab", "txt", "psv", "dat", "log", "xml", "yaml", "geojson", "orc", "avro", "arrow", "feather", "ipc", "pq",
+    "parq", "h5", "pkl", "pickle", "db", "sqlite", "duckdb", "tar", "dta",
+];
 
 /// What `root` holds for the noun `table`: a file, or a folder of files. Empty if nothing.
-pub fn find(root: &Path, table: &str) -> Result<Vec<PathBuf>> {
+pub fn find(root: &Path, table: &str) -> Result<Vec<TableFile>> {
     if !root.is_dir() {
         return Err(unreadable(root, "no such folder"));
     }
-    let candidates = EXTENSIONS.iter().map(|(extension, _)| root.join(format!("{table}.{extension}")));
-    let mut found: Vec<PathBuf> = candidates.chain([root.join(table)]).filter(|path| path.exists()).collect();
-    match found.len() {
-        0 => Ok(vec![]),
-        1 => list(&found.remove(0)),
-        _ => Err(unreadable(&found[1], &format!("{} is there too: which one is `{table}`?", found[0].display()))),
+    let (mut readable, mut others) = (vec![], vec![]);
+    for (name, path) in entries(root)? {
+        let (stem, extension) = name.split_once('.').unwrap_or((&name, ""));
+        if !stem.eq_ignore_ascii_case(table) {
+            continue;
+        }
+        if extension.is_empty() || kind_named(extension).is_some() {
+            readable.push(path);
+        } else if is_table_of_another_kind(extension) {
+            others.push(path);
+        }
+    }
+    match (&readable[..], &others[..]) {
+        ([], []) => Ok(vec![]),
+        ([only], _) | ([], [only, ..]) => list(only),
+        ([first, second, ..], _) => {
+            Err(unreadable(second, &format!("{} is there too: which one is `{table}`?", first.display())))
+        }
     }
 }
 
-/// The data files at `path`: itself, or all below it; hidden ones and markers such as `_SUCCESS` are not data.
-pub fn list(path: &Path) -> Result<Vec<PathBuf>> {
-    if path.is_file() {
-        kind_of(path)?;
-        return Ok(vec![path.to_path_buf()]);
+/// Names and paths of what is in a folder, in order.
+fn entries(folder: &Path) -> Result<Vec<(String, PathBuf)>> {
+    let failed = |e: std::io::Error| unreadable(folder, &e.to_string());
+    let mut entries = vec![];
+    for entry in std::fs::read_dir(folder).map_err(failed)? {
+        let entry = entry.map_err(failed)?;
+        entries.push((entry.file_name().to_string_lossy().into_owned(), entry.path()));
     }
-    let files = below(path)?;
+    entries.sort();
+    Ok(entries)
+}
+
+/// The data files at `path`: itself, or all below it; hidden ones and markers such as `_SUCCESS` are not data.
+pub fn list(path: &Path) -> Result<Vec<TableFile>> {
+    let files = if metadata(path)?.is_dir() { below(path)? } else { vec![checked(path)?] };
     match files.is_empty() {
         true => Err(unreadable(path, "there is no Parquet, CSV or JSON lines file")),
-        false => Ok(files),
+        false => files.iter().map(|file| TableFile::found(file, path)).collect(),
     }
 }
 
 /// The data files below `folder`, in order.
 pub fn below(folder: &Path) -> Result<Vec<PathBuf>> {
-    let mut files = vec![];
-    walk(folder, &mut files)?;
-    files.sort();
-    Ok(files)
+    let mut finder = Finder::default();
+    finder.look_into(folder)?;
+    finder.files.sort();
+    if finder.has_links {
+        refuse_doubles(&finder.files)?;
+    }
+    Ok(finder.files)
 }
 
-fn walk(folder: &Path, files: &mut Vec<PathBuf>) -> Result<()> {
-    for entry in std::fs::read_dir(folder).map_err(|e| unreadable(folder, &e.to_string()))? {
-        let path = entry.map_err(|e| unreadable(folder, &e.to_string()))?.path();
-        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        if name.starts_with(['.', '_']) {
-            continue;
+/// Looks for data files in a folder and all below it.
+#[derive(Default)]
+struct Finder {
+    files: Vec<PathBuf>,
+    has_links: bool,
+    /// The real folders from the first to the one where we are.
+    above: Vec<PathBuf>,
+}
+
+impl Finder {
+    fn look_into(&mut self, folder: &Path) -> Result<()> {
+        let real = folder.canonicalize().map_err(|e| unreadable(folder, &e.to_string()))?;
+        if self.above.contains(&real) {
+            let reason = format!("this link leads back to {}, which it is in: a circle", real.display());
+            return Err(unreadable(folder, &reason));
         }
-        if path.is_dir() {
-            walk(&path, files)?;
-        } else {
-            kind_of(&path)?;
-            files.push(path);
+        self.above.push(real);
+        for (name, path) in entries(folder)? {
+            if name.starts_with(['.', '_']) {
+                continue;
+            }
+            self.has_links |= path.is_symlink();
+            match metadata(&path)?.is_dir() {
+                true => self.look_into(&path)?,
+                false => self.files.push(checked(&path)?),
+            }
+        }
+        self.above.pop();
+        Ok(())
+    }
+}
+
+fn metadata(path: &Path) -> Result<Metadata> {
+    let what = if path.is_symlink() { "this link leads nowhere: " } else { "" };
+    std::fs::metadata(path).map_err(|e| unreadable(path, &format!("{what}{e}")))
+}
+
+fn checked(path: &Path) -> Result<PathBuf> {
+    kind_of(path)?;
+    match metadata(path)?.is_file() {
+        true => Ok(path.into()),
+        false => Err(unreadable(path, "neither a file nor a folder")),
+    }
+}
+
+/// Rows that a link shows again would be counted twice.
+fn refuse_doubles(files: &[PathBuf]) -> Result<()> {
+    let mut seen = std::collections::BTreeMap::new();
+    for path in files {
+        let real = path.canonicalize().map_err(|e| unreadable(path, &e.to_string()))?;
+        if let Some(other) = seen.insert(real, path) {
+            let reason = format!("this is the same file as {}, by a link: its rows would count twice", other.display());
+            return Err(unreadable(path, &reason));
         }
     }
     Ok(())
@@ -108,114 +154,31 @@ pub fn is_parquet(path: &Path) -> bool {
     kind_of(path).is_ok_and(|kind| kind == FileKind::Parquet)
 }
 
-fn kind_of(path: &Path) -> Result<FileKind> {
-    let extension = path.extension().unwrap_or_default().to_string_lossy().to_ascii_lowercase();
-    let known = EXTENSIONS.iter().find(|(name, _)| *name == extension);
-    let reason = "not a file that Footfall reads: .parquet, .csv, .jsonl, .ndjson or .json";
-    known.map(|(_, kind)| *kind).ok_or_else(|| unreadable(path, reason))
+fn kind_named(extension: &str) -> Option<FileKind> {
+    EXTENSIONS.iter().find(|(name, _)| name.eq_ignore_ascii_case(extension)).map(|(_, kind)| *kind)
 }
 
-/// An error about one file.
-pub fn unreadable(path: &Path, reason: &str) -> Error {
-    Error::Io { path: path.display().to_string(), reason: reason.into() }
+/// The last of a file's extensions, in small letters.
+fn extension_of(path: &Path) -> String {
+    path.extension().unwrap_or_default().to_string_lossy().to_ascii_lowercase()
 }
 
-/// Reads the files' schemas and puts alike files together.
-pub fn group(files: &[PathBuf]) -> Result<Vec<FileGroup>> {
-    let mut groups: Vec<FileGroup> = vec![];
-    for path in files {
-        let kind = kind_of(path)?;
-        let Some(schema) = schema_of(path, kind)? else { continue };
-        let hive = hive_columns(path, &schema);
-        match groups.iter_mut().find(|g| g.kind == kind && g.schema == schema && g.hive == hive) {
-            Some(group) => group.files.push(path.clone()),
-            None => {
-                groups.push(FileGroup { kind, schema, hive, files: vec![path.clone()], ranges: Ranges::new() });
-            }
-        }
-    }
-    Ok(groups)
+/// Whether extensions such as `csv.gz` are those of a table that we do not read, and not of notes beside the tables.
+fn is_table_of_another_kind(extensions: &str) -> bool {
+    let extension = extensions.rsplit('.').next().unwrap_or_default().to_ascii_lowercase();
+    [&COMPRESSED[..], &SPREADSHEETS, &OTHER_TABLES].concat().contains(&extension.as_str())
 }
 
-/// `None` for a text file without a line: it has no rows to miss.
-fn schema_of(path: &Path, kind: FileKind) -> Result<Option<SchemaRef>> {
-    let open = || File::open(path).map_err(|e| unreadable(path, &e.to_string()));
-    match kind {
-        FileKind::Parquet => {
-            let plain = Schema::new(footer(path)?.schema().fields().clone());
-            Ok(Some(Arc::new(transform_schema_to_view(&plain))))
-        }
-        FileKind::Csv => {
-            let header = Format::default().with_header(true).infer_schema(open()?, Some(0));
-            let (schema, _) = header.map_err(|e| unreadable(path, &e.to_string()))?;
-            Ok(text_schema(schema.fields().iter().map(|f| f.name().trim_start_matches('\u{feff}').trim())))
-        }
-        FileKind::Json => Ok(text_schema(json_columns(path)?.iter().map(String::as_str))),
-    }
-}
-
-/// What a Parquet file tells of itself.
-pub fn footer(path: &Path) -> Result<ArrowReaderMetadata> {
-    let file = File::open(path).map_err(|e| unreadable(path, &e.to_string()))?;
-    let metadata = ArrowReaderMetadata::load(&file, ArrowReaderOptions::new());
-    metadata.map_err(|e| unreadable(path, &format!("not a whole Parquet file: {e}")))
-}
-
-/// Text files are read as text, so that a value of the wrong type is counted and named, not fatal.
-fn text_schema<'a>(names: impl Iterator<Item = &'a str>) -> Option<SchemaRef> {
-    let fields: Vec<Field> = names.map(|name| Field::new(name, DataType::Utf8, true)).collect();
-    (!fields.is_empty()).then(|| Arc::new(Schema::new(fields)))
-}
-
-fn hive_columns(path: &Path, schema: &Schema) -> BTreeMap<String, String> {
-    let folders = path.parent().into_iter().flat_map(Path::iter).map(|part| part.to_string_lossy().into_owned());
-    let pairs = folders.filter_map(|part| part.split_once('=').map(|(k, v)| (k.to_string(), v.to_string())));
-    pairs.filter(|(key, _)| schema.field_with_name(key).is_err()).collect()
-}
-
-impl FileGroup {
-    /// The schema of the files themselves.
-    pub fn schema(&self) -> &SchemaRef {
-        &self.schema
-    }
-
-    /// Forgets path columns that nobody asks for, so that their files can be one table.
-    pub fn keep_hive(&mut self, wanted: impl Fn(&str) -> bool) {
-        self.hive.retain(|key, _| wanted(key));
-    }
-
-    /// Whether `other`'s files can stand in the same table.
-    pub fn is_like(&self, other: &FileGroup) -> bool {
-        self.kind == other.kind && self.schema == other.schema && self.hive == other.hive
-    }
-
-    /// The same files, each by itself.
-    pub fn singles(&self) -> Vec<FileGroup> {
-        self.files.iter().map(|path| FileGroup { files: vec![path.clone()], ..self.clone() }).collect()
-    }
-
-    /// The table of these files.
-    pub fn table(&self) -> Result<Arc<dyn TableProvider>> {
-        match self.kind {
-            FileKind::Parquet => self.listing(Arc::new(ParquetFormat::default())),
-            FileKind::Csv => self.listing(Arc::new(CsvFormat::default().with_has_header(true))),
-            FileKind::Json => Ok(Arc::new(JsonLines::new(self.files.clone(), Arc::clone(&self.schema)))),
-        }
-    }
-
-    fn listing(&self, format: Arc<dyn FileFormat>) -> Result<Arc<dyn TableProvider>> {
-        let urls = self.files.iter().map(|path| file_url(path)).collect::<Result<Vec<_>>>()?;
-        let options = ListingOptions::new(format).with_file_extension("");
-        let config = ListingTableConfig::new_with_multi_paths(urls);
-        let config = config.with_listing_options(options).with_schema(Arc::clone(&self.schema));
-        let whole: Arc<dyn TableProvider> = Arc::new(ListingTable::try_new(config).map_err(super::error_of)?);
-        Ok(if self.ranges.is_empty() { whole } else { Arc::new(SlicedTable::new(whole, &self.ranges)?) })
-    }
-}
-
-/// A URL, not a pattern: brackets and stars in a file's name mean themselves.
-fn file_url(path: &Path) -> Result<ListingTableUrl> {
-    let absolute = path.canonicalize().map_err(|e| unreadable(path, &e.to_string()))?;
-    let url = Url::from_file_path(&absolute).map_err(|()| unreadable(path, "this path cannot be a URL"))?;
-    ListingTableUrl::parse(url.as_str()).map_err(super::error_of)
+/// The format of the file `path`.
+pub fn kind_of(path: &Path) -> Result<FileKind> {
+    let extension = extension_of(path);
+    kind_named(&extension).ok_or_else(|| {
+        let what_to_do = match extension.as_str() {
+            compressed if COMPRESSED.contains(&compressed) => "unpack it first",
+            sheet if SPREADSHEETS.contains(&sheet) => "save the sheet as CSV",
+            _ => "convert it first, or take it away",
+        };
+        let kinds = ".parquet, .csv, .jsonl, .ndjson or .json";
+        unreadable(path, &format!("not a file that Footfall reads ({kinds}): {what_to_do}"))
+    })
 }

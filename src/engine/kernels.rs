@@ -146,7 +146,7 @@ fn check_degrees(table: &str, places: &RecordBatch, first_row: usize) -> Result<
 
 fn no_column(table: &str, schema: &Schema, column: &str) -> Error {
     let found = schema.fields().iter().map(|field| field.name().clone()).collect();
-    Error::MissingColumn { table: table.into(), column: column.into(), found }
+    Error::MissingColumn { table: table.into(), place: "memory".into(), column: column.into(), found }
 }
 
 /// Does all `tasks` and returns what they give, in their order.

@@ -1,6 +1,7 @@
 //! DataFusion: nouns in, answers out.
 //!
-//! [`nouns`] says what the columns are, [`files`] and [`json`] find and read them, [`catalog`] makes tables of them,
+//! [`nouns`] says what the columns are, [`files`] finds the [`table_file`]s, [`text`] and [`parquet_table`] read them,
+//! [`groups`] puts alike ones together, [`catalog`] makes tables of them,
 //! [`places`] holds the two small tables, [`coded`] reads columns of Parquet as they are written, [`checks`],
 //! [`copies`] and [`quality`] say which rows can be used, [`functions`] and [`operators`] bring the pure core into
 //! plans, [`jobs`] keeps the SQL, [`run`] runs it, and [`session`] answers. [`slices`] cuts files, and [`steps`] jobs,
@@ -12,18 +13,21 @@ pub mod coded;
 pub mod copies;
 pub mod files;
 pub mod functions;
+pub mod groups;
 pub mod ingest;
 pub mod jobs;
-pub mod json;
 pub mod kernels;
 pub mod nouns;
 pub mod operators;
+pub mod parquet_table;
 pub mod places;
 pub mod quality;
 pub mod run;
 pub mod session;
 pub mod slices;
 pub mod steps;
+pub mod table_file;
+pub mod text;
 
 use datafusion::common::DataFusionError;
 

@@ -17,6 +17,7 @@ use crate::engine::run::Heartbeat;
 use crate::engine::session::{Options, Restriction, Session, Table};
 use crate::engine::slices::Slice;
 use crate::engine::steps::Steps;
+use crate::engine::table_file::{Stamp, TableFile};
 use crate::{Error, Result};
 
 /// The tables of one data set, restricted or not, ready to answer.
@@ -30,8 +31,9 @@ enum Source {
     Data(AnyRecordBatch),
 }
 
-/// A file, and the first byte and the end of what is read of it; all of it if none.
-type PySlice = (PathBuf, Option<(u64, u64)>);
+/// A file; the first byte and the end of what is read of it, all of it if none; and, if it was opened before, where its
+/// table begins, and its bytes and its time of change then.
+type PySlice = (PathBuf, Option<(u64, u64)>, Option<(PathBuf, u64, i64)>);
 
 #[derive(FromPyObject)]
 #[pyo3(from_item_all)]
@@ -46,12 +48,20 @@ impl Source {
         match self {
             Source::Path(path) => Ok(Given::Path(path.display().to_string())),
             Source::Slices(slices) => {
-                let slice = |(path, bytes): PySlice| Slice { path, bytes: bytes.map(|(start, end)| start..end) };
-                Ok(Given::Slices(slices.into_iter().map(slice).collect()))
+                let slices = slices.into_iter().map(slice).collect::<Result<_>>();
+                Ok(Given::Slices(slices.map_err(raise)?))
             }
             Source::Data(data) => batches_of(data).map(|(schema, batches)| Given::Batches(schema, batches)),
         }
     }
+}
+
+fn slice((path, bytes, opened): PySlice) -> Result<Slice> {
+    let file = match opened {
+        Some((root, bytes, changed_ns)) => TableFile { path, root, stamp: Stamp { bytes, changed_ns } },
+        None => TableFile::found(&path, &path)?,
+    };
+    Ok(Slice { file, bytes: bytes.map(|(start, end)| start..end) })
 }
 
 fn given(tables: BTreeMap<String, Source>) -> PyResult<BTreeMap<String, Given>> {
@@ -198,7 +208,10 @@ impl PySession {
     }
 
     fn pieces(&self, table: &str, wanted: u64) -> PyResult<Vec<Vec<PySlice>>> {
-        let slice = |slice: Slice| (slice.path, slice.bytes.map(|bytes| (bytes.start, bytes.end)));
+        let slice = |Slice { file, bytes }: Slice| {
+            let TableFile { path, root, stamp } = file;
+            (path, bytes.map(|bytes| (bytes.start, bytes.end)), Some((root, stamp.bytes, stamp.changed_ns)))
+        };
         let pieces = self.0.pieces(table, wanted).map_err(raise)?;
         Ok(pieces.into_iter().map(|piece| piece.into_iter().map(slice).collect()).collect())
     }

@@ -191,7 +191,7 @@ def test_one_large_file_has_pieces_for_all_workers(engine, one_file):
     if engine != "local":
         pieces = data._session.local.pieces("pings", 8)
         assert len(pieces) >= 4
-        ends = [span for piece in pieces for _, span in piece]
+        ends = [span for piece in pieces for _, span, _ in piece]
         assert ends[0][0] == 0 and ends[-1][1] == (one_file / "pings.parquet").stat().st_size
         assert all(one[1] == other[0] for one, other in zip(ends, ends[1:]))
 

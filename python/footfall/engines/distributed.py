@@ -188,9 +188,7 @@ class DistributedSession:
 
     def _opening(self, table: str) -> Opening:
         """Return how workers open pieces of `table`; what they keep is in our columns."""
-        columns = {} if table in self.tables_.kept else self.opening.columns
-        own = {ours: theirs for ours, theirs in columns.items() if ours.startswith(f"{table}.")}
-        return replace(self.opening, columns=own)
+        return replace(self.opening, columns={}) if table in self.tables_.kept else self.opening
 
     def _pieces(self, table: str) -> Any:
         kept = self.tables_.kept.get(table)
@@ -215,10 +213,9 @@ def open_session(
         for name in SMALL
         if name in there
     )
-    renamed = {f"{table}.{ours}": _theirs(columns, table, ours) for table in LARGE for ours in there.get(table, [])}
     pieces = {name: _pieces(local, name, tables.get(name), cluster.cores) for name in LARGE if name in there}
     # A worker has other work on its other cores.
-    opening = Opening(small, {**options, "threads": 1}, EVERYTHING, renamed)
+    opening = Opening(small, {**options, "threads": 1}, EVERYTHING, columns)
     in_files = [name for name in pieces if not _is_in_memory(tables.get(name))]
     in_pieces = Tables(pieces, in_files)
     # What the workers keep goes with the last session on it. At the end of the process the cluster may be gone before.
@@ -238,10 +235,6 @@ def _drop_unseen(cluster: Adapter, kept: dict[str, Any]) -> None:
     # Nobody hears of an error here, and a cluster that has ended keeps nothing.
     with suppress(Exception):
         _drop_all(cluster, kept)
-
-
-def _theirs(columns: Mapping[str, str], table: str, ours: str) -> str:
-    return columns.get(f"{table}.{ours}", columns.get(ours, ours))
 
 
 def _is_in_memory(given: Any) -> bool:

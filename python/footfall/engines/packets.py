@@ -19,8 +19,9 @@ from footfall.errors import FootfallError
 if TYPE_CHECKING:
     import pyarrow
 
-#: A file, and the first byte and the end of what is read of it; all of it if None.
-Slice = tuple[str, Optional[tuple[int, int]]]
+#: A file; the first byte and the end of what is read of it, all of it if None; and, if the driver opened it, the folder
+#: or file where its table begins, its bytes and its time of change in nanoseconds.
+Slice = tuple[str, Optional[tuple[int, int]], Optional[tuple[str, int, int]]]
 #: The name of a packet that holds an exception.
 ERROR = "error"
 #: How a Parquet file begins, and a list of files.
@@ -41,7 +42,11 @@ class Packet(NamedTuple):
 
 def of_files(name: str, number: int, slices: Sequence[Slice]) -> Packet:
     """Return the packet that names these parts of files, for workers in whatever folder they are."""
-    return Packet(number, name, json.dumps([[os.path.abspath(path), span] for path, span in slices]).encode())
+    here = [
+        (os.path.abspath(path), span, opened and (os.path.abspath(opened[0]), *opened[1:]))
+        for path, span, opened in slices
+    ]
+    return Packet(number, name, json.dumps(here).encode())
 
 
 def of_kept(name: str, table: pyarrow.Table, share: int) -> Packet:
@@ -116,7 +121,7 @@ def piece(packets: Sequence[Packet]) -> Iterator[Content]:
         with TemporaryDirectory(prefix="footfall-") as folder:
             yield [_written(packet, f"{folder}/{number}.parquet") for number, packet in enumerate(packets)]
     elif _is(packets[0], FILES):
-        yield [(path, span and (span[0], span[1])) for packet in packets for path, span in _slices(packet)]
+        yield [_slice(*values) for packet in packets for values in _slices(packet)]
     else:
         (table,) = tables(packets).values()
         yield table
@@ -142,7 +147,11 @@ def table(packet: Packet) -> pyarrow.Table:
 def _written(packet: Packet, path: str) -> Slice:
     with open(path, "wb") as file:
         file.write(packet.payload)
-    return path, None
+    return path, None, None
+
+
+def _slice(path: str, span: Any, opened: Any) -> Slice:
+    return path, span and (span[0], span[1]), opened and (opened[0], opened[1], opened[2])
 
 
 def _slices(packet: Packet) -> list[Any]:

@@ -43,7 +43,7 @@ class Opening:
     selection : mapping
         Of ``_native.Session.restrict``.
     columns : mapping
-        The caller's names of columns, by ``table.column``; none for tables that `Load` has read.
+        The caller's names of columns; none for tables that `Load` has read.
     visit_filter : Packet, optional
         Which interactions may have earned a visit, made of what `FilterVisits` makes; any may if None.
     """

@@ -4,13 +4,13 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use datafusion::arrow::datatypes::DataType;
-use datafusion::common::{Result as PlanResult, internal_datafusion_err};
-use datafusion::datasource::listing::FileRange;
+use datafusion::common::{DataFusionError, Result as PlanResult, internal_datafusion_err};
+use datafusion::datasource::listing::{FileRange, PartitionedFile};
 use datafusion::datasource::physical_plan::FileScanConfig;
 use datafusion::datasource::physical_plan::parquet::metadata::DFParquetMetadata;
 use datafusion::execution::TaskContext;
+use datafusion::object_store::ObjectStore;
 use datafusion::object_store::path::Path;
-use datafusion::object_store::{ObjectMeta, ObjectStore};
 use parquet::file::metadata::{ColumnChunkMetaData, ParquetMetaData};
 use parquet::file::page_index::column_index::ColumnIndexMetaData;
 use parquet::file::page_index::offset_index::PageLocation;
@@ -21,12 +21,14 @@ use super::classes::Asked;
 use super::column::is_readable;
 use super::group::{Group, is_needed};
 use crate::engine::slices::start_of;
+use crate::engine::table_file::TableFile;
 
 /// A row group of a file, with some of its columns.
 #[derive(Clone)]
 pub struct RowGroup {
     store: Arc<dyn ObjectStore>,
     path: Path,
+    file: Option<Arc<TableFile>>,
     metadata: Arc<ParquetMetaData>,
     number: usize,
     columns: Arc<Vec<usize>>,
@@ -51,7 +53,10 @@ pub async fn row_groups(
     let runtime = context.runtime_env();
     let store = runtime.object_store(&files.object_store_url)?;
     let mut groups = vec![];
-    for (file, ranges) in ranges(files).into_values() {
+    for (partitioned, ranges) in ranges(files).into_values() {
+        let table_file = partitioned.extension::<Arc<TableFile>>();
+        must_be_unchanged(table_file)?;
+        let file = &partitioned.object_meta;
         let cache = runtime.cache_manager.get_file_metadata_cache();
         let footer = DFParquetMetadata::new(store.as_ref(), file);
         let metadata = footer.with_file_metadata_cache(Some(cache)).fetch_metadata().await?;
@@ -73,6 +78,7 @@ pub async fn row_groups(
         groups.extend((0..metadata.num_row_groups()).filter(is_read).map(|number| RowGroup {
             store: Arc::clone(&store),
             path: file.location.clone(),
+            file: table_file.cloned(),
             metadata: Arc::clone(&metadata),
             number,
             columns: Arc::clone(&columns),
@@ -81,11 +87,15 @@ pub async fn row_groups(
     Ok(Some(groups))
 }
 
+fn must_be_unchanged(file: Option<&Arc<TableFile>>) -> PlanResult<()> {
+    file.map_or(Ok(()), |file| file.must_be_unchanged()).map_err(|error| DataFusionError::External(Box::new(error)))
+}
+
 /// Each of the `files` once, and the ranges in which the row groups begin that are read.
-fn ranges(files: &FileScanConfig) -> BTreeMap<&Path, (&ObjectMeta, Vec<FileRange>)> {
-    let mut ranges: BTreeMap<&Path, (&ObjectMeta, Vec<FileRange>)> = BTreeMap::new();
+fn ranges(files: &FileScanConfig) -> BTreeMap<&Path, (&PartitionedFile, Vec<FileRange>)> {
+    let mut ranges: BTreeMap<&Path, (&PartitionedFile, Vec<FileRange>)> = BTreeMap::new();
     for file in files.file_groups.iter().flat_map(|group| group.iter()) {
-        let of_file = ranges.entry(&file.object_meta.location).or_insert((&file.object_meta, vec![]));
+        let of_file = ranges.entry(&file.object_meta.location).or_insert((file, vec![]));
         of_file.1.push(file.range.clone().unwrap_or(FileRange { start: 0, end: i64::MAX }));
     }
     ranges
@@ -140,7 +150,9 @@ impl RowGroup {
             start..start + length
         });
         let ranges: Vec<_> = ranges.collect();
-        let mut fetched = self.store.get_ranges(&self.path, &ranges).await?.into_iter().zip(&ranges);
+        let fetched = self.store.get_ranges(&self.path, &ranges).await;
+        must_be_unchanged(self.file.as_ref())?;
+        let mut fetched = fetched?.into_iter().zip(&ranges);
         let mut chunk = |needed: &bool| match needed {
             true => fetched.next().map(|(data, range)| Chunk { start: range.start, data }),
             false => None,

@@ -61,7 +61,7 @@ pub fn ingest(request: &Request, heartbeat: Heartbeat) -> Result<Progress> {
     let reading = Reading { columns: request.columns.clone(), epoch_unit: request.epoch_unit, threads: 1 };
     let identity = || -> Result<_> {
         let sources = sources(Some(&request.source), BTreeMap::new(), &reading)?;
-        Ok((Identity::of(request, &sources)?, sources))
+        Ok((Identity::of(request, &sources), sources))
     };
     let (asked, sources) = identity()?;
     let target = Target::claim(&request.source, &request.target)?;

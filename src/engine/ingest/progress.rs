@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::time::UNIX_EPOCH;
 
 use serde_json::{Map, Value, json};
 
 use super::{Request, io};
 use crate::engine::catalog::Source;
+use crate::engine::table_file::TableFile;
 use crate::{Error, Result};
 
 /// Changes when parts are written in another way.
@@ -55,7 +55,7 @@ pub struct Progress {
 
 impl Identity {
     /// The source's files by name, size and time of change, and the options.
-    pub fn of(request: &Request, sources: &BTreeMap<&'static str, Source>) -> Result<Self> {
+    pub fn of(request: &Request, sources: &BTreeMap<&'static str, Source>) -> Self {
         let options = json!({
             "format": FORMAT,
             "tz": request.tz,
@@ -65,11 +65,10 @@ impl Identity {
         });
         let mut files = Map::new();
         for (name, source) in sources {
-            let labels = source.files().into_iter();
-            let stamps = labels.map(|file| stamp(&request.source, file)).collect::<Result<Vec<_>>>()?;
-            files.insert((*name).into(), stamps.into());
+            let stamps = source.files().into_iter().map(|file| stamp(&request.source, file));
+            files.insert((*name).into(), stamps.collect::<Vec<_>>().into());
         }
-        Ok(Self { options, files: files.into() })
+        Self { options, files: files.into() }
     }
 
     /// Refuses what was begun from another source or with other options.
@@ -86,12 +85,9 @@ impl Identity {
 }
 
 /// A file's name below the source, bytes, and time of change in nanoseconds.
-fn stamp(root: &Path, file: &Path) -> Result<Value> {
-    let metadata = file.metadata().map_err(|e| io(file, e))?;
-    let changed = metadata.modified().map_err(|e| io(file, e))?.duration_since(UNIX_EPOCH);
-    let nanoseconds = changed.map_or(0, |since| since.as_nanos() as u64);
-    let name = file.strip_prefix(root).unwrap_or(file).display().to_string();
-    Ok(json!([name, metadata.len(), nanoseconds]))
+fn stamp(root: &Path, file: &TableFile) -> Value {
+    let name = file.path.strip_prefix(root).unwrap_or(&file.path).display().to_string();
+    json!([name, file.stamp.bytes, file.stamp.changed_ns])
 }
 
 impl TableProgress {

@@ -14,6 +14,7 @@ use datafusion::physical_plan::projection::ProjectionExec;
 
 use super::LookupExec;
 use crate::engine::coded::{Derived, Function};
+use crate::engine::parquet_table::parquet_source;
 
 /// Operators that give the rows of their input, in whatever order.
 pub const SAME_ROWS: [&str; 3] = ["RepartitionExec", "CoalescePartitionsExec", "CooperativeExec"];
@@ -97,7 +98,7 @@ impl Rows {
         let source = scan.data_source();
         let Some(files) = (source.as_ref() as &dyn Any).downcast_ref::<FileScanConfig>() else { return Ok(None) };
         let source = files.file_source();
-        let parquet = (source.as_ref() as &dyn Any).downcast_ref::<ParquetSource>();
+        let parquet = parquet_source(source.as_ref());
         // Its predicate is a hint, of which the plan above makes sure itself.
         let is_hint = |parquet: &ParquetSource| !parquet.table_parquet_options().global.pushdown_filters;
         let is_plain = files.limit.is_none() && files.table_partition_cols().is_empty() && parquet.is_some_and(is_hint);

@@ -1,0 +1,169 @@
+//! Puts a table's files that are alike together, and makes a table of each group.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::path::Path;
+use std::sync::Arc;
+
+use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use datafusion::catalog::TableProvider;
+use datafusion::datasource::file_format::parquet::transform_schema_to_view;
+use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions};
+
+use super::files::{FileKind, kind_of};
+use super::parquet_table::ParquetTable;
+use super::slices::Slice;
+use super::table_file::{TableFile, unreadable};
+use super::text::csv::Header;
+use super::text::{Lines, TextTable, json};
+use crate::Result;
+
+/// A column that is asked for, by the caller's name.
+#[derive(Debug, Clone)]
+pub struct Wanted {
+    /// The name.
+    pub name: String,
+    /// Whether it must be there.
+    pub is_needed: bool,
+}
+
+/// Files of one format, one schema and the same values in their `key=value` folders.
+#[derive(Debug, Clone)]
+pub struct FileGroup {
+    format: Format,
+    schema: SchemaRef,
+    /// All columns of the files.
+    names: Vec<String>,
+    /// The wanted columns that stand in the path only; none where there is no value.
+    pub path_columns: BTreeMap<String, Option<String>>,
+    /// The files, or parts of them, sorted by path.
+    pub slices: Vec<Slice>,
+    /// Rows of the Parquet files.
+    rows: usize,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+enum Format {
+    Parquet,
+    Text(Lines),
+}
+
+/// What is known of a file without reading its rows.
+struct Outline {
+    format: Format,
+    schema: SchemaRef,
+    names: Vec<String>,
+    rows: usize,
+}
+
+/// Reads the files' outlines and puts alike files together; text files without a line have no rows to miss.
+pub fn group(slices: &[Slice], wanted: &[Wanted]) -> Result<Vec<FileGroup>> {
+    let mut groups: Vec<FileGroup> = vec![];
+    for slice in slices {
+        let Some(outline) = outline_of(&slice.file, wanted)? else { continue };
+        let mut path_columns = slice.file.path_columns();
+        path_columns.retain(|key, _| {
+            wanted.iter().any(|column| column.name == *key) && outline.schema.field_with_name(key).is_err()
+        });
+        let alike = |group: &&mut FileGroup| {
+            group.format == outline.format && group.schema == outline.schema && group.path_columns == path_columns
+        };
+        match groups.iter_mut().find(alike) {
+            Some(group) => {
+                group.slices.push(slice.clone());
+                group.rows += outline.rows;
+            }
+            None => {
+                let Outline { format, schema, names, rows } = outline;
+                groups.push(FileGroup { format, schema, names, path_columns, slices: vec![slice.clone()], rows });
+            }
+        }
+    }
+    match slices.first() {
+        Some(slice) if groups.is_empty() => Ok(vec![no_lines(slice, wanted)?]),
+        _ => Ok(groups),
+    }
+}
+
+/// The group of files that have no line: of objects there are none, but of a CSV file the header is missing.
+fn no_lines(slice: &Slice, wanted: &[Wanted]) -> Result<FileGroup> {
+    let file = &slice.file;
+    if kind_of(&file.path)? == FileKind::Csv {
+        return Err(file.error("it is empty: there is not even a header line"));
+    }
+    let names: Vec<String> = wanted.iter().map(|column| column.name.clone()).collect();
+    let (format, schema) = (Format::Text(Lines::Json), text_schema(names.iter()));
+    Ok(FileGroup { format, schema, names, path_columns: BTreeMap::new(), slices: vec![slice.clone()], rows: 0 })
+}
+
+fn outline_of(file: &TableFile, wanted: &[Wanted]) -> Result<Option<Outline>> {
+    file.must_be_unchanged()?;
+    match kind_of(&file.path)? {
+        FileKind::Parquet => {
+            let footer = footer(&file.path)?;
+            let plain = Schema::new(footer.schema().fields().clone());
+            let names = plain.fields().iter().map(|field| field.name().clone()).collect();
+            let rows = footer.metadata().file_metadata().num_rows();
+            let rows = usize::try_from(rows).map_err(|_| file.error(format!("its footer tells of {rows} rows")))?;
+            let schema = Arc::new(transform_schema_to_view(&plain));
+            Ok(Some(Outline { format: Format::Parquet, schema, names, rows }))
+        }
+        FileKind::Csv => {
+            let Some(header) = Header::of(file)? else { return Ok(None) };
+            if let Some(twice) = wanted.iter().find(|column| header.count(&column.name) > 1) {
+                return Err(file.error(format!("its header has the column `{}` twice: which one is it?", twice.name)));
+            }
+            let schema = text_schema(wanted.iter().map(|column| &column.name).filter(|name| header.count(name) == 1));
+            let names = header.names().cloned().collect();
+            Ok(Some(Outline { format: Format::Text(Lines::Csv(header)), schema, names, rows: 0 }))
+        }
+        FileKind::Json => {
+            let Some(keys) = json::keys(file)? else { return Ok(None) };
+            let in_path = file.path_columns();
+            let mut there = vec![];
+            for column in wanted {
+                // One that is not needed may come in any line; nulls where it does not are what would be without it.
+                let is_asked_for = column.is_needed || in_path.contains_key(&column.name);
+                if keys.contains(&column.name) || !is_asked_for || json::mentions(file, &column.name)? {
+                    there.push(&column.name);
+                }
+            }
+            let schema = text_schema(there.into_iter());
+            Ok(Some(Outline { format: Format::Text(Lines::Json), schema, names: keys.into_iter().collect(), rows: 0 }))
+        }
+    }
+}
+
+/// What a Parquet file tells of itself.
+pub fn footer(path: &Path) -> Result<ArrowReaderMetadata> {
+    let file = File::open(path).map_err(|e| unreadable(path, &e.to_string()))?;
+    let metadata = ArrowReaderMetadata::load(&file, ArrowReaderOptions::new());
+    metadata.map_err(|e| unreadable(path, &format!("not a whole Parquet file: {e}")))
+}
+
+fn text_schema<'a>(names: impl Iterator<Item = &'a String>) -> SchemaRef {
+    Schema::new(names.map(|name| Field::new(name, DataType::Utf8, true)).collect::<Vec<_>>()).into()
+}
+
+impl FileGroup {
+    /// All columns of the files.
+    pub fn names(&self) -> &[String] {
+        &self.names
+    }
+
+    /// The same files, each by itself.
+    pub fn singles(&self) -> Vec<FileGroup> {
+        self.slices.iter().map(|slice| FileGroup { slices: vec![slice.clone()], ..self.clone() }).collect()
+    }
+
+    /// The table of these files.
+    pub fn table(&self) -> Arc<dyn TableProvider> {
+        match &self.format {
+            Format::Parquet => Arc::new(ParquetTable::new(self.slices.clone(), Arc::clone(&self.schema), self.rows)),
+            Format::Text(lines) => {
+                let files = self.slices.iter().map(|slice| slice.file.clone()).collect();
+                Arc::new(TextTable::new(lines.clone(), files, Arc::clone(&self.schema)))
+            }
+        }
+    }
+}

@@ -1,0 +1,173 @@
+//! JSON lines: one object in each line. Numbers become their text.
+
+use std::collections::BTreeSet;
+use std::fs::File;
+use std::io::{BufRead, BufReader, Read, Take};
+
+use datafusion::arrow::array::RecordBatch;
+use datafusion::arrow::datatypes::SchemaRef;
+use datafusion::arrow::json::ReaderBuilder;
+use datafusion::arrow::json::reader::Decoder;
+use memchr::memmem;
+use serde_core::de::IgnoredAny;
+
+use super::SpanReader;
+use super::spans::{Span, line_number};
+use crate::engine::table_file::TableFile;
+use crate::{Error, Result};
+
+/// How many lines tell the keys at once; all of the file is searched for others.
+const LINES_FOR_KEYS: usize = 1_000;
+const BUFFER_BYTES: usize = 1 << 18;
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+
+type Object = std::collections::BTreeMap<String, IgnoredAny>;
+
+/// The keys that the first lines of `file` have; none if it has no line.
+pub fn keys(file: &TableFile) -> Result<Option<BTreeSet<String>>> {
+    let mut keys = BTreeSet::new();
+    let mut lines = 0;
+    let mut input = ObjectLines::new(BufReader::new(file.open_at(0)?), 0);
+    while let Some((at, line)) = input.next().map_err(|e| file.error(e))? {
+        keys.extend(object_of(file, at, line)?.into_keys());
+        lines += 1;
+        if lines == LINES_FOR_KEYS {
+            break;
+        }
+    }
+    Ok((lines > 0).then_some(keys))
+}
+
+/// Whether any line of `file` has the key `name`, or speaks of it.
+pub fn mentions(file: &TableFile, name: &str) -> Result<bool> {
+    let quoted = serde_json::to_string(name).map_err(|e| file.error(e))?;
+    let mut input = BufReader::with_capacity(BUFFER_BYTES, file.open_at(0)?);
+    let (mut line, mut at) = (vec![], 0);
+    loop {
+        line.clear();
+        let length = input.read_until(b'\n', &mut line).map_err(|e| file.error(e))?;
+        if length == 0 {
+            return Ok(false);
+        }
+        let is_escaped = || memmem::find(&line, br"\u").is_some();
+        if memmem::find(&line, quoted.as_bytes()).is_some()
+            || is_escaped() && object_of(file, at, trimmed(&line, at))?.contains_key(name)
+        {
+            return Ok(true);
+        }
+        at += length as u64;
+    }
+}
+
+fn object_of(file: &TableFile, at: u64, line: &[u8]) -> Result<Object> {
+    serde_json::from_slice(line).map_err(|e| no_object(file, at, &e.to_string()))
+}
+
+/// Makes an error about the line at byte `at`.
+fn no_object(file: &TableFile, at: u64, reason: &str) -> Error {
+    file.error(format!("line {} is not a JSON object: {reason}", line_number(file, at)))
+}
+
+/// Arrow's decoder takes much that is no JSON, such as two objects in a line, or none between two commas.
+fn must_be_object(line: &[u8]) -> std::result::Result<(), String> {
+    match line.first() {
+        Some(b'{') => serde_json::from_slice::<IgnoredAny>(line).map(|_| ()).map_err(|e| e.to_string()),
+        _ => Err("each line is expected to be one".into()),
+    }
+}
+
+/// What a line that begins at byte `at` holds besides spaces and the mark at the beginning of the file.
+fn trimmed(line: &[u8], at: u64) -> &[u8] {
+    let line = if at == 0 { line.strip_prefix(BYTE_ORDER_MARK).unwrap_or(line) } else { line };
+    line.trim_ascii()
+}
+
+/// The lines that are not blank, each with the byte at which it begins.
+struct ObjectLines<R> {
+    input: R,
+    line: Vec<u8>,
+    /// The byte after the last line.
+    at: u64,
+}
+
+impl<R: BufRead> ObjectLines<R> {
+    fn new(input: R, at: u64) -> Self {
+        Self { input, line: vec![], at }
+    }
+
+    fn next(&mut self) -> std::io::Result<Option<(u64, &[u8])>> {
+        loop {
+            self.line.clear();
+            let start = self.at;
+            let length = self.input.read_until(b'\n', &mut self.line)?;
+            self.at += length as u64;
+            if length == 0 {
+                return Ok(None);
+            }
+            if !trimmed(&self.line, start).is_empty() {
+                return Ok(Some((start, trimmed(&self.line, start))));
+            }
+        }
+    }
+}
+
+/// Reads a span of JSON lines.
+pub struct JsonReader {
+    span: Span,
+    schema: SchemaRef,
+    rows: usize,
+    lines: ObjectLines<BufReader<Take<File>>>,
+    decoder: Decoder,
+}
+
+impl JsonReader {
+    /// A reader of the columns of `schema` in batches of `rows`.
+    pub fn open(span: &Span, schema: &SchemaRef, rows: usize) -> Result<Self> {
+        let lines = lines_of(span, span.bytes.start)?;
+        Ok(Self { span: span.clone(), schema: schema.clone(), rows, lines, decoder: decoder(schema, rows)? })
+    }
+
+    /// The error with the line that it is about, of those from byte `start` on: a batch is decoded as a whole.
+    fn explained(&self, start: u64, error: &str) -> Error {
+        let faulty = self.faulty_line(start).ok().flatten();
+        faulty.unwrap_or_else(|| self.span.file.error(error))
+    }
+
+    fn faulty_line(&self, start: u64) -> Result<Option<Error>> {
+        let file = &self.span.file;
+        let mut lines = lines_of(&self.span, start)?;
+        while let Some((at, line)) = lines.next().map_err(|e| file.error(e))? {
+            let mut decoder = decoder(&self.schema, 1)?;
+            if let Err(error) = decoder.decode(line).and_then(|_| decoder.flush()) {
+                return Ok(Some(file.error(format!("line {}: {error}", line_number(file, at)))));
+            }
+        }
+        Ok(None)
+    }
+}
+
+fn lines_of(span: &Span, start: u64) -> Result<ObjectLines<BufReader<Take<File>>>> {
+    let input = span.file.open_at(start)?.take(span.bytes.end - start);
+    Ok(ObjectLines::new(BufReader::with_capacity(BUFFER_BYTES, input), start))
+}
+
+fn decoder(schema: &SchemaRef, rows: usize) -> Result<Decoder> {
+    let builder = ReaderBuilder::new(schema.clone()).with_coerce_primitive(true);
+    Ok(builder.with_batch_size(rows).build_decoder()?)
+}
+
+impl SpanReader for JsonReader {
+    fn next_batch(&mut self) -> Result<Option<RecordBatch>> {
+        let (file, start) = (&self.span.file, self.lines.at);
+        while self.decoder.len() < self.rows {
+            let Some((at, line)) = self.lines.next().map_err(|e| file.error(e))? else { break };
+            must_be_object(line)
+                .and_then(|()| self.decoder.decode(line).map_err(|e| e.to_string()))
+                .map_err(|e| no_object(file, at, &e))?;
+        }
+        match self.decoder.flush() {
+            Ok(batch) => Ok(batch),
+            Err(error) => Err(self.explained(start, &error.to_string())),
+        }
+    }
+}

@@ -1,0 +1,156 @@
+//! Cuts text files into spans of whole lines, so that each partition reads about as many bytes.
+
+use std::fs::File;
+use std::io::{BufRead, BufReader, Read};
+use std::ops::Range;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use memchr::memchr;
+
+use super::quotes::LineWalk;
+use crate::Result;
+use crate::engine::table_file::TableFile;
+
+/// Smaller files and spans are read sooner than they are cut.
+const SPAN_BYTES: u64 = 4 << 20;
+const BUFFER_BYTES: usize = 1 << 18;
+
+/// The lines of a file that begin within these bytes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Span {
+    /// The file.
+    pub file: TableFile,
+    /// From the beginning of a line to the beginning of another, or to the end.
+    pub bytes: Range<u64>,
+}
+
+/// All lines of `files` in at most so many partitions, in order. Where cells can be quoted, no file is cut within one.
+pub fn partitions(files: &[TableFile], wanted: usize, has_quotes: bool) -> Result<Vec<Vec<Span>>> {
+    let total: u64 = files.iter().map(|file| file.stamp.bytes).sum();
+    let share = total.div_ceil(wanted.max(1) as u64).max(SPAN_BYTES);
+    let mut partitions: Vec<Vec<Span>> = vec![];
+    let (mut before, mut last) = (0, None);
+    for file in files {
+        for bytes in spans(file, before, share, has_quotes)? {
+            let number = (before + bytes.start) / share;
+            if last != Some(number) {
+                partitions.push(vec![]);
+                last = Some(number);
+            }
+            let span = Span { file: file.clone(), bytes };
+            partitions.last_mut().expect("one was pushed before the first").push(span);
+        }
+        before += file.stamp.bytes;
+    }
+    Ok(partitions)
+}
+
+/// The spans of a file, `before` which so many bytes of others are, cut where a share is full.
+fn spans(file: &TableFile, before: u64, share: u64, has_quotes: bool) -> Result<Vec<Range<u64>>> {
+    let size = file.stamp.bytes;
+    let full = (before / share + 1..).map(|number| number * share - before).take_while(|target| *target < size);
+    let targets: Vec<u64> = if size <= SPAN_BYTES { vec![] } else { full.collect() };
+    let cuts = match targets.last() {
+        Some(last) if has_quotes && has_quote(file, *last)? => cuts_outside_quotes(file, &targets)?,
+        _ => cuts_between_lines(file, &targets)?,
+    };
+    let mut ends: Vec<u64> = std::iter::once(0).chain(cuts).chain([size]).collect();
+    ends.dedup();
+    Ok(if size == 0 { vec![0..0] } else { ends.windows(2).map(|ends| ends[0]..ends[1]).collect() })
+}
+
+/// Whether there is a quote before byte `end`: all cores look.
+fn has_quote(file: &TableFile, end: u64) -> Result<bool> {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from) as u64;
+    let part = end.div_ceil(cores).max(SPAN_BYTES);
+    let found = AtomicBool::new(false);
+    let look = |start: u64| -> Result<()> {
+        let mut input = file.open_at(start)?.take(part.min(end - start));
+        let mut buffer = vec![0; BUFFER_BYTES];
+        while !found.load(Ordering::Relaxed) {
+            match input.read(&mut buffer).map_err(|e| file.error(e))? {
+                0 => break,
+                count if memchr(b'"', &buffer[..count]).is_some() => found.store(true, Ordering::Relaxed),
+                _ => {}
+            }
+        }
+        Ok(())
+    };
+    std::thread::scope(|scope| {
+        let starts = (0..end).step_by(usize::try_from(part).unwrap_or(usize::MAX));
+        let threads: Vec<_> = starts.map(|start| scope.spawn(move || look(start))).collect();
+        let mut results = threads.into_iter().map(|thread| thread.join().expect("reading and comparing panic never"));
+        results.try_for_each(|result| result)
+    })?;
+    Ok(found.into_inner())
+}
+
+/// After each target, where the next line begins that is no part of a quoted cell.
+fn cuts_outside_quotes(file: &TableFile, targets: &[u64]) -> Result<Vec<u64>> {
+    let mut walk = LineWalk::new(file.open_at(0)?, 0);
+    let mut cuts = vec![];
+    for target in targets {
+        // The walk may be past the target: in the line before, which was as long.
+        let line = walk.go_to(*target).and_then(|_| walk.next_line());
+        cuts.extend(line.map_err(|e| file.error(e))?);
+    }
+    Ok(cuts)
+}
+
+/// After each target, where the next line begins.
+fn cuts_between_lines(file: &TableFile, targets: &[u64]) -> Result<Vec<u64>> {
+    let line_after = |target: &u64| {
+        let mut input = BufReader::with_capacity(BUFFER_BYTES, file.open_at(*target)?);
+        let line = input.skip_until(b'\n').map_err(|e| file.error(e))?;
+        Ok(target + line as u64)
+    };
+    targets.iter().map(line_after).collect()
+}
+
+/// The number, from 1, of the line at byte `at`.
+pub fn line_number(file: &TableFile, at: u64) -> u64 {
+    let Ok(input) = File::open(&file.path) else { return 1 };
+    let mut input = BufReader::with_capacity(BUFFER_BYTES, input.take(at));
+    let mut number = 1;
+    while let Ok(buffer) = input.fill_buf() {
+        let count = buffer.len();
+        if count == 0 {
+            break;
+        }
+        number += memchr::memchr_iter(b'\n', buffer).count() as u64;
+        input.consume(count);
+    }
+    number
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn written(name: &str, text: &[u8]) -> TableFile {
+        let path = std::env::temp_dir().join(format!("footfall-{}-{name}", std::process::id()));
+        std::fs::write(&path, text).expect("the folder for temporary files can be written");
+        TableFile::found(&path, &path).expect("it was written")
+    }
+
+    #[test]
+    fn each_line_is_in_one_span_and_quoted_lines_are_together() {
+        let row = [b"1,\"".as_slice(), &b"2,3\n".repeat(300), b"\",4\n"].concat();
+        let file = written("quoted.csv", &row.repeat(12_000));
+        let partitions = partitions(std::slice::from_ref(&file), 3, true).expect("the file is there");
+        let ends: Vec<_> = partitions.iter().flatten().map(|span| (span.bytes.start, span.bytes.end)).collect();
+        assert_eq!(ends.len(), 3);
+        assert!(ends.windows(2).all(|pair| pair[0].1 == pair[1].0));
+        assert!(ends.iter().all(|(start, _)| start % row.len() as u64 == 0));
+        std::fs::remove_file(file.path).expect("it is there");
+    }
+
+    #[test]
+    fn small_files_are_read_together_and_whole() {
+        let files: Vec<_> = (0..3).map(|n| written(&format!("{n}.csv"), b"a,b\n1,2\n")).collect();
+        let partitions = partitions(&files, 2, true).expect("the files are there");
+        assert_eq!(partitions.iter().map(Vec::len).collect::<Vec<_>>(), [3]);
+        assert_eq!(line_number(&files[0], 4), 2);
+        files.iter().for_each(|file| std::fs::remove_file(&file.path).expect("it is there"));
+    }
+}

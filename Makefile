@@ -50,6 +50,10 @@ test-slow: start tools tools-of-tests $(EXTENSION) ## what takes long and rarely
 fuzz: start tools $(EXTENSION) ## broken files, hostile texts, random options; a find keeps its files and fails (5 min)
 	$(STEP) "fuzz" "5 min" $(BIN)/python tools/fuzz.py --seconds 280 --seed $(START)
 
+.PHONY: test-differential
+test-differential: start tools tools-of-tests $(EXTENSION) ## 10,000 random statements, with our operators, without and in DuckDB (25 min)
+	$(STEP) "random statements" "25 min" $(BIN)/python tests/python/random_sql.py --statements 10000
+
 .PHONY: check
 check: start tools style $(EXTENSION) ## formatting, lint, types and documentation, without a warning
 	$(STEP) "stubtest" "10 s" $(BIN)/stubtest --mypy-config-file pyproject.toml footfall._native

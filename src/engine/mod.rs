@@ -1,11 +1,12 @@
 //! DataFusion: nouns in, answers out.
 //!
 //! [`nouns`] says what the columns are, [`files`] finds the [`table_file`]s, [`text`] and [`parquet_table`] read them,
-//! [`groups`] puts alike ones together, [`catalog`] makes tables of them,
-//! [`places`] holds the two small tables, [`coded`] reads columns of Parquet as they are written, [`checks`],
-//! [`copies`] and [`quality`] say which rows can be used, [`functions`] and [`operators`] bring the pure core into
-//! plans, [`jobs`] keeps the SQL, [`run`] runs it, and [`session`] answers. [`slices`] cuts files, and [`steps`] jobs,
-//! for many workers. [`kernels`] are the two joins by themselves; [`ingest`] rewrites a data set for many reads.
+//! [`groups`] puts alike ones together, [`catalog`] makes tables of them, [`places`] holds the two small tables,
+//! [`guard`] says what of DataFusion's may be replaced, [`coded`] reads columns of Parquet as they are written,
+//! [`checks`], [`copies`] and [`quality`] say which rows can be used, [`functions`] and [`operators`] bring the pure
+//! core into plans, [`jobs`] keeps the SQL, [`run`] runs it, and [`session`] answers. [`slices`] cuts files, and
+//! [`steps`] jobs, for many workers. [`kernels`] are the two joins by themselves; [`ingest`] rewrites a data set for
+//! many reads.
 
 pub mod catalog;
 pub mod checks;
@@ -14,6 +15,7 @@ pub mod copies;
 pub mod files;
 pub mod functions;
 pub mod groups;
+pub mod guard;
 pub mod ingest;
 pub mod jobs;
 pub mod kernels;

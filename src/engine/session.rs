@@ -23,7 +23,8 @@ use datafusion::scalar::ScalarValue;
 use super::catalog::{Given, Reading, Source, sources};
 use super::jobs::{Job, Request};
 use super::operators::{
-    AttributedVisits, KeepOrder, Known, UseCodes, UseCounts, UseLookups, UseTotals, UseUserCounts, Visits,
+    AttributedVisits, KeepOrder, Known, PlainPlans, SortAsMerged, UseCodes, UseCounts, UseLookups, UseTotals,
+    UseUserCounts, Visits,
 };
 use super::places::{Ads, Establishments};
 use super::run::{Heartbeat, run, run_as, silent, threads};
@@ -48,6 +49,8 @@ pub struct Options {
     pub threads: Option<usize>,
     /// Bytes that sorts and groups may hold before they spill to disk.
     pub memory_limit: Option<usize>,
+    /// Whether plans keep DataFusion's own operators, against which tests compare ours.
+    pub is_plain: bool,
 }
 
 /// The users and the time that an answer is limited to.
@@ -122,6 +125,12 @@ impl Session {
         Self { restriction, ..self.clone() }.planned()
     }
 
+    /// The same data set, asked by DataFusion's own operators wherever it has one.
+    pub fn plain(&self) -> Result<Self> {
+        let options = Arc::new(Options { is_plain: true, ..self.options.as_ref().clone() });
+        Self { options, ..self.clone() }.planned()
+    }
+
     /// The whole data set again.
     pub(super) fn unrestricted(&self) -> Result<Self> {
         Self { restriction: EVERYTHING, ..self.clone() }.planned()
@@ -144,7 +153,15 @@ impl Session {
 
     /// A context with the functions and the small tables.
     pub(super) fn small_context(&self) -> Result<SessionContext> {
-        let context = new_context(self.options.threads, self.options.memory_limit)?;
+        let Options { threads, memory_limit, is_plain, .. } = *self.options;
+        let context = match is_plain {
+            false => new_context(threads, memory_limit)?,
+            true => context_of(
+                config(threads).with_extension(Arc::new(PlainPlans)),
+                memory_limit,
+                PhysicalOptimizer::new().rules,
+            )?,
+        };
         functions::register(&context, &self.calendar, self.options.z);
         if let Some(ads) = &self.ads {
             context.register_udf(functions::may_have_earned(Arc::clone(ads), Arc::clone(&self.visit_filter)));
@@ -272,9 +289,21 @@ impl Session {
 }
 
 pub(super) fn new_context(threads: Option<usize>, memory_limit: Option<usize>) -> Result<SessionContext> {
+    context_of(config(threads), memory_limit, rules(memory_limit.is_some()))
+}
+
+fn config(threads: Option<usize>) -> SessionConfig {
     let mut config = SessionConfig::new().with_target_partitions(thread_count(threads));
     // A look-up reads its table at once and has nothing to tell the scan later.
     config.options_mut().optimizer.enable_join_dynamic_filter_pushdown = false;
+    config
+}
+
+fn context_of(
+    mut config: SessionConfig,
+    memory_limit: Option<usize>,
+    rules: Vec<Arc<dyn PhysicalOptimizerRule + Send + Sync>>,
+) -> Result<SessionContext> {
     let mut runtime = RuntimeEnvBuilder::new();
     if let Some(bytes) = memory_limit {
         let execution = &mut config.options_mut().execution;
@@ -282,7 +311,7 @@ pub(super) fn new_context(threads: Option<usize>, memory_limit: Option<usize>) -
         runtime = runtime.with_memory_pool(Arc::new(FairSpillPool::new(bytes)));
     }
     let state = SessionStateBuilder::new().with_config(config).with_runtime_env(runtime.build_arc().map_err(error_of)?);
-    let state = state.with_default_features().with_physical_optimizer_rules(rules(memory_limit.is_some()));
+    let state = state.with_default_features().with_physical_optimizer_rules(rules);
     Ok(SessionContext::new_with_state(state.build()))
 }
 
@@ -294,6 +323,8 @@ fn rules(is_limited: bool) -> Vec<Arc<dyn PhysicalOptimizerRule + Send + Sync>> 
     rules.insert(joined, Arc::new(UseCodes { is_limited }));
     rules.insert(joined + 1, Arc::new(UseUserCounts { is_limited }));
     rules.insert(joined + 2, Arc::new(UseTotals));
+    let settled = rules.iter().position(|rule| rule.name() == "PushdownSort").map_or(joined, |place| place + 1);
+    rules.insert(settled, Arc::new(SortAsMerged));
     rules.push(Arc::new(KeepOrder));
     rules.push(Arc::new(UseLookups));
     rules.push(Arc::new(UseCounts));

@@ -123,7 +123,7 @@ impl PySession {
     ) -> PyResult<Self> {
         let (given, reading) = (given(tables)?, reading(columns, epoch_unit)?);
         let Definitions { radius_m, window_us, z } = definitions;
-        let options = Options { tz, radius_m, window_us, z, threads, memory_limit };
+        let options = Options { tz, radius_m, window_us, z, threads, memory_limit, is_plain: false };
         attended(py, None, |_| Session::open(root.as_deref(), given, reading, options)).map(Self)
     }
 
@@ -151,6 +151,10 @@ impl PySession {
     fn restrict(&self, users: Option<f64>, start_us: Option<i64>, end_us: Option<i64>) -> PyResult<Self> {
         let further = Restriction { users: users.unwrap_or(1.0), start_us, end_us };
         self.0.restrict(further).map(Self).map_err(raise)
+    }
+
+    fn plain(&self) -> PyResult<Self> {
+        self.0.plain().map(Self).map_err(raise)
     }
 
     #[pyo3(signature = (job, *, by, users, rank_by, progress))]

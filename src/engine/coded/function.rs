@@ -13,6 +13,7 @@ use datafusion::physical_expr::expressions::{CastExpr, Column, IsNotNullExpr};
 use datafusion::physical_expr::utils::collect_columns;
 use datafusion::physical_expr::{PhysicalExpr, ScalarFunctionExpr};
 
+use crate::engine::guard::is_by_value;
 use crate::engine::nouns::INTEGER_AS_TEXT;
 use crate::engine::places::SmallTable;
 
@@ -165,6 +166,9 @@ impl Derived {
     ) -> PlanResult<Option<Self>> {
         if let Some(column) = expression.downcast_ref::<Column>() {
             return Ok(columns[column.index()].clone());
+        }
+        if !is_by_value(expression, schema) {
+            return Ok(None);
         }
         let used: BTreeSet<usize> = collect_columns(expression).iter().map(Column::index).collect();
         let Some(inputs) = used.iter().map(|index| columns[*index].as_ref()).collect::<Option<Vec<_>>>() else {

@@ -4,11 +4,11 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use datafusion::arrow::array::{
-    ArrayRef, BooleanArray, Float64Array, Int64Array, RecordBatch, StringViewArray, TimestampMicrosecondArray,
+    ArrayRef, AsArray, BooleanArray, Float64Array, Int64Array, RecordBatch, StringViewArray, TimestampMicrosecondArray,
     UInt32Array,
 };
 use datafusion::arrow::compute::{filter_record_batch, not, take};
-use datafusion::arrow::datatypes::{DataType, SchemaRef};
+use datafusion::arrow::datatypes::{DataType, Int64Type, SchemaRef};
 use datafusion::common::Result as PlanResult;
 use datafusion::execution::memory_pool::MemoryReservation;
 use datafusion::physical_plan::SendableRecordBatchStream;
@@ -151,7 +151,10 @@ impl Work {
         match visits.num_rows() {
             0 => Ok(()),
             _ if self.only_attributed => Ok(()),
-            count => self.outlets.send(self.known.attributed(visits, &vec![None; count], &self.schema)).await,
+            count => {
+                let visits = if self.are_integers { with_text_ids(visits)? } else { visits.clone() };
+                self.outlets.send(self.known.attributed(&visits, &vec![None; count], &self.schema)).await
+            }
         }
     }
 
@@ -308,6 +311,18 @@ impl Work {
         self.memory.free();
         forward(fallback, self.outlets).await
     }
+}
+
+/// The same visits with text for users' ids that are integers.
+fn with_text_ids(visits: &RecordBatch) -> PlanResult<RecordBatch> {
+    let columns = visits.schema_ref().fields().iter().zip(visits.columns()).map(|(field, column)| {
+        let column = match column.as_primitive_opt::<Int64Type>() {
+            Some(ids) if field.name() == "user_id" => Arc::new(decimal::as_text(ids)?),
+            _ => Arc::clone(column),
+        };
+        Ok((field.name(), column))
+    });
+    Ok(RecordBatch::try_from_iter(columns.collect::<PlanResult<Vec<_>>>()?)?)
 }
 
 /// Share by share, the parts that the tasks have.

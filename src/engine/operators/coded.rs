@@ -28,9 +28,9 @@ use futures::future::BoxFuture;
 use super::count::FEW_RESULTS;
 use super::order::sorted;
 use super::outlets::Outlets;
-use super::rows::SAME_ROWS;
 use super::shared_work::{SharedWork, all, forward};
 use crate::engine::coded::{RowGroup, row_groups};
+use crate::engine::guard::{plain, same_rows};
 use crate::engine::nouns::INTEGER_AS_TEXT;
 
 /// The functions of instants that only tell units of the calendar.
@@ -217,7 +217,7 @@ impl ExecutionPlan for CodedExec {
 
 /// The same rows, but what `plan` makes text of for `column` stays an integer of 64 bits; none if it does not.
 pub fn with_integers(plan: &Arc<dyn ExecutionPlan>, column: &str) -> PlanResult<Option<Arc<dyn ExecutionPlan>>> {
-    if let Some(projection) = plan.downcast_ref::<ProjectionExec>() {
+    if let Some(projection) = plain::<ProjectionExec>(plan) {
         let expression = projection.expr().iter().find(|expression| expression.alias == column);
         if let Some(integers) =
             expression.and_then(|expression| integers_of(&expression.expr, &projection.input().schema()))
@@ -233,11 +233,11 @@ pub fn with_integers(plan: &Arc<dyn ExecutionPlan>, column: &str) -> PlanResult<
             return Ok(None);
         };
         let Some(input) = with_integers(projection.input(), own.name())? else { return Ok(None) };
-        return Ok(Some(Arc::new(ProjectionExec::try_new(projection.expr().to_vec(), input)?)));
+        return replace_children_if_necessary(Arc::clone(plan), vec![input]).map(Some);
     }
-    let asks = plan.downcast_ref::<FilterExec>().map(|filter| collect_columns(filter.predicate()));
-    let passes = SAME_ROWS.contains(&plan.name()) || asks.is_some_and(|asks| asks.iter().all(|of| of.name() != column));
-    if let ([input], true) = (plan.children().as_slice(), passes) {
+    let does_not_ask = |filter: &&FilterExec| collect_columns(filter.predicate()).iter().all(|of| of.name() != column);
+    let chosen = plain::<FilterExec>(plan).filter(does_not_ask).map(FilterExec::input);
+    if let Some(input) = same_rows(plan).or(chosen) {
         let Some(input) = with_integers(input, column)? else { return Ok(None) };
         return Ok(Some(replace_children_if_necessary(Arc::clone(plan), vec![input])?));
     }

@@ -5,16 +5,16 @@ use std::sync::Arc;
 use datafusion::arrow::array::AsArray;
 use datafusion::arrow::compute::cast;
 use datafusion::arrow::datatypes::{DataType, Int64Type};
-use datafusion::common::{Result as PlanResult, exec_datafusion_err};
+use datafusion::common::Result as PlanResult;
 
 use super::coded_count::Question;
-use super::coded_work::{Cells, CountsPieces};
+use super::coded_work::{Cells, CountsPieces, keys_of_rows};
 use super::users::{IdForm, UserRows, Users};
 use crate::engine::coded::Piece;
 use crate::ids::Id;
 
-/// Cells that one piece may have; columns of few values stay far below.
-const MOST_CELLS: usize = 1 << 26;
+/// Cells beyond which rows are counted by their keys instead: 16 MB of combinations.
+const MOST_CELLS: usize = 1 << 22;
 /// A cell whose combination nobody has asked for yet, and one whose rows do not count.
 const UNKNOWN: u32 = u32::MAX;
 const DROPPED: u32 = u32::MAX - 1;
@@ -57,6 +57,20 @@ impl UserTally {
         Ok(())
     }
 
+    /// Numbers the combination of each row of `piece`, of which there are too many for cells.
+    fn number_rows(&mut self, piece: &Piece) -> PlanResult<()> {
+        let classes: Vec<Vec<u32>> = piece.columns.iter().map(|part| part.classes_of_rows(piece.rows)).collect();
+        let (keys, counting) = keys_of_rows(&self.question, piece, &classes)?;
+        self.combinations = self.all.numbers_of(&keys, counting.true_count());
+        self.combinations.push(DROPPED);
+        let dropped = self.combinations.len() as u32 - 1;
+        let mut next = 0..dropped;
+        let place = |counts: Option<bool>| counts.filter(|counts| *counts).and_then(|_| next.next()).unwrap_or(dropped);
+        self.of_rows.clear();
+        self.of_rows.extend(counting.iter().map(place));
+        Ok(())
+    }
+
     /// Lets the rows of `piece` that count wait.
     fn wait_for_all(&mut self, piece: &Piece) -> PlanResult<()> {
         let part = self.question.user.map(|(_, place)| &piece.columns[place]);
@@ -86,10 +100,13 @@ impl UserTally {
 impl CountsPieces for UserTally {
     fn add(&mut self, piece: &Piece) -> PlanResult<()> {
         if !self.cells.are_of(&piece.columns) {
-            let cells = Cells::new(&piece.columns, MOST_CELLS);
-            self.cells = cells.ok_or_else(|| exec_datafusion_err!("too many keys at once"))?;
+            self.cells = Cells::new(&piece.columns, MOST_CELLS).unwrap_or_default();
             self.combinations.clear();
             self.combinations.resize(self.cells.count, UNKNOWN);
+        }
+        if self.cells.count == 0 {
+            self.number_rows(piece)?;
+            return self.wait_for_all(piece);
         }
         let mut of_rows = std::mem::take(&mut self.of_rows);
         self.cells.of_rows(piece, &mut of_rows);

@@ -139,8 +139,8 @@ impl Cells {
         let mut cells = Self { count: 1, ..Self::default() };
         for part in parts {
             let step = cells.count as u32;
-            cells.steps.push(part.classes.of_entry.iter().map(|class| class * step).collect());
             cells.count = cells.count.checked_mul(part.classes.count).filter(|count| *count <= most)?;
+            cells.steps.push(part.classes.of_entry.iter().map(|class| class * step).collect());
             cells.classes.push(Arc::clone(&part.classes));
         }
         Some(cells)
@@ -208,6 +208,20 @@ fn keys(question: &Question, columns: &[Arc<Classes>], classes: &[Vec<u32>], row
     Ok(keys.into_iter().flatten().collect())
 }
 
+/// The keys of those rows of a piece that count, and which rows those are; `classes` has the class of each row by column.
+pub fn keys_of_rows(
+    question: &Question,
+    piece: &Piece,
+    classes: &[Vec<u32>],
+) -> PlanResult<(Vec<ArrayRef>, BooleanArray)> {
+    let counts = |row: usize| Some(classes.iter().all(|classes| classes[row] != DROPPED));
+    let counting: BooleanArray = (0..piece.rows).map(counts).collect();
+    let columns: Vec<_> = piece.columns.iter().map(|part| Arc::clone(&part.classes)).collect();
+    let keys = keys(question, &columns, classes, piece.rows)?;
+    let keys = keys.iter().map(|key| filter(key, &counting)).collect::<Result<Vec<_>, _>>()?;
+    Ok((keys, counting))
+}
+
 /// Counts by keys of few values: first by cell, and when the classes change, by key.
 struct Tally {
     question: Arc<Question>,
@@ -250,14 +264,10 @@ impl Tally {
     /// Counts rows one by one, where there are too many cells.
     fn add_rows(&mut self, piece: &Piece) -> PlanResult<()> {
         let classes: Vec<Vec<u32>> = piece.columns.iter().map(|part| part.classes_of_rows(piece.rows)).collect();
-        let counting = |row: usize| Some(classes.iter().all(|classes| classes[row] != DROPPED));
-        let counting: BooleanArray = (0..piece.rows).map(counting).collect();
-        let columns: Vec<_> = piece.columns.iter().map(|part| Arc::clone(&part.classes)).collect();
-        let keys = keys(&self.question, &columns, &classes, piece.rows)?;
-        let keys = keys.iter().map(|key| filter(key, &counting)).collect::<Result<Vec<_>, _>>()?;
+        let (keys, counting) = keys_of_rows(&self.question, piece, &classes)?;
         let mut conditions: Vec<Option<BooleanArray>> = vec![None; self.question.measures];
-        for (column, classes) in columns.iter().zip(&classes) {
-            for (number, holds) in &column.measures {
+        for (part, classes) in piece.columns.iter().zip(&classes) {
+            for (number, holds) in &part.classes.measures {
                 let holds: BooleanArray = classes.iter().map(|class| Some(holds[*class as usize])).collect();
                 conditions[*number] = Some(filter(&holds, &counting)?.as_boolean().clone());
             }

@@ -18,11 +18,13 @@ use datafusion::physical_plan::metrics::{BaselineMetrics, ExecutionPlanMetricsSe
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::{
     DisplayAs, DisplayFormatType, ExecutionPlan, PlanProperties, SendableRecordBatchStream,
+    replace_children_if_necessary,
 };
 use futures::{StreamExt, stream};
 
 use super::yielding;
 use crate::counting::{Counts, MOST_KEYS, is_countable};
+use crate::engine::guard::plain;
 
 /// Columns that have few values, so that counting by them is best done in a table of cells.
 const FEW_VALUES: [&str; 3] = ["campaign_id", "category", "establishment_id"];
@@ -54,13 +56,15 @@ impl PhysicalOptimizerRule for UseCounts {
     }
 }
 
-/// Counts each partition's rows by their keys; a group may come more than once.
+/// Counts each partition's rows by their keys; a group may come more than once. Groups come in the order of their
+/// first rows, so that they are in order where DataFusion's own, which the rows' order allows for, are.
 #[derive(Debug)]
 pub struct CountExec {
+    /// The stage that it stands for, whose properties it has.
+    stage: Arc<dyn ExecutionPlan>,
     input: Arc<dyn ExecutionPlan>,
     keys: Vec<Arc<dyn PhysicalExpr>>,
     conditions: Vec<Option<Arc<dyn PhysicalExpr>>>,
-    properties: Arc<PlanProperties>,
     metrics: ExecutionPlanMetricsSet,
 }
 
@@ -83,8 +87,9 @@ impl CountedStage {
         let only_counts = !stage.aggr_expr().is_empty() && stage.aggr_expr().iter().all(|measure| counts_all(measure));
         let schema = stage.input_schema();
         let keys: Vec<_> = groups.expr().iter().map(|(key, _)| Arc::clone(key)).collect();
+        let is_condition = |of: &Arc<dyn PhysicalExpr>| of.data_type(&schema).is_ok_and(|of| of == DataType::Boolean);
         let countable = |key: &Arc<dyn PhysicalExpr>| key.data_type(&schema).is_ok_and(|known| is_countable(&known));
-        let fits = groups.is_single() && stage.limit_options().is_none() && (1..=MOST_KEYS).contains(&keys.len());
+        let fits = (1..=MOST_KEYS).contains(&keys.len()) && stage.filter_expr().iter().flatten().all(is_condition);
         (fits && only_counts && keys.iter().all(countable)).then(|| Self {
             input: Arc::clone(stage.input()),
             schema,
@@ -96,13 +101,13 @@ impl CountedStage {
 
 impl CountExec {
     fn in_place_of(node: &Arc<dyn ExecutionPlan>) -> Option<Self> {
-        let stage = node.downcast_ref::<AggregateExec>().filter(|stage| *stage.mode() == AggregateMode::Partial)?;
+        let stage = plain::<AggregateExec>(node).filter(|stage| *stage.mode() == AggregateMode::Partial)?;
         let counted = CountedStage::of(stage)?;
         counted.keys.iter().all(has_few_values).then(|| Self {
+            stage: Arc::clone(node),
             input: counted.input,
             keys: counted.keys,
             conditions: counted.conditions,
-            properties: Arc::clone(stage.properties()),
             metrics: ExecutionPlanMetricsSet::new(),
         })
     }
@@ -114,10 +119,12 @@ impl CountExec {
 
 /// The stage of grouping that sees the rows, if `node` is the last one.
 pub fn first_stage(node: &Arc<dyn ExecutionPlan>) -> Option<&AggregateExec> {
-    let stage = node.downcast_ref::<AggregateExec>()?;
+    let stage = plain::<AggregateExec>(node)?;
     match stage.mode() {
         AggregateMode::Single | AggregateMode::SinglePartitioned => Some(stage),
-        AggregateMode::Final | AggregateMode::FinalPartitioned => stage.input().downcast_ref::<AggregateExec>(),
+        AggregateMode::Final | AggregateMode::FinalPartitioned => {
+            plain::<AggregateExec>(stage.input()).filter(|first| *first.mode() == AggregateMode::Partial)
+        }
         _ => None,
     }
 }
@@ -154,7 +161,7 @@ impl ExecutionPlan for CountExec {
     }
 
     fn properties(&self) -> &Arc<PlanProperties> {
-        &self.properties
+        self.stage.properties()
     }
 
     fn children(&self) -> Vec<&Arc<dyn ExecutionPlan>> {
@@ -178,11 +185,12 @@ impl ExecutionPlan for CountExec {
         mut children: Vec<Arc<dyn ExecutionPlan>>,
     ) -> PlanResult<Arc<dyn ExecutionPlan>> {
         let Some(input) = children.pop() else { return internal_err!("CountExec has one child") };
+        let stage = replace_children_if_necessary(Arc::clone(&self.stage), vec![Arc::clone(&input)])?;
         Ok(Arc::new(Self {
+            stage,
             input,
             keys: self.keys.clone(),
             conditions: self.conditions.clone(),
-            properties: Arc::clone(&self.properties),
             metrics: ExecutionPlanMetricsSet::new(),
         }))
     }

@@ -1,6 +1,5 @@
 //! `Lookup`: rows joined to a small table by an id that the table has once, such as interactions to their ads.
 
-use std::any::Any;
 use std::fmt;
 use std::sync::Arc;
 
@@ -8,22 +7,24 @@ use datafusion::arrow::array::{Array, ArrayRef, AsArray, RecordBatch, RecordBatc
 use datafusion::arrow::compute::{filter, filter_record_batch, is_not_null, take};
 use datafusion::arrow::datatypes::{DataType, SchemaRef};
 use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode, TreeNodeRecursion};
-use datafusion::common::{JoinType, Result as PlanResult, internal_err};
+use datafusion::common::{Result as PlanResult, internal_err};
 use datafusion::config::ConfigOptions;
-use datafusion::datasource::memory::{DataSourceExec, MemorySourceConfig};
+use datafusion::datasource::memory::MemorySourceConfig;
 use datafusion::execution::TaskContext;
+use datafusion::physical_expr::PhysicalExpr;
 use datafusion::physical_expr::expressions::Column;
-use datafusion::physical_expr::{EquivalenceProperties, PhysicalExpr};
 use datafusion::physical_optimizer::PhysicalOptimizerRule;
-use datafusion::physical_plan::joins::HashJoinExec;
+use datafusion::physical_plan::joins::{HashJoinExec, PartitionMode};
 use datafusion::physical_plan::metrics::{BaselineMetrics, ExecutionPlanMetricsSet, MetricsSet};
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::{
-    DisplayAs, DisplayFormatType, ExecutionPlan, ExecutionPlanProperties, PlanProperties, SendableRecordBatchStream,
+    DisplayAs, DisplayFormatType, ExecutionPlan, PlanProperties, SendableRecordBatchStream,
+    replace_children_if_necessary,
 };
 use futures::StreamExt;
 
 use super::yielding;
+use crate::engine::guard::{plain, rows_in_memory};
 use crate::engine::places::SmallTable;
 use crate::ids::Ids;
 
@@ -34,7 +35,9 @@ pub struct UseLookups;
 impl PhysicalOptimizerRule for UseLookups {
     fn optimize(&self, plan: Arc<dyn ExecutionPlan>, _: &ConfigOptions) -> PlanResult<Arc<dyn ExecutionPlan>> {
         plan.transform_up(|node| {
-            Ok(match LookupExec::in_place_of(&node)? {
+            let is_broadcast = |join: &&HashJoinExec| *join.partition_mode() == PartitionMode::CollectLeft;
+            let broadcast = node.downcast_ref::<HashJoinExec>().filter(is_broadcast);
+            Ok(match broadcast.map(|_| LookupExec::in_place_of(&node)).transpose()?.flatten() {
                 Some(lookup) => Transformed::yes(Arc::new(lookup) as Arc<dyn ExecutionPlan>),
                 None => Transformed::no(node),
             })
@@ -54,29 +57,34 @@ impl PhysicalOptimizerRule for UseLookups {
 /// Joins each row with the row of the table that has its id; a row whose id is not there has no partner and goes.
 #[derive(Debug)]
 pub struct LookupExec {
+    /// The join that it stands for, whose properties it has: rows stay in their order and partitions.
+    join: Arc<dyn ExecutionPlan>,
     input: Arc<dyn ExecutionPlan>,
     table: Arc<SmallTable>,
     key: usize,
     /// The columns that come out, counted through the table's and then the input's.
     columns: Vec<usize>,
-    properties: Arc<PlanProperties>,
     metrics: ExecutionPlanMetricsSet,
 }
 
 impl LookupExec {
     /// What can stand in the place of `node`, if it is a join with such a table.
     pub fn in_place_of(node: &Arc<dyn ExecutionPlan>) -> PlanResult<Option<Self>> {
-        let Some(join) = node.downcast_ref::<HashJoinExec>() else { return Ok(None) };
-        let plain = *join.join_type() == JoinType::Inner && join.filter().is_none();
-        let ([(left, right)], true) = (join.on(), plain) else { return Ok(None) };
+        let Some(join) = plain::<HashJoinExec>(node) else { return Ok(None) };
+        let [(left, right)] = join.on() else { return Ok(None) };
         let (Some(left), Some(right)) = (left.downcast_ref::<Column>(), right.downcast_ref::<Column>()) else {
             return Ok(None);
         };
+        if *join.right().schema().field(right.index()).data_type() != DataType::Utf8View {
+            return Ok(None);
+        }
         let Some(table) = table_of(join.left(), left.index())? else { return Ok(None) };
         let width = join.left().schema().fields().len() + join.right().schema().fields().len();
         let all = || (0..width).collect::<Vec<_>>();
         let columns = join.projection.as_ref().map_or_else(all, |columns| columns.to_vec());
-        Ok(Some(Self::new(Arc::clone(join.right()), table, right.index(), columns, join.schema())))
+        let (join, input) = (Arc::clone(node), Arc::clone(join.right()));
+        let metrics = ExecutionPlanMetricsSet::new();
+        Ok(Some(Self { join, input, table, key: right.index(), columns, metrics }))
     }
 
     /// The rows that look for partners.
@@ -98,30 +106,12 @@ impl LookupExec {
     pub fn columns(&self) -> &[usize] {
         &self.columns
     }
-
-    fn new(
-        input: Arc<dyn ExecutionPlan>,
-        table: Arc<SmallTable>,
-        key: usize,
-        columns: Vec<usize>,
-        schema: SchemaRef,
-    ) -> Self {
-        let properties = PlanProperties::new(
-            EquivalenceProperties::new(schema),
-            datafusion::physical_expr::Partitioning::UnknownPartitioning(input.output_partitioning().partition_count()),
-            input.pipeline_behavior(),
-            input.boundedness(),
-        );
-        let metrics = ExecutionPlanMetricsSet::new();
-        Self { input, table, key, columns, properties: Arc::new(properties), metrics }
-    }
 }
 
 /// The table that `plan` reads from memory, if its column `key` is text, unique and without nulls.
 fn table_of(plan: &Arc<dyn ExecutionPlan>, key: usize) -> PlanResult<Option<Arc<SmallTable>>> {
     let schema = plan.schema();
-    let source = plan.downcast_ref::<DataSourceExec>().map(DataSourceExec::data_source);
-    let memory = source.and_then(|source| (source.as_ref() as &dyn Any).downcast_ref::<MemorySourceConfig>());
+    let memory = rows_in_memory(plan);
     let Some([batches]) = memory.map(MemorySourceConfig::partitions) else { return Ok(None) };
     let ([batch], DataType::Utf8View) = (batches.as_slice(), schema.field(key).data_type()) else { return Ok(None) };
     let rows = match memory.and_then(|memory| memory.projection().as_ref()) {
@@ -147,7 +137,7 @@ impl ExecutionPlan for LookupExec {
     }
 
     fn properties(&self) -> &Arc<PlanProperties> {
-        &self.properties
+        self.join.properties()
     }
 
     fn children(&self) -> Vec<&Arc<dyn ExecutionPlan>> {
@@ -166,8 +156,10 @@ impl ExecutionPlan for LookupExec {
         mut children: Vec<Arc<dyn ExecutionPlan>>,
     ) -> PlanResult<Arc<dyn ExecutionPlan>> {
         let Some(input) = children.pop() else { return internal_err!("LookupExec has one child") };
+        let table = Arc::clone(self.join.children()[0]);
+        let join = replace_children_if_necessary(Arc::clone(&self.join), vec![table, Arc::clone(&input)])?;
         let (table, columns) = (Arc::clone(&self.table), self.columns.clone());
-        Ok(Arc::new(Self::new(input, table, self.key, columns, self.schema())))
+        Ok(Arc::new(Self { join, input, table, key: self.key, columns, metrics: ExecutionPlanMetricsSet::new() }))
     }
 
     fn execute(&self, partition: usize, context: Arc<TaskContext>) -> PlanResult<SendableRecordBatchStream> {

@@ -37,10 +37,10 @@ pub use count::{CountExec, UseCounts};
 pub use known::Known;
 pub use late_visits::LateVisits;
 pub use lookup::{LookupExec, UseLookups};
-pub use order::{KeepOrder, UseTotals};
+pub use order::{KeepOrder, SortAsMerged, UseTotals};
 pub use shared_work::spawned;
 pub use sorted_attribution::SortedAttributionExec;
-pub use tables::{AttributedVisits, Visits};
+pub use tables::{AttributedVisits, PlainPlans, Visits};
 pub use user_count::{IS_COUNT, UseUserCounts, UserCountExec};
 pub use visit_join::{VisitJoinExec, VisitsOf};
 

@@ -11,9 +11,12 @@ use datafusion::physical_plan::projection::ProjectionExec;
 use datafusion::physical_plan::repartition::RepartitionExec;
 use datafusion::physical_plan::sorts::sort::SortExec;
 use datafusion::physical_plan::sorts::sort_preserving_merge::SortPreservingMergeExec;
-use datafusion::physical_plan::{ExecutionPlan, ExecutionPlanProperties, SortOrderPushdownResult};
+use datafusion::physical_plan::{
+    ExecutionPlan, ExecutionPlanProperties, SortOrderPushdownResult, replace_children_if_necessary,
+};
 
 use super::totals::TotalsExec;
+use crate::engine::guard::plain;
 
 /// Puts `TotalsExec` in the place of windows of whole totals of users. Rows are sorted once, below, and not at all
 /// if what is below can give them user by user.
@@ -51,7 +54,7 @@ pub struct KeepOrder;
 impl PhysicalOptimizerRule for KeepOrder {
     fn optimize(&self, plan: Arc<dyn ExecutionPlan>, _: &ConfigOptions) -> PlanResult<Arc<dyn ExecutionPlan>> {
         plan.transform_down(|node| {
-            let merge = node.downcast_ref::<SortPreservingMergeExec>().filter(|merge| merge.fetch().is_none());
+            let merge = plain::<SortPreservingMergeExec>(&node);
             Ok(match merge.map(|merge| unspread(merge.input())).transpose()?.flatten() {
                 Some(ordered) => Transformed::yes(ordered),
                 None => Transformed::no(node),
@@ -69,34 +72,69 @@ impl PhysicalOptimizerRule for KeepOrder {
     }
 }
 
+/// Lets the first rows of each partition be sorted by all that partitions are merged by. DataFusion leaves out what is the
+/// same in all rows of a partition, but its partitions tell each other which rows come too late, by what is left of it.
+#[derive(Debug)]
+pub struct SortAsMerged;
+
+impl PhysicalOptimizerRule for SortAsMerged {
+    fn optimize(&self, plan: Arc<dyn ExecutionPlan>, _: &ConfigOptions) -> PlanResult<Arc<dyn ExecutionPlan>> {
+        plan.transform_down(|node| {
+            Ok(match node.downcast_ref::<SortPreservingMergeExec>().and_then(sorted_as_merged) {
+                Some(sort) => Transformed::yes(replace_children_if_necessary(node, vec![sort])?),
+                None => Transformed::no(node),
+            })
+        })
+        .data()
+    }
+
+    fn name(&self) -> &str {
+        "sort_as_merged"
+    }
+
+    fn schema_check(&self) -> bool {
+        true
+    }
+}
+
+/// What sorts the first rows of the partitions that `merge` merges, if it leaves out a part of the order.
+fn sorted_as_merged(merge: &SortPreservingMergeExec) -> Option<Arc<dyn ExecutionPlan>> {
+    let sort = merge.input().downcast_ref::<SortExec>().filter(|sort| sort.fetch().is_some())?;
+    if merge.expr().iter().all(|key| sort.expr().contains(key)) {
+        return None;
+    }
+    let whole = LexOrdering::new(merge.expr().iter().chain(sort.expr()).cloned())?;
+    let whole = SortExec::new(whole, Arc::clone(sort.input())).with_fetch(sort.fetch());
+    Some(Arc::new(whole.with_preserve_partitioning(sort.preserve_partitioning())))
+}
+
 /// What `plan` gives, but in one partition, if it is a projection of rows of one partition.
 fn unspread(plan: &Arc<dyn ExecutionPlan>) -> PlanResult<Option<Arc<dyn ExecutionPlan>>> {
-    if let Some(spread) = plan.downcast_ref::<RepartitionExec>() {
+    if let Some(spread) = plain::<RepartitionExec>(plan) {
         let input = spread.input();
         return Ok((input.output_partitioning().partition_count() == 1).then(|| Arc::clone(input)));
     }
-    let Some(projection) = plan.downcast_ref::<ProjectionExec>() else { return Ok(None) };
+    let Some(projection) = plain::<ProjectionExec>(plan) else { return Ok(None) };
     let Some(input) = unspread(projection.input())? else { return Ok(None) };
-    Ok(Some(Arc::new(ProjectionExec::try_new(projection.expr().to_vec(), input)?)))
+    replace_children_if_necessary(Arc::clone(plan), vec![input]).map(Some)
 }
 
 /// The rows of `plan` in `order`; how they were sorted before is forgotten.
 pub fn sorted(plan: &Arc<dyn ExecutionPlan>, order: &LexOrdering) -> Arc<dyn ExecutionPlan> {
-    let merged = plan.downcast_ref::<SortPreservingMergeExec>().filter(|merge| merge.fetch().is_none());
-    let parts = merged.map_or(plan, SortPreservingMergeExec::input);
-    let known = parts.downcast_ref::<SortExec>().filter(|sort| sort.fetch().is_none());
-    let rows = Arc::clone(known.map_or(parts, SortExec::input));
+    let parts = plain::<SortPreservingMergeExec>(plan).map_or(plan, SortPreservingMergeExec::input);
+    let rows = Arc::clone(plain::<SortExec>(parts).map_or(parts, SortExec::input));
     let parts = SortExec::new(order.clone(), rows).with_preserve_partitioning(true);
     Arc::new(SortPreservingMergeExec::new(order.clone(), Arc::new(parts)))
 }
 
-/// What sorts as `node` does, if what is below it can do so.
+/// What sorts as `node` does, if what is below it can do so. Where all rows are one partition, they stay one.
 fn sorted_below(node: Arc<dyn ExecutionPlan>) -> PlanResult<Transformed<Arc<dyn ExecutionPlan>>> {
-    let Some(sort) = node.downcast_ref::<SortExec>().filter(|sort| sort.fetch().is_none()) else {
-        return Ok(Transformed::no(node));
-    };
+    let Some(sort) = plain::<SortExec>(&node) else { return Ok(Transformed::no(node)) };
     Ok(match sort.input().try_pushdown_sort(sort.expr())? {
-        SortOrderPushdownResult::Exact { inner } => Transformed::yes(inner),
+        SortOrderPushdownResult::Exact { inner } if sort.preserve_partitioning() => Transformed::yes(inner),
+        SortOrderPushdownResult::Exact { inner } => {
+            Transformed::yes(Arc::new(SortPreservingMergeExec::new(sort.expr().clone(), inner)))
+        }
         _ => Transformed::no(node),
     })
 }

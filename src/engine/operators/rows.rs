@@ -1,12 +1,10 @@
 //! The rows of a plan, as long as each of their columns depends on one column of the files, or of the plan, below.
 
-use std::any::Any;
 use std::sync::Arc;
 
 use datafusion::arrow::datatypes::{DataType, SchemaRef};
 use datafusion::common::Result as PlanResult;
-use datafusion::datasource::physical_plan::{FileScanConfig, ParquetSource};
-use datafusion::datasource::source::DataSourceExec;
+use datafusion::datasource::physical_plan::FileScanConfig;
 use datafusion::physical_expr::utils::split_conjunction;
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::filter::FilterExec;
@@ -14,10 +12,7 @@ use datafusion::physical_plan::projection::ProjectionExec;
 
 use super::LookupExec;
 use crate::engine::coded::{Derived, Function};
-use crate::engine::parquet_table::parquet_source;
-
-/// Operators that give the rows of their input, in whatever order.
-pub const SAME_ROWS: [&str; 3] = ["RepartitionExec", "CoalescePartitionsExec", "CooperativeExec"];
+use crate::engine::guard::{plain, same_rows, whole_parquet_files};
 
 /// Where rows come from.
 #[derive(Debug, Clone)]
@@ -52,21 +47,21 @@ impl Rows {
 
     /// The rows of `plan`; none if a condition depends on several columns.
     pub fn of(plan: &Arc<dyn ExecutionPlan>) -> PlanResult<Option<Self>> {
-        if let Some(scan) = plan.downcast_ref::<DataSourceExec>() {
-            return Ok(Some(Self::scanned(scan)?.unwrap_or_else(|| Self::leaf(plan))));
+        if let Some(files) = whole_parquet_files(plan) {
+            return Ok(Some(Self::scanned(files)?.unwrap_or_else(|| Self::leaf(plan))));
         }
-        if let Some(projection) = plan.downcast_ref::<ProjectionExec>() {
+        if let Some(projection) = plain::<ProjectionExec>(plan) {
             let Some(rows) = Self::of(projection.input())? else { return Ok(None) };
             let schema = projection.input().schema();
             let columns = projection.expr().iter().map(|column| Derived::new(&column.expr, &rows.columns, &schema));
             let columns = columns.collect::<PlanResult<_>>()?;
             return Ok(Some(Self { columns, ..rows }));
         }
-        if let Some(filter) = plan.downcast_ref::<FilterExec>() {
+        if let Some(filter) = plain::<FilterExec>(plan) {
             return Self::filtered(filter);
         }
-        if let ([input], true) = (plan.children().as_slice(), SAME_ROWS.contains(&plan.name())) {
-            return if plan.fetch().is_none() { Self::of(input) } else { Ok(None) };
+        if let Some(input) = same_rows(plan) {
+            return Self::of(input);
         }
         Ok(Some(Self::looked_up(plan)?.unwrap_or_else(|| Self::leaf(plan))))
     }
@@ -94,15 +89,8 @@ impl Rows {
         }
     }
 
-    fn scanned(scan: &DataSourceExec) -> PlanResult<Option<Self>> {
-        let source = scan.data_source();
-        let Some(files) = (source.as_ref() as &dyn Any).downcast_ref::<FileScanConfig>() else { return Ok(None) };
-        let source = files.file_source();
-        let parquet = parquet_source(source.as_ref());
-        // Its predicate is a hint, of which the plan above makes sure itself.
-        let is_hint = |parquet: &ParquetSource| !parquet.table_parquet_options().global.pushdown_filters;
-        let is_plain = files.limit.is_none() && files.table_partition_cols().is_empty() && parquet.is_some_and(is_hint);
-        let Some(projection) = source.projection().filter(|_| is_plain) else { return Ok(None) };
+    fn scanned(files: &FileScanConfig) -> PlanResult<Option<Self>> {
+        let Some(projection) = files.file_source().projection() else { return Ok(None) };
         let schema = files.file_schema();
         let all: Vec<_> = (0..schema.fields().len()).map(|column| Some(Derived::itself(column))).collect();
         let columns = projection.iter().map(|column| Derived::new(&column.expr, &all, schema));
@@ -112,9 +100,6 @@ impl Rows {
 
     fn filtered(filter: &FilterExec) -> PlanResult<Option<Self>> {
         let Some(mut rows) = Self::of(filter.input())? else { return Ok(None) };
-        if filter.fetch().is_some() {
-            return Ok(None);
-        }
         let schema = filter.input().schema();
         for condition in split_conjunction(filter.predicate()) {
             let Some(condition) = Derived::new(condition, &rows.columns, &schema)? else { return Ok(None) };

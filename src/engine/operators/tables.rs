@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use datafusion::arrow::array::{ArrayRef, AsArray, UInt32Array};
 use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef, UInt32Type};
 use datafusion::catalog::{Session, TableProvider};
-use datafusion::common::{Result as PlanResult, internal_err, project_schema};
+use datafusion::common::{Result as PlanResult, internal_datafusion_err, project_schema};
 use datafusion::execution::memory_pool::MemoryLimit;
 use datafusion::logical_expr::{
     Expr, LogicalPlan, LogicalPlanBuilder, TableProviderFilterPushDown, TableType, cast, col, lit,
@@ -24,6 +24,13 @@ use super::{AttributionExec, Known, SortedAttributionExec, VisitJoinExec};
 use crate::engine::functions::function;
 use crate::engine::nouns::instant_type;
 use crate::engine::places::Establishments;
+
+/// An option of a session that asks for plans as they are written, with nothing read as codes or worked out late.
+pub struct PlainPlans;
+
+fn is_plain(state: &dyn Session) -> bool {
+    state.config().get_extension::<PlainPlans>().is_some()
+}
 
 fn visit_fields() -> Vec<Field> {
     vec![
@@ -87,7 +94,10 @@ impl TableProvider for Visits {
         let wanted = own.chain(["latitude", "longitude"]).map(col);
         let pings = filtered(self.pings.clone(), filters)?.project(wanted)?.build()?;
         let input = state.create_physical_plan(&pings).await?;
-        visits_of(input, schema, &self.establishments)
+        match is_plain(state) {
+            true => Ok(Arc::new(visit_join(&input, plain(&input, &schema, &self.establishments)?))),
+            false => visits_of(input, schema, &self.establishments),
+        }
     }
 }
 
@@ -98,15 +108,27 @@ fn visits_of(
     establishments: &Arc<Establishments>,
 ) -> PlanResult<Arc<dyn ExecutionPlan>> {
     let late = |rows: &Rows| LateVisits::of(rows, &input.schema(), Arc::clone(establishments), Arc::clone(&schema));
-    let plain = LateVisits::plain(&input.schema(), Arc::clone(establishments), Arc::clone(&schema));
-    let Some(plain) = plain else { return internal_err!("pings without places") };
-    let join = |input: &Arc<dyn ExecutionPlan>, late| Arc::new(VisitJoinExec::new(Arc::clone(input), Arc::new(late)));
+    let plain = plain(&input, &schema, establishments)?;
     let rows = Rows::of(&input)?.filter(|rows| matches!(rows.leaf, Leaf::Plan(_)) || !rows.is_of_a_time());
     Ok(match rows.as_ref().and_then(|rows| Some((&rows.leaf, late(rows)?))) {
-        Some((Leaf::Files(files), late)) => Arc::new(visits_of_files(join(&input, plain), files, late)),
-        Some((Leaf::Plan(below), late)) => join(below, late),
-        None => join(&input, plain),
+        Some((Leaf::Files(files), late)) => Arc::new(visits_of_files(Arc::new(visit_join(&input, plain)), files, late)),
+        Some((Leaf::Plan(below), late)) => Arc::new(visit_join(below, late)),
+        None => Arc::new(visit_join(&input, plain)),
     })
+}
+
+/// What visits are made of if all that pings have is there before the join.
+fn plain(
+    input: &Arc<dyn ExecutionPlan>,
+    schema: &SchemaRef,
+    establishments: &Arc<Establishments>,
+) -> PlanResult<LateVisits> {
+    let plain = LateVisits::plain(&input.schema(), Arc::clone(establishments), Arc::clone(schema));
+    plain.ok_or_else(|| internal_datafusion_err!("pings without places"))
+}
+
+fn visit_join(input: &Arc<dyn ExecutionPlan>, late: LateVisits) -> VisitJoinExec {
+    VisitJoinExec::new(Arc::clone(input), Arc::new(late))
 }
 
 /// Whose ping and when can be asked before the join; a visit has them from its ping.
@@ -263,10 +285,9 @@ impl TableProvider for AttributedVisits {
         let schema = project_schema(&self.schema, projection)?;
         let visits = state.create_physical_plan(&self.visits(&schema)?).await?;
         let interactions = state.create_physical_plan(&self.interactions()?).await?;
-        let interactions = with_codes(interactions, &["ad", "click"])?;
-        let mut inputs = match (with_integers(&visits, "user_id")?, with_integers(&interactions, "user_id")?) {
-            (Some(visits), Some(interactions)) => vec![visits, interactions],
-            _ => vec![visits, interactions],
+        let mut inputs = match is_plain(state) {
+            true => vec![visits, interactions],
+            false => with_codes_and_integers(visits, interactions)?,
         };
         if !matches!(state.runtime_env().memory_pool.memory_limit(), MemoryLimit::Infinite) {
             let events = state.create_physical_plan(&self.events(&schema)?).await?;
@@ -277,4 +298,16 @@ impl TableProvider for AttributedVisits {
         let attribution = AttributionExec::new(inputs, self.known.clone(), schema, partitions);
         Ok(Arc::new(attribution.in_order(self.in_order).only_attributed(!filters.is_empty())))
     }
+}
+
+/// Both inputs of attribution, with what is few in interactions as codes, and users as integers where both have them.
+fn with_codes_and_integers(
+    visits: Arc<dyn ExecutionPlan>,
+    interactions: Arc<dyn ExecutionPlan>,
+) -> PlanResult<Vec<Arc<dyn ExecutionPlan>>> {
+    let interactions = with_codes(interactions, &["ad", "click"])?;
+    Ok(match (with_integers(&visits, "user_id")?, with_integers(&interactions, "user_id")?) {
+        (Some(visits), Some(interactions)) => vec![visits, interactions],
+        _ => vec![visits, interactions],
+    })
 }

@@ -27,6 +27,7 @@ use futures::{StreamExt, stream};
 
 use super::yielding;
 use crate::counting::{Counts, MOST_KEYS, is_countable};
+use crate::engine::guard::{is_order_by_value, plain};
 
 /// Adds totals to rows that come user by user; it holds the rows of one user.
 #[derive(Debug)]
@@ -61,7 +62,7 @@ enum Total {
 impl TotalsExec {
     /// What can stand in the place of `node`, if it is windows of whole totals of users.
     pub fn in_place_of(node: &Arc<dyn ExecutionPlan>) -> PlanResult<Option<Self>> {
-        let Some(window) = node.downcast_ref::<WindowAggExec>() else { return Ok(None) };
+        let Some(window) = plain::<WindowAggExec>(node) else { return Ok(None) };
         let Some(wanted) = Wanted::of(window) else { return Ok(None) };
         let own = Column::new(window.input().schema().field(wanted.user).name(), wanted.user);
         let order = LexOrdering::from([PhysicalSortExpr::new_default(Arc::new(own)).nulls_last()]);
@@ -113,7 +114,7 @@ impl Total {
         let (frame, function) = (window.get_window_frame(), aggregate.get_aggregate_expr());
         let is_whole = frame.start_bound.is_unbounded() && frame.end_bound.is_unbounded();
         // A condition is shown nowhere else.
-        let is_plain = window.name().starts_with(function.fun().name()) && !window.name().contains("FILTER");
+        let is_plain = format!("{aggregate:?}").ends_with("filter: None }") && !function.ignore_nulls();
         let [of] = &function.expressions()[..] else { return None };
         let of = column(of)?;
         let is_count = schema.field(of).data_type() == &DataType::Int64;
@@ -205,7 +206,9 @@ impl ExecutionPlan for TotalsExec {
         let width = self.input.schema().fields().len();
         let is_own = |key: &PhysicalSortExpr| collect_columns(&key.expr).iter().all(|own| own.index() < width);
         let by_user = order.first().is_some_and(|key| column(&key.expr) == Some(self.wanted.user));
-        let Some(wanted) = LexOrdering::new(order.to_vec()).filter(|_| by_user && order.iter().all(is_own)) else {
+        let Some(wanted) = LexOrdering::new(order.to_vec())
+            .filter(|_| by_user && is_order_by_value(order) && order.iter().all(is_own))
+        else {
             return Ok(SortOrderPushdownResult::Unsupported);
         };
         let input = match self.input.try_pushdown_sort(order)? {

@@ -104,14 +104,13 @@ impl Grouping {
         let [user] = users[..] else { return None };
         let is_other = |number: usize| has_few_values(&keys[number]) && is_countable(&types[number]);
         let are_few = (0..keys.len()).filter(|number| *number != user).all(is_other);
-        let is_plain = stage.group_expr().is_single() && stage.limit_options().is_none();
         let ([measure], [None]) = (stage.aggr_expr(), stage.filter_expr()) else { return None };
         let of = match (counts_all(measure), &measure.expressions()[..]) {
             (true, _) => None,
             (false, [of]) if measure.fun().name() == "sum" && is_count(of, &input) => Some(Arc::clone(of)),
             _ => return None,
         };
-        (are_few && is_plain && keys.len() <= MOST_KEYS).then(|| Self { keys, types, user, of, schema })
+        (are_few && keys.len() <= MOST_KEYS).then(|| Self { keys, types, user, of, schema })
     }
 
     /// Counts the `rows` of one task: the combinations of the other keys get numbers of its own first, so that tasks

@@ -17,6 +17,7 @@ use super::outlets::Outlets;
 use super::shared_work::spawned;
 use super::user_shares::ByUser;
 use super::users::Users;
+use crate::engine::guard::is_order_by_value;
 
 /// Groups of one batch that leaves.
 const GROUPS_PER_BATCH: usize = 65_536;
@@ -49,7 +50,9 @@ impl UserGroups {
     pub fn can_come_in(order: &LexOrdering, user: usize, keys: usize) -> bool {
         let by_user = order[0].expr.downcast_ref::<Column>().is_some_and(|own| own.index() == user);
         let is_other = |place: usize| place != user && place < keys;
-        by_user && order[1..].iter().all(|key| collect_columns(&key.expr).iter().all(|own| is_other(own.index())))
+        by_user
+            && is_order_by_value(order)
+            && order[1..].iter().all(|key| collect_columns(&key.expr).iter().all(|own| is_other(own.index())))
     }
 
     /// What `users` have counted, which begin anew, in any order if none is wanted.

@@ -23,8 +23,8 @@ use datafusion::scalar::ScalarValue;
 use super::catalog::{Given, Reading, Source, sources};
 use super::jobs::{Job, Request};
 use super::operators::{
-    AttributedVisits, KeepOrder, Known, PlainPlans, SortAsMerged, UseCodes, UseCounts, UseLookups, UseTotals,
-    UseUserCounts, Visits,
+    AttributedVisits, KeepOrder, Known, PlainPlans, SkipInOrder, SortAsMerged, UseCodes, UseCounts, UseLookups,
+    UseTotals, UseUserCounts, Visits,
 };
 use super::places::{Ads, Establishments};
 use super::run::{Heartbeat, run, run_as, silent, threads};
@@ -156,11 +156,7 @@ impl Session {
         let Options { threads, memory_limit, is_plain, .. } = *self.options;
         let context = match is_plain {
             false => new_context(threads, memory_limit)?,
-            true => context_of(
-                config(threads).with_extension(Arc::new(PlainPlans)),
-                memory_limit,
-                PhysicalOptimizer::new().rules,
-            )?,
+            true => context_of(config(threads).with_extension(Arc::new(PlainPlans)), memory_limit, corrected())?,
         };
         functions::register(&context, &self.calendar, self.options.z);
         if let Some(ads) = &self.ads {
@@ -315,20 +311,31 @@ fn context_of(
     Ok(SessionContext::new_with_state(state.build()))
 }
 
-/// DataFusion's own rules and ours: codes are used before filters go into scans and rows are exchanged, and totals
+/// DataFusion's own rules, and ours that correct what comes of them.
+fn corrected() -> Vec<Arc<dyn PhysicalOptimizerRule + Send + Sync>> {
+    let mut rules = PhysicalOptimizer::new().rules;
+    rules.insert(after("OutputRequirements", &rules), Arc::new(SkipInOrder));
+    rules.insert(after("PushdownSort", &rules), Arc::new(SortAsMerged));
+    rules
+}
+
+/// These and those that use our operators: codes are used before filters go into scans and rows are exchanged, and totals
 /// before rows are sorted for them; look-ups and counts, in what has no codes, when all else is settled.
 fn rules(is_limited: bool) -> Vec<Arc<dyn PhysicalOptimizerRule + Send + Sync>> {
-    let mut rules = PhysicalOptimizer::new().rules;
-    let joined = rules.iter().position(|rule| rule.name() == "join_selection").map_or(0, |place| place + 1);
+    let mut rules = corrected();
+    let joined = after("join_selection", &rules);
     rules.insert(joined, Arc::new(UseCodes { is_limited }));
     rules.insert(joined + 1, Arc::new(UseUserCounts { is_limited }));
     rules.insert(joined + 2, Arc::new(UseTotals));
-    let settled = rules.iter().position(|rule| rule.name() == "PushdownSort").map_or(joined, |place| place + 1);
-    rules.insert(settled, Arc::new(SortAsMerged));
     rules.push(Arc::new(KeepOrder));
     rules.push(Arc::new(UseLookups));
     rules.push(Arc::new(UseCounts));
     rules
+}
+
+/// The place after the first rule of this name.
+fn after(name: &str, rules: &[Arc<dyn PhysicalOptimizerRule + Send + Sync>]) -> usize {
+    rules.iter().position(|rule| rule.name() == name).map_or(0, |place| place + 1)
 }
 
 /// The usable rows of a small noun in order of id, one for each id; of rows that disagree, the smallest.

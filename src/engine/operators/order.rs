@@ -72,42 +72,6 @@ impl PhysicalOptimizerRule for KeepOrder {
     }
 }
 
-/// Lets the first rows of each partition be sorted by all that partitions are merged by. DataFusion leaves out what is the
-/// same in all rows of a partition, but its partitions tell each other which rows come too late, by what is left of it.
-#[derive(Debug)]
-pub struct SortAsMerged;
-
-impl PhysicalOptimizerRule for SortAsMerged {
-    fn optimize(&self, plan: Arc<dyn ExecutionPlan>, _: &ConfigOptions) -> PlanResult<Arc<dyn ExecutionPlan>> {
-        plan.transform_down(|node| {
-            Ok(match node.downcast_ref::<SortPreservingMergeExec>().and_then(sorted_as_merged) {
-                Some(sort) => Transformed::yes(replace_children_if_necessary(node, vec![sort])?),
-                None => Transformed::no(node),
-            })
-        })
-        .data()
-    }
-
-    fn name(&self) -> &str {
-        "sort_as_merged"
-    }
-
-    fn schema_check(&self) -> bool {
-        true
-    }
-}
-
-/// What sorts the first rows of the partitions that `merge` merges, if it leaves out a part of the order.
-fn sorted_as_merged(merge: &SortPreservingMergeExec) -> Option<Arc<dyn ExecutionPlan>> {
-    let sort = merge.input().downcast_ref::<SortExec>().filter(|sort| sort.fetch().is_some())?;
-    if merge.expr().iter().all(|key| sort.expr().contains(key)) {
-        return None;
-    }
-    let whole = LexOrdering::new(merge.expr().iter().chain(sort.expr()).cloned())?;
-    let whole = SortExec::new(whole, Arc::clone(sort.input())).with_fetch(sort.fetch());
-    Some(Arc::new(whole.with_preserve_partitioning(sort.preserve_partitioning())))
-}
-
 /// What `plan` gives, but in one partition, if it is a projection of rows of one partition.
 fn unspread(plan: &Arc<dyn ExecutionPlan>) -> PlanResult<Option<Arc<dyn ExecutionPlan>>> {
     if let Some(spread) = plain::<RepartitionExec>(plan) {

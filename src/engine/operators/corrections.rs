@@ -1,0 +1,85 @@
+//! Corrections of plans that DataFusion makes: orders that it forgets.
+
+use std::sync::Arc;
+
+use datafusion::common::Result as PlanResult;
+use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode};
+use datafusion::config::ConfigOptions;
+use datafusion::physical_expr::{Distribution, LexOrdering, OrderingRequirements};
+use datafusion::physical_optimizer::PhysicalOptimizerRule;
+use datafusion::physical_optimizer::output_requirements::OutputRequirementExec;
+use datafusion::physical_plan::limit::GlobalLimitExec;
+use datafusion::physical_plan::sorts::sort::SortExec;
+use datafusion::physical_plan::sorts::sort_preserving_merge::SortPreservingMergeExec;
+use datafusion::physical_plan::{ExecutionPlan, ExecutionPlanProperties, replace_children_if_necessary};
+
+/// Keeps the order of rows of which the first are left out. DataFusion keeps it for the first rows alone: it forgets the
+/// sort below an offset without a limit.
+#[derive(Debug)]
+pub struct SkipInOrder;
+
+impl PhysicalOptimizerRule for SkipInOrder {
+    fn optimize(&self, plan: Arc<dyn ExecutionPlan>, _: &ConfigOptions) -> PlanResult<Arc<dyn ExecutionPlan>> {
+        plan.transform_down(|node| {
+            Ok(match node.downcast_ref::<GlobalLimitExec>().and_then(in_order) {
+                Some(input) => Transformed::yes(replace_children_if_necessary(node, vec![input])?),
+                None => Transformed::no(node),
+            })
+        })
+        .data()
+    }
+
+    fn name(&self) -> &str {
+        "skip_in_order"
+    }
+
+    fn schema_check(&self) -> bool {
+        true
+    }
+}
+
+/// The rows of which `limit` leaves out the first, with the demand that they stay in their order.
+fn in_order(limit: &GlobalLimitExec) -> Option<Arc<dyn ExecutionPlan>> {
+    let input = limit.input();
+    let sorted = input.downcast_ref::<SortExec>().map(SortExec::expr);
+    let order = sorted.or_else(|| input.output_ordering())?;
+    let skips = limit.skip() > 0 && limit.fetch().is_none() && !input.is::<OutputRequirementExec>();
+    let (input, order) = (Arc::clone(input), OrderingRequirements::from(order.clone()));
+    skips.then(|| Arc::new(OutputRequirementExec::new(input, Some(order), Distribution::SinglePartition, None)) as _)
+}
+
+/// Lets the first rows of each partition be sorted by all that partitions are merged by. DataFusion leaves out what is the
+/// same in all rows of a partition, but its partitions tell each other which rows come too late, by what is left of it.
+#[derive(Debug)]
+pub struct SortAsMerged;
+
+impl PhysicalOptimizerRule for SortAsMerged {
+    fn optimize(&self, plan: Arc<dyn ExecutionPlan>, _: &ConfigOptions) -> PlanResult<Arc<dyn ExecutionPlan>> {
+        plan.transform_down(|node| {
+            Ok(match node.downcast_ref::<SortPreservingMergeExec>().and_then(sorted_as_merged) {
+                Some(sort) => Transformed::yes(replace_children_if_necessary(node, vec![sort])?),
+                None => Transformed::no(node),
+            })
+        })
+        .data()
+    }
+
+    fn name(&self) -> &str {
+        "sort_as_merged"
+    }
+
+    fn schema_check(&self) -> bool {
+        true
+    }
+}
+
+/// What sorts the first rows of the partitions that `merge` merges, if it leaves out a part of the order.
+fn sorted_as_merged(merge: &SortPreservingMergeExec) -> Option<Arc<dyn ExecutionPlan>> {
+    let sort = merge.input().downcast_ref::<SortExec>().filter(|sort| sort.fetch().is_some())?;
+    if merge.expr().iter().all(|key| sort.expr().contains(key)) {
+        return None;
+    }
+    let whole = LexOrdering::new(merge.expr().iter().chain(sort.expr()).cloned())?;
+    let whole = SortExec::new(whole, Arc::clone(sort.input())).with_fetch(sort.fetch());
+    Some(Arc::new(whole.with_preserve_partitioning(sort.preserve_partitioning())))
+}

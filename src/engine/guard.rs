@@ -10,8 +10,8 @@ use std::sync::Arc;
 
 use datafusion::arrow::datatypes::{DataType, Schema, TimeUnit};
 use datafusion::common::{JoinType, NullEquality};
-use datafusion::datasource::memory::{DataSourceExec, MemorySourceConfig};
 use datafusion::datasource::listing::PartitionedFile;
+use datafusion::datasource::memory::{DataSourceExec, MemorySourceConfig};
 use datafusion::datasource::physical_plan::FileScanConfig;
 use datafusion::logical_expr::{Operator, Volatility};
 use datafusion::physical_expr::aggregate::AggregateFunctionExpr;
@@ -102,7 +102,8 @@ pub fn whole_parquet_files(node: &Arc<dyn ExecutionPlan>) -> Option<&FileScanCon
     let is_hint = !parquet.table_parquet_options().global.pushdown_filters;
     let is_whole = files.limit.is_none() && files.table_partition_cols().is_empty();
     let mut of_files = files.file_groups.iter().flat_map(|group| group.iter());
-    let is_ours = |file: &PartitionedFile| file.extensions.len() == file.extensions.contains::<TableFile>().into();
+    let is_ours =
+        |file: &PartitionedFile| file.extensions.len() == usize::from(file.extensions.contains::<Arc<TableFile>>());
     let are_whole = of_files.all(|file| is_ours(file) && file.partition_values.is_empty());
     (is_hint && is_whole && are_whole && files.expr_adapter_factory.is_none()).then_some(files)
 }

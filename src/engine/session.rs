@@ -24,7 +24,7 @@ use super::catalog::{Given, Reading, Source, sources};
 use super::jobs::{Job, Request};
 use super::operators::{
     AttributedVisits, KeepOrder, Known, PlainPlans, SkipInOrder, SortAsMerged, UseCodes, UseCounts, UseLookups,
-    UseTotals, UseUserCounts, Visits,
+    UseTotals, UseUserCounts, Visits, logical_rules,
 };
 use super::places::{Ads, Establishments};
 use super::run::{Heartbeat, run, run_as, silent, threads};
@@ -307,7 +307,8 @@ fn context_of(
         runtime = runtime.with_memory_pool(Arc::new(FairSpillPool::new(bytes)));
     }
     let state = SessionStateBuilder::new().with_config(config).with_runtime_env(runtime.build_arc().map_err(error_of)?);
-    let state = state.with_default_features().with_physical_optimizer_rules(rules);
+    let state =
+        state.with_default_features().with_optimizer_rules(logical_rules()).with_physical_optimizer_rules(rules);
     Ok(SessionContext::new_with_state(state.build()))
 }
 

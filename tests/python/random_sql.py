@@ -60,6 +60,7 @@ def asked(root, with_duckdb=True):
         "Parquet of text": open_(root / "text", 2),
         "ingested": open_(root / "ingested", 2),
         "persisted": open_(root / "data", 2).persist(),
+        "a limit of memory": footfall.open(root / "data", tz=TZ, threads=2, memory_limit=10**8, progress=False),
     }
     plain = open_(tables, 1)
     plain = replace(plain, _session=replace(plain._session, given=plain._session.given.plain()))

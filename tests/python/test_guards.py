@@ -184,6 +184,26 @@ def test_rows_are_left_out_in_order(data, offset):
     assert rest == whole[offset:]
 
 
+def test_rows_are_left_out_in_an_order_that_nobody_shows(data):
+    """Rows of a union are sorted by what is the same in each half, and only other columns leave."""
+    later = "SELECT ad_id, 2 AS half FROM interactions UNION ALL SELECT ad_id, 1 AS half FROM ads"
+    rest = f"SELECT ad_id FROM ({later}) ORDER BY half, ad_id"
+    ads = sorted(row["ad_id"] for row in ask(data, "SELECT ad_id FROM ads"))
+    found = ask(data, f"SELECT ad_id, count(*) AS n FROM ({rest} OFFSET {len(ads)}) GROUP BY 1")
+    assert sum(row["n"] for row in found) == 4_000
+    first = ask(data, f"{rest} LIMIT 5")
+    assert [row["ad_id"] for row in first] == ads[:5]
+    skipped = ask(data, f"SELECT count(*) AS n FROM ({rest} OFFSET {len(ads) - 1}) WHERE ad_id = '{ads[-1]}'")
+    assert skipped[0]["n"] == 1 + sum(row["n"] for row in found if row["ad_id"] == ads[-1])
+
+
+def test_rows_are_in_order_of_all_keys(data):
+    counts = "SELECT category, count(*) AS n FROM ads GROUP BY 1"
+    again = f"SELECT c.category, user_id, count(*) AS n FROM interactions CROSS JOIN ({counts}) c GROUP BY 1, 2"
+    found = [(row["category"], row["user_id"]) for row in ask(data, f"{again} ORDER BY 1, 2")]
+    assert found == sorted(found) and len(found) > 50
+
+
 def test_errors_are_those_of_rows_that_are_asked_about(data):
     """Ad "zero" is never clicked."""
     number = "SELECT CAST(ad_id AS BIGINT) AS number, user_id FROM interactions WHERE action = 'click'"

@@ -5,13 +5,23 @@ use std::sync::Arc;
 use datafusion::common::Result as PlanResult;
 use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode};
 use datafusion::config::ConfigOptions;
+use datafusion::optimizer::{Optimizer, OptimizerRule};
 use datafusion::physical_expr::{Distribution, LexOrdering, OrderingRequirements};
 use datafusion::physical_optimizer::PhysicalOptimizerRule;
 use datafusion::physical_optimizer::output_requirements::OutputRequirementExec;
 use datafusion::physical_plan::limit::GlobalLimitExec;
+use datafusion::physical_plan::projection::ProjectionExec;
 use datafusion::physical_plan::sorts::sort::SortExec;
 use datafusion::physical_plan::sorts::sort_preserving_merge::SortPreservingMergeExec;
-use datafusion::physical_plan::{ExecutionPlan, ExecutionPlanProperties, replace_children_if_necessary};
+use datafusion::physical_plan::{ExecutionPlan, replace_children_if_necessary};
+
+/// DataFusion's rules for logical plans, without the one that leaves out keys of a sort that others tell: a key of rows
+/// that were grouped, joined and grouped again tells less than it takes it for.
+pub fn logical_rules() -> Vec<Arc<dyn OptimizerRule + Send + Sync>> {
+    let mut rules = Optimizer::new().rules;
+    rules.retain(|rule| rule.name() != "eliminate_duplicated_expr");
+    rules
+}
 
 /// Keeps the order of rows of which the first are left out. DataFusion keeps it for the first rows alone: it forgets the
 /// sort below an offset without a limit.
@@ -22,7 +32,7 @@ impl PhysicalOptimizerRule for SkipInOrder {
     fn optimize(&self, plan: Arc<dyn ExecutionPlan>, _: &ConfigOptions) -> PlanResult<Arc<dyn ExecutionPlan>> {
         plan.transform_down(|node| {
             Ok(match node.downcast_ref::<GlobalLimitExec>().and_then(in_order) {
-                Some(input) => Transformed::yes(replace_children_if_necessary(node, vec![input])?),
+                Some(input) => Transformed::yes(replace_children_if_necessary(node, vec![input?])?),
                 None => Transformed::no(node),
             })
         })
@@ -39,13 +49,20 @@ impl PhysicalOptimizerRule for SkipInOrder {
 }
 
 /// The rows of which `limit` leaves out the first, with the demand that they stay in their order.
-fn in_order(limit: &GlobalLimitExec) -> Option<Arc<dyn ExecutionPlan>> {
-    let input = limit.input();
-    let sorted = input.downcast_ref::<SortExec>().map(SortExec::expr);
-    let order = sorted.or_else(|| input.output_ordering())?;
-    let skips = limit.skip() > 0 && limit.fetch().is_none() && !input.is::<OutputRequirementExec>();
-    let (input, order) = (Arc::clone(input), OrderingRequirements::from(order.clone()));
-    skips.then(|| Arc::new(OutputRequirementExec::new(input, Some(order), Distribution::SinglePartition, None)) as _)
+fn in_order(limit: &GlobalLimitExec) -> Option<PlanResult<Arc<dyn ExecutionPlan>>> {
+    let skips = limit.skip() > 0 && limit.fetch().is_none();
+    skips.then(|| kept(limit.input())).flatten()
+}
+
+/// The same rows, whose sort is kept; it may stand below projections that leave out what it sorts by.
+fn kept(rows: &Arc<dyn ExecutionPlan>) -> Option<PlanResult<Arc<dyn ExecutionPlan>>> {
+    if let Some(projection) = rows.downcast_ref::<ProjectionExec>() {
+        let input = kept(projection.input())?;
+        return Some(input.and_then(|input| replace_children_if_necessary(Arc::clone(rows), vec![input])));
+    }
+    let sort = rows.downcast_ref::<SortExec>()?;
+    let (rows, order) = (Arc::clone(rows), OrderingRequirements::from(sort.expr().clone()));
+    Some(Ok(Arc::new(OutputRequirementExec::new(rows, Some(order), Distribution::SinglePartition, None))))
 }
 
 /// Lets the first rows of each partition be sorted by all that partitions are merged by. DataFusion leaves out what is the

@@ -34,7 +34,7 @@ use futures::{Stream, StreamExt};
 
 pub use attribution::AttributionExec;
 pub use coded_count::UseCodes;
-pub use corrections::{SkipInOrder, SortAsMerged};
+pub use corrections::{SkipInOrder, SortAsMerged, logical_rules};
 pub use count::{CountExec, UseCounts};
 pub use known::Known;
 pub use late_visits::LateVisits;

@@ -5,12 +5,12 @@ use std::fs::File;
 use std::path::Path;
 use std::sync::Arc;
 
+use ::parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions};
 use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use datafusion::catalog::TableProvider;
-use datafusion::datasource::file_format::parquet::transform_schema_to_view;
-use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions};
 
 use super::files::{FileKind, kind_of};
+use super::parquet;
 use super::parquet_table::ParquetTable;
 use super::slices::Slice;
 use super::table_file::{TableFile, unreadable};
@@ -101,12 +101,11 @@ fn outline_of(file: &TableFile, wanted: &[Wanted]) -> Result<Option<Outline>> {
     match kind_of(&file.path)? {
         FileKind::Parquet => {
             let footer = footer(&file.path)?;
-            let plain = Schema::new(footer.schema().fields().clone());
-            let names = plain.fields().iter().map(|field| field.name().clone()).collect();
+            let schema = parquet::schema(&footer);
+            let names = schema.fields().iter().map(|field| field.name().clone()).collect();
             let rows = footer.metadata().file_metadata().num_rows();
             let rows = usize::try_from(rows).map_err(|_| file.error(format!("its footer tells of {rows} rows")))?;
-            let schema = Arc::new(transform_schema_to_view(&plain));
-            Ok(Some(Outline { format: Format::Parquet, schema, names, rows }))
+            Ok(Some(Outline { format: Format::Parquet, schema: Arc::new(schema), names, rows }))
         }
         FileKind::Csv => {
             let Some(header) = Header::of(file)? else { return Ok(None) };

@@ -36,7 +36,7 @@ use super::parquet_table::parquet_source;
 use super::table_file::TableFile;
 
 /// Functions that have a value, and no error, for all values that they are given.
-const WITHOUT_ERRORS: [&str; 25] = [
+const WITHOUT_ERRORS: [&str; 27] = [
     "local_day",
     "local_week",
     "local_month",
@@ -45,6 +45,8 @@ const WITHOUT_ERRORS: [&str; 25] = [
     "day_part",
     "instant",
     "integer_as_text",
+    "dictionary_as_text",
+    "measured",
     "number_of_ad",
     "establishment_of_ad",
     "is_advertised",

@@ -1,26 +1,29 @@
 //! DataFusion: nouns in, answers out.
 //!
 //! [`nouns`] says what the columns are, [`files`] finds the [`table_file`]s, [`text`] and [`parquet_table`] read them,
-//! [`groups`] puts alike ones together, [`catalog`] makes tables of them, [`places`] holds the two small tables,
-//! [`guard`] says what of DataFusion's may be replaced, [`coded`] reads columns of Parquet as they are written,
-//! [`checks`], [`copies`] and [`quality`] say which rows can be used, [`functions`] and [`operators`] bring the pure
-//! core into plans, [`jobs`] keeps the SQL, [`run`] runs it, and [`session`] answers. [`slices`] cuts files, and
-//! [`steps`] jobs, for many workers. [`kernels`] are the two joins by themselves; [`ingest`] rewrites a data set for
-//! many reads.
+//! [`parquet`] says what footers are worth, [`groups`] puts alike files together, [`catalog`] makes tables of them,
+//! [`places`] holds the two small tables, [`instants`] and [`comparisons`] keep instants exact, [`guard`] says what of
+//! DataFusion's may be replaced, [`coded`] reads columns of Parquet as they are written, [`checks`], [`copies`] and
+//! [`quality`] say which rows can be used, [`functions`] and [`operators`] bring the pure core into plans, [`jobs`]
+//! keeps the SQL, [`run`] runs it, and [`session`] answers; [`slices`] cuts files, [`steps`] jobs, for many workers.
+//! [`kernels`] are the two joins by themselves; [`ingest`] rewrites a data set for many reads.
 
 pub mod catalog;
 pub mod checks;
 pub mod coded;
+pub mod comparisons;
 pub mod copies;
 pub mod files;
 pub mod functions;
 pub mod groups;
 pub mod guard;
 pub mod ingest;
+pub mod instants;
 pub mod jobs;
 pub mod kernels;
 pub mod nouns;
 pub mod operators;
+pub mod parquet;
 pub mod parquet_table;
 pub mod places;
 pub mod quality;

@@ -9,6 +9,7 @@ use datafusion::logical_expr::{Expr, ScalarUDF, cast, col, lit, try_cast, when};
 use datafusion::prelude::coalesce;
 
 use super::functions::function;
+use super::instants;
 use crate::{Error, Result, decimal};
 
 /// What a column holds, whatever type the user's file gives it.
@@ -180,15 +181,6 @@ impl EpochUnit {
             }),
         }
     }
-
-    fn time_unit(self) -> TimeUnit {
-        match self {
-            Self::Second => TimeUnit::Second,
-            Self::Millisecond => TimeUnit::Millisecond,
-            Self::Microsecond => TimeUnit::Microsecond,
-            Self::Nanosecond => TimeUnit::Nanosecond,
-        }
-    }
 }
 
 /// The expression that turns the user's column `theirs` of type `from` into `column`, null where it cannot.
@@ -209,14 +201,16 @@ pub fn convert(table: &str, column: &Column, theirs: &str, from: &DataType, epoc
         return Ok(cast(lit(datafusion::common::ScalarValue::Null), column.kind.data_type()));
     }
     match column.kind {
-        Kind::Id if is_text(value_type) => Ok(cast(source(), DataType::Utf8View)),
-        Kind::Id if value_type.is_integer() => Ok(integer_as_text(from).call(vec![source()])),
+        Kind::Id if is_text(value_type) || value_type.is_integer() => Ok(text(source(), from)),
         Kind::Id => Err(refuse("ids are text or integers; convert the column first")),
         Kind::Text if value_type.is_nested() => Err(refuse("this column holds plain text")),
-        Kind::Text => Ok(cast(source(), DataType::Utf8View)),
-        Kind::Number if is_text(value_type) || value_type.is_numeric() => Ok(try_cast(source(), DataType::Float64)),
+        Kind::Text => Ok(text(source(), from)),
+        Kind::Number if is_text(value_type) || value_type.is_numeric() => {
+            let number = try_cast(source(), DataType::Float64);
+            Ok(if column.required { number } else { measured().call(vec![number]) })
+        }
         Kind::Number => Err(refuse("this column holds numbers")),
-        Kind::Instant => instant(source(), value_type, epoch).ok_or_else(|| {
+        Kind::Instant => instant(source(), from, value_type, epoch).ok_or_else(|| {
             refuse(
                 "timestamps are instants, ISO 8601 text, or integers with epoch_unit= \"s\", \"ms\", \"us\" or \"ns\"",
             )
@@ -227,11 +221,19 @@ pub fn convert(table: &str, column: &Column, theirs: &str, from: &DataType, epoc
 /// The function that makes text of ids that are integers.
 pub const INTEGER_AS_TEXT: &str = "integer_as_text";
 
+fn text(source: Expr, from: &DataType) -> Expr {
+    match from {
+        DataType::Dictionary(..) => dictionary_as_text(from).call(vec![source]),
+        integer if integer.is_integer() => integer_as_text(from).call(vec![source]),
+        _ => cast(source, DataType::Utf8View),
+    }
+}
+
 /// Not a cast: the planner would cast the bounds of the column with it, and `8` to `11` is no range of text.
 fn integer_as_text(from: &DataType) -> ScalarUDF {
     let kernel = |arrays: &[ArrayRef]| {
         let text: ArrayRef = match arrays[0].data_type() {
-            DataType::UInt64 | DataType::Dictionary(..) => compute::cast(&arrays[0], &DataType::Utf8View)?,
+            DataType::UInt64 => compute::cast(&arrays[0], &DataType::Utf8View)?,
             _ => Arc::new(decimal::as_text(compute::cast(&arrays[0], &DataType::Int64)?.as_primitive())?),
         };
         Ok(text)
@@ -239,22 +241,42 @@ fn integer_as_text(from: &DataType) -> ScalarUDF {
     function(INTEGER_AS_TEXT, vec![from.clone()], DataType::Utf8View, Box::new(kernel))
 }
 
+/// Not a cast, which makes "" of a null among the values of a dictionary.
+fn dictionary_as_text(from: &DataType) -> ScalarUDF {
+    let kernel = |arrays: &[ArrayRef]| {
+        let dictionary = arrays[0].as_any_dictionary();
+        let values = compute::cast(dictionary.values(), &DataType::Utf8View)?;
+        Ok(compute::take(&values, dictionary.keys(), None)?)
+    };
+    function("dictionary_as_text", vec![from.clone()], DataType::Utf8View, Box::new(kernel))
+}
+
+/// The same number. Bounds of a column do not hold for its NaN, which is larger than any number: `accuracy_m > 100`
+/// must not skip rows by them. Coordinates that are NaN do not count anyway.
+fn measured() -> ScalarUDF {
+    let kernel = |arrays: &[ArrayRef]| Ok(Arc::clone(&arrays[0]));
+    function("measured", vec![DataType::Float64], DataType::Float64, Box::new(kernel))
+}
+
 fn is_text(data_type: &DataType) -> bool {
     matches!(data_type, DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View)
 }
 
 /// Naive instants and ISO text without an offset are taken as UTC.
-fn instant(source: Expr, from: &DataType, epoch: Option<EpochUnit>) -> Option<Expr> {
-    let since_epoch = |unit: EpochUnit, integer: Expr| {
-        try_cast(try_cast(integer, DataType::Timestamp(unit.time_unit(), Some("UTC".into()))), instant_type())
-    };
-    match from {
-        DataType::Timestamp(_, _) | DataType::Date32 | DataType::Date64 => Some(try_cast(source, instant_type())),
-        integer if integer.is_integer() => epoch.map(|unit| since_epoch(unit, try_cast(source, DataType::Int64))),
+fn instant(source: Expr, from: &DataType, of: &DataType, epoch: Option<EpochUnit>) -> Option<Expr> {
+    match of {
+        DataType::Timestamp(_, _) | DataType::Date32 | DataType::Date64 => Some(match instants::of_type(from, of) {
+            Some(function) => function.call(vec![source]),
+            None => try_cast(source, instant_type()),
+        }),
+        integer if integer.is_integer() => Some(instants::of_integers(from, epoch?).call(vec![source])),
         text if is_text(text) => {
             let iso = try_cast(source.clone(), instant_type());
             Some(match epoch {
-                Some(unit) => coalesce(vec![since_epoch(unit, try_cast(source, DataType::Int64)), iso]),
+                Some(unit) => {
+                    let integer = try_cast(source, DataType::Int64);
+                    coalesce(vec![instants::of_integers(&DataType::Int64, unit).call(vec![integer]), iso])
+                }
                 None => only_if_dated(source, iso),
             })
         }

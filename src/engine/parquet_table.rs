@@ -1,21 +1,18 @@
 //! Parquet files as a table: DataFusion's own scan, whose errors name the file, and which refuses files that changed.
 
-use std::any::Any;
 use std::fmt::{self, Formatter};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use chrono::DateTime;
 use datafusion::arrow::array::RecordBatch;
 use datafusion::arrow::datatypes::SchemaRef;
-use datafusion::arrow::error::ArrowError;
 use datafusion::catalog::{Session, TableProvider};
 use datafusion::common::config::ConfigOptions;
 use datafusion::common::stats::Precision;
 use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::common::{DataFusionError, Result as PlanResult, Statistics};
-use datafusion::datasource::file_format::FileFormat;
-use datafusion::datasource::file_format::parquet::ParquetFormat;
 use datafusion::datasource::listing::PartitionedFile;
 use datafusion::datasource::physical_plan::{
     FileGroup, FileOpener, FileScanConfig, FileScanConfigBuilder, FileSource, ParquetSource,
@@ -35,6 +32,7 @@ use datafusion_datasource::morsel::{Morsel, MorselPlan, MorselPlanner, Morselize
 use futures::StreamExt;
 use futures::stream::{self, BoxStream};
 
+use super::parquet::{Readers, blame, blame_of_panic, blamed, options};
 use super::slices::Slice;
 use super::table_file::TableFile;
 use crate::Error;
@@ -87,24 +85,19 @@ impl TableProvider for ParquetTable {
     ) -> PlanResult<Arc<dyn ExecutionPlan>> {
         let files = self.slices.iter().map(partitioned).collect::<Result<Vec<_>, _>>()?;
         let groups = FileGroup::new(files).split_files(state.config().target_partitions());
-        let source = Arc::new(ParquetSource::new(Arc::clone(&self.schema)));
-        let config = FileScanConfigBuilder::new(ObjectStoreUrl::local_filesystem(), source)
+        let (runtime, store) = (state.runtime_env(), ObjectStoreUrl::local_filesystem());
+        let cache = runtime.cache_manager.get_file_metadata_cache();
+        let readers = Arc::new(Readers::new(runtime.object_store(&store)?, cache));
+        let source = ParquetSource::new(Arc::clone(&self.schema)).with_table_parquet_options(options());
+        let source = Arc::new(NamedParquet(Arc::new(source.with_parquet_file_reader_factory(readers))));
+        let config = FileScanConfigBuilder::new(store, source)
             .with_file_groups(groups)
             .with_statistics(self.statistics())
             .with_projection_indices(projection.cloned())?
             .with_limit(limit)
             .build();
-        let plan = ParquetFormat::default().create_physical_plan(state, config).await?;
-        Ok(named(&plan).unwrap_or(plan))
+        Ok(DataSourceExec::from_data_source(config))
     }
-}
-
-/// The same scan, by a source that names the files.
-fn named(plan: &Arc<dyn ExecutionPlan>) -> Option<Arc<dyn ExecutionPlan>> {
-    let source = plan.downcast_ref::<DataSourceExec>()?.data_source();
-    let config = (source.as_ref() as &dyn Any).downcast_ref::<FileScanConfig>()?;
-    let source = Arc::new(NamedParquet(Arc::clone(config.file_source())));
-    Some(DataSourceExec::from_data_source(FileScanConfigBuilder::from(config.clone()).with_source(source).build()))
 }
 
 /// The file as DataFusion knows it, with ours beside it.
@@ -243,7 +236,7 @@ impl Morselizer for NamedFiles {
         named.must_be_unchanged().map_err(external)?;
         match self.0.plan_file(file) {
             Ok(inner) => Ok(NamedPlanner::boxed(inner, &named)),
-            Err(error) => Err(of_file(&named, error)),
+            Err(error) => Err(blame(&named, error)),
         }
     }
 }
@@ -262,15 +255,17 @@ impl NamedPlanner {
 
 impl MorselPlanner for NamedPlanner {
     fn plan(self: Box<Self>) -> PlanResult<Option<MorselPlan>> {
-        let file = self.file;
-        let Some(mut plan) = self.inner.plan().map_err(|error| of_file(&file, error))? else { return Ok(None) };
+        let Self { inner, file } = *self;
+        let planned = catch_unwind(AssertUnwindSafe(|| inner.plan()));
+        let planned = planned.map_err(|panic| blame_of_panic(&file, panic.as_ref()))?;
+        let Some(mut plan) = planned.map_err(|error| blame(&file, error))? else { return Ok(None) };
         let morsels = plan.take_morsels().into_iter();
         let morsels = morsels.map(|inner| Box::new(NamedMorsel { inner, file: Arc::clone(&file) }) as Box<dyn Morsel>);
         let planners = plan.take_ready_planners().into_iter().map(|inner| NamedPlanner::boxed(inner, &file));
         let named = MorselPlan::new().with_morsels(morsels.collect()).with_planners(planners.collect());
         Ok(Some(match plan.take_pending_planner() {
             Some(pending) => named.with_pending_planner(async move {
-                let inner = pending.await.map_err(|error| of_file(&file, error))?;
+                let inner = blamed(&file, pending).await?;
                 Ok(NamedPlanner::boxed(inner, &file))
             }),
             None => named,
@@ -287,32 +282,12 @@ struct NamedMorsel {
 impl Morsel for NamedMorsel {
     fn into_stream(self: Box<Self>) -> BoxStream<'static, PlanResult<RecordBatch>> {
         let (file, last) = (Arc::clone(&self.file), self.file);
-        let batches = self.inner.into_stream().map(move |batch| batch.map_err(|error| of_file(&file, error)));
+        let batches = AssertUnwindSafe(self.inner.into_stream()).catch_unwind().map(move |batch| match batch {
+            Ok(batch) => batch.map_err(|error| blame(&file, error)),
+            Err(panic) => Err(blame_of_panic(&file, panic.as_ref())),
+        });
         // What was read of a file that changed meanwhile says nothing.
         let end = stream::once(async move { last.must_be_unchanged().map_err(external) });
         batches.chain(end.filter_map(async |unchanged| unchanged.err().map(Err))).boxed()
-    }
-}
-
-/// The error under the file's name, if it is about reading, and not about computing with what was read.
-fn of_file(file: &TableFile, error: DataFusionError) -> DataFusionError {
-    let is_of_reading = match error.find_root() {
-        DataFusionError::ParquetError(_) | DataFusionError::ObjectStore(_) | DataFusionError::IoError(_) => true,
-        DataFusionError::ArrowError(inner, _) => is_of_reading(inner),
-        DataFusionError::External(inner) => !inner.is::<Error>(),
-        _ => false,
-    };
-    match file.must_be_unchanged() {
-        Err(changed) => external(changed),
-        Ok(()) if is_of_reading => external(file.error(error.strip_backtrace())),
-        Ok(()) => error,
-    }
-}
-
-fn is_of_reading(error: &ArrowError) -> bool {
-    match error {
-        ArrowError::ParquetError(_) | ArrowError::IoError(..) | ArrowError::SchemaError(_) => true,
-        ArrowError::ExternalError(inner) => !inner.is::<DataFusionError>() && !inner.is::<Error>(),
-        _ => false,
     }
 }

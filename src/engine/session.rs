@@ -381,6 +381,7 @@ fn outward_type(inner: &DataType) -> DataType {
     match inner {
         DataType::Utf8View | DataType::LargeUtf8 => DataType::Utf8,
         DataType::Dictionary(_, value) => outward_type(value),
+        DataType::UInt64 => DataType::UInt64,
         integer if integer.is_integer() => DataType::Int64,
         other => other.clone(),
     }

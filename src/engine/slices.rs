@@ -3,10 +3,11 @@
 use std::ops::{Range, RangeInclusive};
 use std::path::Path;
 
-use parquet::file::metadata::RowGroupMetaData;
+use ::parquet::file::metadata::RowGroupMetaData;
 
 use super::files::is_parquet;
 use super::groups::footer;
+use super::parquet;
 use super::table_file::TableFile;
 use crate::Result;
 
@@ -21,8 +22,7 @@ pub struct Slice {
 
 /// Where a row group begins in its file, for DataFusion's scan and for ours.
 pub fn start_of(group: &RowGroupMetaData) -> i64 {
-    let first = group.column(0);
-    first.dictionary_page_offset().unwrap_or_else(|| first.data_page_offset())
+    group.columns().first().map_or(0, parquet::start_of)
 }
 
 /// Smaller pieces take longer to hand out than to read; larger ones leave workers waiting for the last.

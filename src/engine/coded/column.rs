@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use bytes::Bytes;
+use bytes::{Buf, Bytes};
 use datafusion::arrow::array::{
     Array, ArrayRef, ByteView, Date32Array, Float64Array, Int32Array, Int64Array, StringViewArray, UInt32Array,
 };
@@ -20,6 +20,9 @@ use super::broken;
 use super::chunk::Chunk;
 use super::runs::Runs;
 
+/// Bytes of the length before a text.
+const LENGTH: usize = 4;
+
 /// The code of a row without a value.
 pub const NULL: u32 = u32::MAX;
 
@@ -30,6 +33,8 @@ pub struct Column {
     is_optional: bool,
     dictionary: Option<ArrayRef>,
     page: DataPage,
+    /// Rows of pages that are still closed.
+    left: usize,
     levels: Vec<u32>,
 }
 
@@ -94,9 +99,11 @@ impl Column {
             is_optional: chunk.column_descr().max_def_level() == 1,
             dictionary: None,
             page: DataPage { rows: 0, levels: None, values: Values::Plain(Bytes::new()) },
+            left: rows,
             levels: vec![],
         };
-        if chunk.dictionary_page_offset().is_some() {
+        // Some writers do not tell of a dictionary in the footer; where there is no row, there may be no page.
+        if rows > 0 && column.pages.peek_next_page()?.is_some_and(|page| page.is_dict) {
             column.read_dictionary()?;
         }
         Ok(column)
@@ -198,11 +205,16 @@ impl Column {
     /// How many rows the next page has, which stays compressed.
     pub(super) fn next_page(&mut self) -> Result<usize> {
         let next = self.pages.peek_next_page()?.ok_or_else(|| broken("a column has too few rows"))?;
-        next.num_rows.or(next.num_levels).ok_or_else(|| broken("a page does not tell its rows"))
+        let rows = next.num_rows.or(next.num_levels).ok_or_else(|| broken("a page does not tell its rows"))?;
+        if rows > self.left {
+            return Err(broken("a page has more rows than its column"));
+        }
+        Ok(rows)
     }
 
     /// Passes over the next page.
     pub(super) fn skip_page(&mut self) -> Result<()> {
+        self.left -= self.next_page()?;
         self.pages.skip_next_page()
     }
 
@@ -225,7 +237,7 @@ impl Column {
         Ok(())
     }
 
-    fn open(&self, page: Page) -> Result<DataPage> {
+    fn open(&mut self, page: Page) -> Result<DataPage> {
         let (rows, mut data, levels, encoding) = match page {
             Page::DataPage { mut buf, num_values, encoding, def_level_encoding, .. } => {
                 let levels = match self.is_optional {
@@ -241,7 +253,8 @@ impl Column {
                 };
                 (num_values, buf, levels, encoding)
             }
-            Page::DataPageV2 { mut buf, num_rows, encoding, def_levels_byte_len, .. } => {
+            Page::DataPageV2 { mut buf, num_rows, encoding, rep_levels_byte_len, def_levels_byte_len, .. } => {
+                split(&mut buf, rep_levels_byte_len as usize)?;
                 let levels = split(&mut buf, def_levels_byte_len as usize)?;
                 (num_rows, buf, self.is_optional.then_some(levels), encoding)
             }
@@ -250,12 +263,15 @@ impl Column {
         let values = match encoding {
             Encoding::PLAIN => Values::Plain(data),
             Encoding::PLAIN_DICTIONARY | Encoding::RLE_DICTIONARY if self.dictionary.is_some() => {
-                let width = split(&mut data, 1)?[0];
+                // A page of nulls needs no width.
+                let width = if data.is_empty() { 0 } else { data.get_u8() };
                 Values::Codes(Runs::new(data, width)?)
             }
             other => return Err(broken(&format!("a page is encoded as {other}, of which its column says nothing"))),
         };
-        Ok(DataPage { rows: rows as usize, levels: levels.map(|data| Runs::new(data, 1)).transpose()?, values })
+        let rows = rows as usize;
+        self.left = self.left.checked_sub(rows).ok_or_else(|| broken("a page has more rows than its column"))?;
+        Ok(DataPage { rows, levels: levels.map(|data| Runs::new(data, 1)).transpose()?, values })
     }
 }
 
@@ -288,9 +304,12 @@ fn numbers<const SIZE: usize, T>(data: &mut Bytes, count: usize, of: impl Fn([u8
 /// Texts with their lengths before them; views of the same bytes.
 fn texts(data: &mut Bytes, count: usize) -> Result<StringViewArray> {
     let whole = data.clone();
+    if count > data.len() / LENGTH {
+        return Err(broken("a page has fewer texts than it tells"));
+    }
     let mut views = Vec::with_capacity(count);
     for _ in 0..count {
-        let length = u32::from_le_bytes(split(data, 4)?[..].try_into().expect("four bytes"));
+        let length = u32::from_le_bytes(split(data, LENGTH)?[..].try_into().expect("four bytes"));
         let start = whole.len() - data.len();
         let text = split(data, length as usize)?;
         let mut inline = [0; 12];

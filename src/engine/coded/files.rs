@@ -7,7 +7,6 @@ use datafusion::arrow::datatypes::DataType;
 use datafusion::common::{DataFusionError, Result as PlanResult, internal_datafusion_err};
 use datafusion::datasource::listing::{FileRange, PartitionedFile};
 use datafusion::datasource::physical_plan::FileScanConfig;
-use datafusion::datasource::physical_plan::parquet::metadata::DFParquetMetadata;
 use datafusion::execution::TaskContext;
 use datafusion::object_store::ObjectStore;
 use datafusion::object_store::path::Path;
@@ -20,6 +19,7 @@ use super::chunk::Chunk;
 use super::classes::Asked;
 use super::column::is_readable;
 use super::group::{Group, is_needed};
+use crate::engine::parquet::{blamed, footer};
 use crate::engine::slices::start_of;
 use crate::engine::table_file::TableFile;
 
@@ -28,7 +28,7 @@ use crate::engine::table_file::TableFile;
 pub struct RowGroup {
     store: Arc<dyn ObjectStore>,
     path: Path,
-    file: Option<Arc<TableFile>>,
+    file: Arc<TableFile>,
     metadata: Arc<ParquetMetaData>,
     number: usize,
     columns: Arc<Vec<usize>>,
@@ -54,12 +54,11 @@ pub async fn row_groups(
     let store = runtime.object_store(&files.object_store_url)?;
     let mut groups = vec![];
     for (partitioned, ranges) in ranges(files).into_values() {
-        let table_file = partitioned.extension::<Arc<TableFile>>();
+        let Some(table_file) = partitioned.extension::<Arc<TableFile>>() else { return Ok(None) };
         must_be_unchanged(table_file)?;
         let file = &partitioned.object_meta;
         let cache = runtime.cache_manager.get_file_metadata_cache();
-        let footer = DFParquetMetadata::new(store.as_ref(), file);
-        let metadata = footer.with_file_metadata_cache(Some(cache)).fetch_metadata().await?;
+        let metadata = blamed(table_file, footer(store.as_ref(), file, cache.as_ref())).await?;
         let names = columns.iter().map(|(column, _)| files.file_schema().field(*column).name().as_str());
         let Some(places) = names.map(|name| place_of(&metadata, name)).collect::<Option<Vec<_>>>() else {
             return Ok(None);
@@ -78,7 +77,7 @@ pub async fn row_groups(
         groups.extend((0..metadata.num_row_groups()).filter(is_read).map(|number| RowGroup {
             store: Arc::clone(&store),
             path: file.location.clone(),
-            file: table_file.cloned(),
+            file: Arc::clone(table_file),
             metadata: Arc::clone(&metadata),
             number,
             columns: Arc::clone(&columns),
@@ -87,8 +86,8 @@ pub async fn row_groups(
     Ok(Some(groups))
 }
 
-fn must_be_unchanged(file: Option<&Arc<TableFile>>) -> PlanResult<()> {
-    file.map_or(Ok(()), |file| file.must_be_unchanged()).map_err(|error| DataFusionError::External(Box::new(error)))
+fn must_be_unchanged(file: &TableFile) -> PlanResult<()> {
+    file.must_be_unchanged().map_err(|error| DataFusionError::External(Box::new(error)))
 }
 
 /// Each of the `files` once, and the ranges in which the row groups begin that are read.
@@ -108,6 +107,11 @@ fn place_of(metadata: &ParquetMetaData, name: &str) -> Option<usize> {
 }
 
 impl RowGroup {
+    /// What `work` on the row group gives; its errors, and its reader's panics, name the file.
+    pub async fn blamed<T>(&self, work: impl Future<Output = PlanResult<T>>) -> PlanResult<T> {
+        blamed(&self.file, work).await
+    }
+
     /// How many rows there are.
     pub fn rows(&self) -> PlanResult<usize> {
         let rows = self.metadata.row_group(self.number).num_rows();
@@ -151,7 +155,7 @@ impl RowGroup {
         });
         let ranges: Vec<_> = ranges.collect();
         let fetched = self.store.get_ranges(&self.path, &ranges).await;
-        must_be_unchanged(self.file.as_ref())?;
+        must_be_unchanged(&self.file)?;
         let mut fetched = fetched?.into_iter().zip(&ranges);
         let mut chunk = |needed: &bool| match needed {
             true => fetched.next().map(|(data, range)| Chunk { start: range.start, data }),

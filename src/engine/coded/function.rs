@@ -14,6 +14,7 @@ use datafusion::physical_expr::utils::collect_columns;
 use datafusion::physical_expr::{PhysicalExpr, ScalarFunctionExpr};
 
 use crate::engine::guard::is_by_value;
+use crate::engine::instants::INSTANT;
 use crate::engine::nouns::INTEGER_AS_TEXT;
 use crate::engine::places::SmallTable;
 
@@ -126,7 +127,7 @@ impl Function {
 
 fn is_calendar_unit(expression: &Arc<dyn PhysicalExpr>, units: &[&str]) -> bool {
     let known = match expression.downcast_ref::<ScalarFunctionExpr>() {
-        Some(function) => units.contains(&function.name()),
+        Some(function) => units.contains(&function.name()) || function.name() == INSTANT,
         None => expression.is::<Column>() || expression.is::<IsNotNullExpr>() || is_cast(expression),
     };
     known && expression.children().into_iter().all(|child| is_calendar_unit(child, units))

@@ -83,7 +83,7 @@ impl<'a> Reader<'a> {
         let frame = self.context.execute_logical_plan(plan).await.map_err(error_of)?;
         let mut batches = frame.execute_stream().await.map_err(error_of)?;
         while let Some(batch) = batches.next().await {
-            send(to, Read::Rows(batch.map_err(error_of)?))?;
+            send(to, Read::Rows(any_nullable(batch.map_err(error_of)?)?))?;
         }
         Ok(())
     }
@@ -108,6 +108,13 @@ impl<'a> Reader<'a> {
 
 fn send(to: &SyncSender<Result<Read>>, read: Read) -> Result<()> {
     to.send(Ok(read)).map_err(|_| Error::Cancelled)
+}
+
+/// The same rows in a schema that all files share: in some of them a column cannot be null.
+fn any_nullable(batch: RecordBatch) -> Result<RecordBatch> {
+    let fields = batch.schema_ref().fields().iter().map(|field| field.as_ref().clone().with_nullable(true));
+    let schema = Schema::new(fields.collect::<Vec<_>>());
+    Ok(batch.with_schema(schema.into())?)
 }
 
 /// Text with its bytes one after the other, as the Parquet writer takes it fastest; the rest as it is.

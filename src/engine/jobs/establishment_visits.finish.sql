@@ -1,5 +1,5 @@
 SELECT bucket, establishment_id, name, category, visits, visitors,
-       row_number() OVER (PARTITION BY bucket ORDER BY {rank_by} DESC, establishment_id) AS rank
+       CAST(row_number() OVER (PARTITION BY bucket ORDER BY {rank_by} DESC, establishment_id) AS BIGINT) AS rank
 FROM (
     SELECT buckets.bucket, e.establishment_id, e.name, e.category,
            coalesce(counts.visits, 0) AS visits, coalesce(counts.visitors, 0) AS visitors

@@ -1,4 +1,4 @@
-SELECT *, row_number() OVER (PARTITION BY bucket ORDER BY {rank_by} DESC NULLS LAST, establishment_id) AS rank
+SELECT *, CAST(row_number() OVER (PARTITION BY bucket ORDER BY {rank_by} DESC NULLS LAST, establishment_id) AS BIGINT) AS rank
 FROM (
     SELECT bucket, establishment_id, name, visits, attributed_visits,
            CASE WHEN visits > 0 THEN CAST(attributed_visits AS DOUBLE) / CAST(visits AS DOUBLE) END AS ratio,

@@ -149,14 +149,18 @@ impl Coded for CodedRows {
 impl CodedRows {
     async fn give(self: Arc<Self>, groups: Arc<RowGroups>, outlets: Outlets) -> PlanResult<()> {
         while let Some(group) = groups.take() {
-            let mut reader = group.open(&self.asked, UNITS).await?;
-            let mut piece = Piece::default();
-            while let Some(next) = reader.next(piece)? {
-                outlets.send(Ok(self.batch(&next)?)).await?;
-                groups.rows_read.add(next.rows);
-                piece = next;
-                tokio::task::yield_now().await;
-            }
+            let work = async {
+                let mut reader = group.open(&self.asked, UNITS).await?;
+                let mut piece = Piece::default();
+                while let Some(next) = reader.next(piece)? {
+                    outlets.send(Ok(self.batch(&next)?)).await?;
+                    groups.rows_read.add(next.rows);
+                    piece = next;
+                    tokio::task::yield_now().await;
+                }
+                Ok(())
+            };
+            group.blamed(work).await?;
         }
         Ok(())
     }

@@ -110,7 +110,7 @@ impl Coded for CodedVisits {
             let (wanted, groups) = (Arc::clone(&self), Arc::clone(&groups));
             async move {
                 while let Some(group) = groups.take() {
-                    give_visits(group, &wanted, &groups.rows_read, &outlets).await?;
+                    group.blamed(give_visits(group, &wanted, &groups.rows_read, &outlets)).await?;
                 }
                 Ok(())
             }

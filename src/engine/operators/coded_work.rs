@@ -109,14 +109,18 @@ impl CodedCount {
 /// Reads row groups until there are no more.
 async fn count<T: CountsPieces>(question: Arc<Question>, groups: Arc<RowGroups>, mut tally: T) -> PlanResult<T> {
     while let Some(group) = groups.take() {
-        let mut reader = group.open(&question.asked, UNITS).await?;
-        let mut piece = Piece::default();
-        while let Some(next) = reader.next(piece)? {
-            tally.add(&next)?;
-            groups.rows_read.add(next.rows);
-            piece = next;
-            tokio::task::yield_now().await;
-        }
+        let work = async {
+            let mut reader = group.open(&question.asked, UNITS).await?;
+            let mut piece = Piece::default();
+            while let Some(next) = reader.next(piece)? {
+                tally.add(&next)?;
+                groups.rows_read.add(next.rows);
+                piece = next;
+                tokio::task::yield_now().await;
+            }
+            Ok(())
+        };
+        group.blamed(work).await?;
     }
     tally.finish()?;
     Ok(tally)

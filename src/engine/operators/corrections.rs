@@ -15,11 +15,15 @@ use datafusion::physical_plan::sorts::sort::SortExec;
 use datafusion::physical_plan::sorts::sort_preserving_merge::SortPreservingMergeExec;
 use datafusion::physical_plan::{ExecutionPlan, replace_children_if_necessary};
 
+use crate::engine::comparisons::CompareFiner;
+
 /// DataFusion's rules for logical plans, without the one that leaves out keys of a sort that others tell: a key of rows
-/// that were grouped, joined and grouped again tells less than it takes it for.
+/// that were grouped, joined and grouped again tells less than it takes it for. First comes the rule that keeps the finer
+/// instants, which the others would cut off.
 pub fn logical_rules() -> Vec<Arc<dyn OptimizerRule + Send + Sync>> {
     let mut rules = Optimizer::new().rules;
     rules.retain(|rule| rule.name() != "eliminate_duplicated_expr");
+    rules.insert(0, Arc::new(CompareFiner));
     rules
 }
 

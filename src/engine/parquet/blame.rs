@@ -1,0 +1,53 @@
+//! Errors of a file's bytes, told as such: with the file's name, and also where a reader panicked over them.
+
+use std::any::Any;
+use std::panic::AssertUnwindSafe;
+
+use datafusion::arrow::error::ArrowError;
+use datafusion::common::{DataFusionError, Result as PlanResult};
+use futures::FutureExt;
+
+use crate::Error;
+use crate::engine::table_file::TableFile;
+
+/// What `work` on the bytes of `file` gives. Its errors and panics name the file.
+pub async fn blamed<T>(file: &TableFile, work: impl Future<Output = PlanResult<T>>) -> PlanResult<T> {
+    match AssertUnwindSafe(work).catch_unwind().await {
+        Ok(result) => result.map_err(|error| blame(file, error)),
+        Err(panic) => Err(blame_of_panic(file, panic.as_ref())),
+    }
+}
+
+/// The same error, or, if it is one of reading and not of computing with what was read, one that names `file`.
+pub fn blame(file: &TableFile, error: DataFusionError) -> DataFusionError {
+    match file.must_be_unchanged() {
+        Err(changed) => external(changed),
+        Ok(()) if is_of_reading(&error) => external(file.error(error.strip_backtrace())),
+        Ok(()) => error,
+    }
+}
+
+/// The error of a reader that panicked over `file`.
+pub fn blame_of_panic(file: &TableFile, panic: &(dyn Any + Send)) -> DataFusionError {
+    let said = panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+    let reason =
+        format!("it is broken, or written as Footfall cannot read it: {}", said.unwrap_or("its reader gave up"));
+    external(file.must_be_unchanged().err().unwrap_or_else(|| file.error(reason)))
+}
+
+fn external(error: Error) -> DataFusionError {
+    DataFusionError::External(Box::new(error))
+}
+
+fn is_of_reading(error: &DataFusionError) -> bool {
+    match error.find_root() {
+        DataFusionError::ParquetError(_) | DataFusionError::ObjectStore(_) | DataFusionError::IoError(_) => true,
+        DataFusionError::ArrowError(inner, _) => match inner.as_ref() {
+            ArrowError::ParquetError(_) | ArrowError::IoError(..) | ArrowError::SchemaError(_) => true,
+            ArrowError::ExternalError(inner) => !inner.is::<DataFusionError>() && !inner.is::<Error>(),
+            _ => false,
+        },
+        DataFusionError::External(inner) => !inner.is::<Error>(),
+        _ => false,
+    }
+}

@@ -99,38 +99,53 @@ fn no_lines(slice: &Slice, wanted: &[Wanted]) -> Result<FileGroup> {
 fn outline_of(file: &TableFile, wanted: &[Wanted]) -> Result<Option<Outline>> {
     file.must_be_unchanged()?;
     match kind_of(&file.path)? {
-        FileKind::Parquet => {
-            let footer = footer(&file.path)?;
-            let schema = parquet::schema(&footer);
-            let names = schema.fields().iter().map(|field| field.name().clone()).collect();
-            let rows = footer.metadata().file_metadata().num_rows();
-            let rows = usize::try_from(rows).map_err(|_| file.error(format!("its footer tells of {rows} rows")))?;
-            Ok(Some(Outline { format: Format::Parquet, schema: Arc::new(schema), names, rows }))
-        }
-        FileKind::Csv => {
-            let Some(header) = Header::of(file)? else { return Ok(None) };
-            if let Some(twice) = wanted.iter().find(|column| header.count(&column.name) > 1) {
-                return Err(file.error(format!("its header has the column `{}` twice: which one is it?", twice.name)));
-            }
-            let schema = text_schema(wanted.iter().map(|column| &column.name).filter(|name| header.count(name) == 1));
-            let names = header.names().cloned().collect();
-            Ok(Some(Outline { format: Format::Text(Lines::Csv(header)), schema, names, rows: 0 }))
-        }
-        FileKind::Json => {
-            let Some(keys) = json::keys(file)? else { return Ok(None) };
-            let in_path = file.path_columns();
-            let mut there = vec![];
-            for column in wanted {
-                // One that is not needed may come in any line; nulls where it does not are what would be without it.
-                let is_asked_for = column.is_needed || in_path.contains_key(&column.name);
-                if keys.contains(&column.name) || !is_asked_for || json::mentions(file, &column.name)? {
-                    there.push(&column.name);
-                }
-            }
-            let schema = text_schema(there.into_iter());
-            Ok(Some(Outline { format: Format::Text(Lines::Json), schema, names: keys.into_iter().collect(), rows: 0 }))
+        FileKind::Parquet => outline_of_parquet(file, wanted).map(Some),
+        FileKind::Csv => outline_of_csv(file, wanted),
+        FileKind::Json => outline_of_json(file, wanted),
+    }
+}
+
+fn outline_of_parquet(file: &TableFile, wanted: &[Wanted]) -> Result<Outline> {
+    let footer = footer(&file.path)?;
+    let all = parquet::schema(&footer);
+    let names: Vec<String> = all.fields().iter().map(|field| field.name().clone()).collect();
+    refuse_twice(file, wanted, &names)?;
+    // What nobody asks for keeps no files apart.
+    let columns = wanted.iter().filter_map(|column| all.field_with_name(&column.name).ok());
+    let schema = Arc::new(Schema::new(columns.cloned().collect::<Vec<_>>()));
+    let rows = footer.metadata().file_metadata().num_rows();
+    let rows = usize::try_from(rows).map_err(|_| file.error(format!("its footer tells of {rows} rows")))?;
+    Ok(Outline { format: Format::Parquet, schema, names, rows })
+}
+
+fn outline_of_csv(file: &TableFile, wanted: &[Wanted]) -> Result<Option<Outline>> {
+    let Some(header) = Header::of(file)? else { return Ok(None) };
+    let names: Vec<String> = header.names().cloned().collect();
+    refuse_twice(file, wanted, &names)?;
+    let schema = text_schema(wanted.iter().map(|column| &column.name).filter(|name| names.contains(name)));
+    Ok(Some(Outline { format: Format::Text(Lines::Csv(header)), schema, names, rows: 0 }))
+}
+
+fn outline_of_json(file: &TableFile, wanted: &[Wanted]) -> Result<Option<Outline>> {
+    let Some(keys) = json::keys(file)? else { return Ok(None) };
+    let in_path = file.path_columns();
+    let mut there = vec![];
+    for column in wanted {
+        // One that is not needed may come in any line; nulls where it does not are what would be without it.
+        let is_asked_for = column.is_needed || in_path.contains_key(&column.name);
+        if keys.contains(&column.name) || !is_asked_for || json::mentions(file, &column.name)? {
+            there.push(&column.name);
         }
     }
+    let (schema, names) = (text_schema(there.into_iter()), keys.into_iter().collect());
+    Ok(Some(Outline { format: Format::Text(Lines::Json), schema, names, rows: 0 }))
+}
+
+fn refuse_twice(file: &TableFile, wanted: &[Wanted], names: &[String]) -> Result<()> {
+    let is_twice = |column: &&Wanted| names.iter().filter(|name| **name == column.name).count() > 1;
+    wanted.iter().find(is_twice).map_or(Ok(()), |twice| {
+        Err(file.error(format!("the column `{}` is there twice: which one is it?", twice.name)))
+    })
 }
 
 /// What a Parquet file tells of itself.

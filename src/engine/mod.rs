@@ -1,12 +1,13 @@
 //! DataFusion: nouns in, answers out.
 //!
-//! [`nouns`] says what the columns are, [`files`] finds the [`table_file`]s, [`text`] and [`parquet_table`] read them,
-//! [`parquet`] says what footers are worth, [`groups`] puts alike files together, [`catalog`] makes tables of them,
-//! [`places`] holds the two small tables, [`instants`] and [`comparisons`] keep instants exact, [`guard`] says what of
-//! DataFusion's may be replaced, [`coded`] reads columns of Parquet as they are written, [`checks`], [`copies`] and
-//! [`quality`] say which rows can be used, [`functions`] and [`operators`] bring the pure core into plans, [`jobs`]
-//! keeps the SQL, [`run`] runs it, and [`session`] answers; [`slices`] cuts files, [`steps`] jobs, for many workers.
-//! [`kernels`] are the two joins by themselves; [`ingest`] rewrites a data set for many reads.
+//! [`nouns`] says what the columns are, [`parse`] reads those that are text, and [`instants`] and [`comparisons`] keep
+//! instants exact. [`files`] finds the [`table_file`]s, [`text`] and [`parquet_table`] read them, [`parquet`] says what
+//! footers are worth, [`groups`] puts alike files together, and [`catalog`] makes tables of them. [`places`] holds the
+//! two small tables, [`guard`] says what of DataFusion's may be replaced, [`coded`] reads columns of Parquet as they are
+//! written, [`checks`], [`copies`] and [`quality`] say which rows can be used, [`functions`] and [`operators`] bring the
+//! pure core into plans, [`jobs`] keeps the SQL, [`run`] runs it, and [`session`] answers; [`slices`] cuts files,
+//! [`steps`] jobs, for many workers. [`kernels`] are the two joins by themselves; [`ingest`] rewrites a data set for
+//! many reads.
 
 pub mod catalog;
 pub mod checks;
@@ -25,6 +26,7 @@ pub mod nouns;
 pub mod operators;
 pub mod parquet;
 pub mod parquet_table;
+pub mod parse;
 pub mod places;
 pub mod quality;
 pub mod run;

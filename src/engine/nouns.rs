@@ -5,11 +5,11 @@ use std::sync::Arc;
 use datafusion::arrow::array::{ArrayRef, AsArray};
 use datafusion::arrow::compute;
 use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
-use datafusion::logical_expr::{Expr, ScalarUDF, cast, col, lit, try_cast, when};
-use datafusion::prelude::coalesce;
+use datafusion::logical_expr::{Expr, ScalarUDF, cast, col, lit, try_cast};
 
 use super::functions::function;
 use super::instants;
+use super::parse::{instant_of_text, number_of_text};
 use crate::{Error, Result, decimal};
 
 /// What a column holds, whatever type the user's file gives it.
@@ -206,10 +206,14 @@ pub fn convert(table: &str, column: &Column, theirs: &str, from: &DataType, epoc
         Kind::Text if value_type.is_nested() => Err(refuse("this column holds plain text")),
         Kind::Text => Ok(text(source(), from)),
         Kind::Number if is_text(value_type) || value_type.is_numeric() => {
-            let number = try_cast(source(), DataType::Float64);
+            let number = match is_text(value_type) {
+                true => number_of_text(from).call(vec![source()]),
+                false => try_cast(source(), DataType::Float64),
+            };
             Ok(if column.required { number } else { measured().call(vec![number]) })
         }
         Kind::Number => Err(refuse("this column holds numbers")),
+        Kind::Instant if is_text(value_type) => Ok(instant_of_text(from, epoch).call(vec![source()])),
         Kind::Instant => instant(source(), from, value_type, epoch).ok_or_else(|| {
             refuse(
                 "timestamps are instants, ISO 8601 text, or integers with epoch_unit= \"s\", \"ms\", \"us\" or \"ns\"",
@@ -262,7 +266,7 @@ fn is_text(data_type: &DataType) -> bool {
     matches!(data_type, DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View)
 }
 
-/// Naive instants and ISO text without an offset are taken as UTC.
+/// Naive instants are taken as UTC.
 fn instant(source: Expr, from: &DataType, of: &DataType, epoch: Option<EpochUnit>) -> Option<Expr> {
     match of {
         DataType::Timestamp(_, _) | DataType::Date32 | DataType::Date64 => Some(match instants::of_type(from, of) {
@@ -270,22 +274,6 @@ fn instant(source: Expr, from: &DataType, of: &DataType, epoch: Option<EpochUnit
             None => try_cast(source, instant_type()),
         }),
         integer if integer.is_integer() => Some(instants::of_integers(from, epoch?).call(vec![source])),
-        text if is_text(text) => {
-            let iso = try_cast(source.clone(), instant_type());
-            Some(match epoch {
-                Some(unit) => {
-                    let integer = try_cast(source, DataType::Int64);
-                    coalesce(vec![instants::of_integers(&DataType::Int64, unit).call(vec![integer]), iso])
-                }
-                None => only_if_dated(source, iso),
-            })
-        }
         _ => None,
     }
-}
-
-/// A bare number is not a date, even where a lenient parser would make one of it.
-fn only_if_dated(source: Expr, iso: Expr) -> Expr {
-    let number = try_cast(source, DataType::Float64);
-    when(number.is_null(), iso).end().expect("a CASE with one branch is well formed")
 }

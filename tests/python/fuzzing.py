@@ -68,9 +68,10 @@ def tolerant(ask: Callable[[], Any]) -> Any:
 
 def of_ads(rows: Rows) -> list[tuple[str | None, ...]]:
     """What the table ads holds of such rows: one of each id, the smallest, with nulls last."""
-    usable = [[row.get(name) or None for name in ADS] for row in rows]
+    usable = [[row.get(name) for name in ADS] for row in rows]
     kept: dict[str | None, Any] = {}
-    for cells in sorted((c for c in usable if all(c[:3])), key=lambda c: [(x is None, (x or "").encode()) for x in c]):
+    complete = [cells for cells in usable if None not in cells[:3]]
+    for cells in sorted(complete, key=lambda cells: [(cell is None, (cell or "").encode()) for cell in cells]):
         kept.setdefault(cells[0], tuple(cells))
     return sorted(kept.values())
 
@@ -93,7 +94,7 @@ def rows_of_csv(data: bytes) -> Rows | None:
     header = [name.strip() for name in lines[0]]
     if any(header.count(name) != 1 for name in ADS[:3]) or header.count(ADS[3]) > 1:
         return None
-    return [dict(zip(header, line)) for line in lines[1:]]
+    return [dict(zip(header, (cell or None for cell in line))) for line in lines[1:]]
 
 
 def rows_of_json(data: bytes) -> Rows | None:

@@ -8,6 +8,7 @@ import resource
 import subprocess
 import sys
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from towns import COUNTED, ROWS, WRITERS, arrow_table, counted, csv_text, opened, write_town
@@ -217,18 +218,55 @@ def test_only_as_many_files_are_open_as_are_read(tmp_path, ending):
         for number in range(1, 400):
             os.link(root / table / f"0.{ending}", root / table / f"{number}.{ending}")
     code = f"""
-import footfall
 data = footfall.open({str(root)!r}, progress=False)
 print(data.establishment_visits(by="period").to_arrow().column("visits").to_pylist(), sum(data.rows().values()))
 data.check()
 print(data.visit_attribution(by="period").to_arrow().column("attributed_visits").to_pylist())
 """
+    assert asked_with_few_files(code).splitlines() == ["[400, 400] 2404", "[400, 400]"]
+
+
+@pytest.mark.parametrize("ending", ENDINGS)
+def test_folders_of_many_values_keep_no_more_files_open(tmp_path, ending):
+    """150 users' folders where 100 files may be open."""
+    root = write_town(tmp_path, but=["pings"], ending=ending)
+    row = {name: value for name, value in ROWS["pings"][0].items() if name != "user_id"}
+    for user in range(150):
+        (root / "pings" / f"user_id={user}").mkdir(parents=True)
+        WRITERS[ending](root / "pings" / f"user_id={user}" / f"0.{ending}", "pings", [row])
+        if ending == "csv":
+            text = ",".join(row) + "\n" + ",".join(row.values()) + "\n"
+            (root / "pings" / f"user_id={user}" / "0.csv").write_text(text)
+    code = (
+        f"print(footfall.open({str(root)!r}, progress=False).establishment_visits(by='period').to_arrow()['visitors'])"
+    )
+    assert "150" in asked_with_few_files(code)
+
+
+def asked_with_few_files(code):
     limit = lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (100, 100))  # noqa: E731
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
-    done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, preexec_fn=limit, env=environment, timeout=120
-    )
-    assert done.stdout.splitlines() == ["[400, 400] 2404", "[400, 400]"], done.stderr
+    command = [sys.executable, "-c", f"import footfall\n{code}"]
+    done = subprocess.run(command, capture_output=True, text=True, preexec_fn=limit, env=environment, timeout=120)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_what_nobody_asks_for_keeps_no_parquet_files_apart(tmp_path):
+    root = write_town(tmp_path, but=["pings"])
+    (root / "pings").mkdir()
+    plain = arrow_table("pings")
+    numbers = pa.array([1, 2, 3])
+    others = [plain, plain.append_column("latitude ", numbers), plain.select(plain.column_names[::-1]),
+              plain.append_column("note", pa.array([{"a": 1}] * 3)).append_column("note", numbers)]  # fmt: skip
+    for number, table in enumerate(others):
+        pq.write_table(table, root / "pings" / f"{number}.parquet")
+    data = opened(root)
+    assert counted(data) == ([4, 4], [4, 4])
+    assert str(data.sql("EXPLAIN SELECT * FROM pings").to_arrow().to_pylist()).count("DataSourceExec") == 1
+    pq.write_table(plain.append_column("latitude", numbers), root / "pings" / "twice.parquet")
+    with pytest.raises(footfall.DataError, match=r"twice\.parquet.*latitude.*twice"):
+        opened(root)
 
 
 def test_a_missing_column_is_told_with_its_file(tmp_path):

@@ -141,6 +141,40 @@ def test_a_quote_that_nothing_closes_swallows_no_rows_in_silence(tmp_path, text,
         with_table(tmp_path, "pings.csv", csv_text("pings") + text + after).rows()
 
 
+@pytest.mark.parametrize("comma", [", ", " ,", "\t,  "])
+def test_spaces_around_numbers_and_instants_are_nothing(tmp_path, comma):
+    header, *lines = csv_text("pings").splitlines()
+    spaced = [header.replace(",", comma), *(f"{line.replace(',', comma)} ".replace(comma, ",", 1) for line in lines)]
+    assert counted(with_table(tmp_path, "pings.csv", "\n".join(spaced))) == COUNTED
+
+
+@pytest.mark.parametrize("ending", ENDINGS)
+@pytest.mark.parametrize(
+    "at",
+    ["2024-03-01T00:30Z", "2024-03-01T00:30", "2024-03-01 00:30", "2024-03-01T00:30:00z", "2024-03-01 00:30:00 UTC",
+     "2024-02-29T21:30-03:00", " 2024-03-01T00:30:00.000Z ", "2024-03-01T00:30:00,000+00"],
+)  # fmt: skip
+def test_instants_are_read_in_whichever_form_of_iso_8601(tmp_path, ending, at):
+    root = write_town(tmp_path, but=["interactions"])
+    text = f'"{at}"' if ending == "csv" else at
+    WRITERS[ending](root / f"interactions.{ending}", "interactions", [{**ROWS["interactions"][0], "timestamp": text}])
+    rows = opened(root).sql("SELECT CAST(timestamp AS VARCHAR) AS at FROM interactions").to_arrow()
+    assert rows.column("at").to_pylist() == ["2024-03-01T00:30:00Z"]
+
+
+@pytest.mark.parametrize("ending", ENDINGS)
+def test_seconds_since_1970_may_have_a_fraction(tmp_path, ending):
+    root = write_town(tmp_path, but=["interactions"])
+    texts = ["1709253000", "1709253000.0", "1709253000.25", "1.709253e9", "2024-03-01T00:30:00Z", "-0.0000001", "x"]
+    rows = [{**ROWS["interactions"][0], "timestamp": text} for text in texts]
+    WRITERS[ending](root / f"interactions.{ending}", "interactions", rows)
+    instants = opened(root, epoch_unit="s").sql("SELECT arrow_cast(timestamp, 'Int64') AS at FROM interactions")
+    half_past = 1_709_253_000_000_000
+    wanted = [-1, half_past, half_past, half_past, half_past, half_past + 250_000]
+    assert sorted(instants.to_arrow().column("at").to_pylist()) == wanted
+    assert opened(root).rows()["interactions"] == 1
+
+
 # Large files.
 
 ROWS_IN_A_CELL = "\n".join(["99,10,click,2024-03-09T10:00:00Z,x"] * 60)

@@ -1,7 +1,6 @@
 //! CSV: a header, and then rows of as many cells.
 
-use std::fs::File;
-use std::io::{BufRead, BufReader, Read, Take};
+use std::io::{BufRead, BufReader, Read};
 
 use datafusion::arrow::array::{RecordBatch, RecordBatchOptions};
 use datafusion::arrow::csv::ReaderBuilder;
@@ -14,7 +13,6 @@ use super::spans::{Span, line_number};
 use crate::Result;
 use crate::engine::table_file::TableFile;
 
-const BUFFER_BYTES: usize = 1 << 18;
 const NO_TEXT: &str = "it is not UTF-8 text";
 
 /// The names of the cells; those without one are nobody's.
@@ -36,11 +34,6 @@ impl Header {
         self.0.iter().filter(|name| !name.is_empty())
     }
 
-    /// How often there is a `name`.
-    pub fn count(&self, name: &str) -> usize {
-        self.names().filter(|other| *other == name).count()
-    }
-
     fn position(&self, name: &str) -> Option<usize> {
         self.0.iter().position(|other| other == name)
     }
@@ -57,7 +50,6 @@ pub struct CsvReader {
     span: Span,
     cells: usize,
     schema: SchemaRef,
-    input: BufReader<Take<File>>,
     decoder: Decoder,
     /// Up to where lines were decoded.
     at: u64,
@@ -99,28 +91,27 @@ impl Letters {
 
 impl CsvReader {
     /// A reader of the columns of `schema` in batches of `rows`.
-    pub fn open(span: &Span, header: &Header, schema: &SchemaRef, rows: usize) -> Result<Self> {
+    pub fn new(span: &Span, header: &Header, schema: &SchemaRef, rows: usize) -> Self {
         let start = span.bytes.start;
-        let input = span.file.open_at(start)?.take(span.bytes.end - start);
         // The decoder's columns are in the order of the file; `next_batch` gives them ours.
         let positions = schema.fields().iter().filter_map(|field| header.position(field.name())).collect();
         let decoder = ReaderBuilder::new(header.cells().into()).with_projection(positions).with_batch_size(rows);
-        Ok(Self {
+        Self {
             span: span.clone(),
             cells: header.0.len(),
             schema: schema.clone(),
-            input: BufReader::with_capacity(BUFFER_BYTES, input),
             decoder: decoder.with_header(start == 0).build_decoder(),
             at: start,
             batch: start,
             letters: Letters::default(),
-        })
+        }
     }
 
     /// Decodes the rows of a batch; false if the span ended.
     fn decode(&mut self) -> Result<bool> {
+        let mut input = self.span.read_from(self.at)?;
         loop {
-            let buffer = self.input.fill_buf().map_err(|e| self.span.file.error(e))?;
+            let buffer = input.fill_buf().map_err(|e| self.span.file.error(e))?;
             let is_end = buffer.is_empty();
             let decoded = match self.decoder.decode(buffer) {
                 Ok(decoded) => decoded,
@@ -130,7 +121,7 @@ impl CsvReader {
             if !is_text {
                 return Err(self.explained(NO_TEXT));
             }
-            self.input.consume(decoded);
+            input.consume(decoded);
             self.at += decoded as u64;
             if is_end || self.decoder.capacity() == 0 {
                 return Ok(!is_end);

@@ -1,8 +1,7 @@
 //! JSON lines: one object in each line. Numbers become their text.
 
 use std::collections::BTreeSet;
-use std::fs::File;
-use std::io::{BufRead, BufReader, Read, Take};
+use std::io::{BufRead, BufReader};
 
 use datafusion::arrow::array::RecordBatch;
 use datafusion::arrow::datatypes::SchemaRef;
@@ -116,15 +115,16 @@ pub struct JsonReader {
     span: Span,
     schema: SchemaRef,
     rows: usize,
-    lines: ObjectLines<BufReader<Take<File>>>,
     decoder: Decoder,
+    /// Up to where lines were decoded.
+    at: u64,
 }
 
 impl JsonReader {
     /// A reader of the columns of `schema` in batches of `rows`.
-    pub fn open(span: &Span, schema: &SchemaRef, rows: usize) -> Result<Self> {
-        let lines = lines_of(span, span.bytes.start)?;
-        Ok(Self { span: span.clone(), schema: schema.clone(), rows, lines, decoder: decoder(schema, rows)? })
+    pub fn new(span: &Span, schema: &SchemaRef, rows: usize) -> Result<Self> {
+        let (at, decoder) = (span.bytes.start, decoder(schema, rows)?);
+        Ok(Self { span: span.clone(), schema: schema.clone(), rows, decoder, at })
     }
 
     /// The error with the line that it is about, of those from byte `start` on: a batch is decoded as a whole.
@@ -135,7 +135,7 @@ impl JsonReader {
 
     fn faulty_line(&self, start: u64) -> Result<Option<Error>> {
         let file = &self.span.file;
-        let mut lines = lines_of(&self.span, start)?;
+        let mut lines = ObjectLines::new(self.span.read_from(start)?, start);
         while let Some((at, line)) = lines.next().map_err(|e| file.error(e))? {
             let mut decoder = decoder(&self.schema, 1)?;
             if let Err(error) = decoder.decode(line).and_then(|_| decoder.flush()) {
@@ -146,11 +146,6 @@ impl JsonReader {
     }
 }
 
-fn lines_of(span: &Span, start: u64) -> Result<ObjectLines<BufReader<Take<File>>>> {
-    let input = span.file.open_at(start)?.take(span.bytes.end - start);
-    Ok(ObjectLines::new(BufReader::with_capacity(BUFFER_BYTES, input), start))
-}
-
 fn decoder(schema: &SchemaRef, rows: usize) -> Result<Decoder> {
     let builder = ReaderBuilder::new(schema.clone()).with_coerce_primitive(true);
     Ok(builder.with_batch_size(rows).build_decoder()?)
@@ -158,13 +153,15 @@ fn decoder(schema: &SchemaRef, rows: usize) -> Result<Decoder> {
 
 impl SpanReader for JsonReader {
     fn next_batch(&mut self) -> Result<Option<RecordBatch>> {
-        let (file, start) = (&self.span.file, self.lines.at);
+        let (file, start) = (&self.span.file, self.at);
+        let mut lines = ObjectLines::new(self.span.read_from(start)?, start);
         while self.decoder.len() < self.rows {
-            let Some((at, line)) = self.lines.next().map_err(|e| file.error(e))? else { break };
+            let Some((at, line)) = lines.next().map_err(|e| file.error(e))? else { break };
             must_be_object(line)
                 .and_then(|()| self.decoder.decode(line).map_err(|e| e.to_string()))
                 .map_err(|e| no_object(file, at, &e))?;
         }
+        self.at = lines.at;
         match self.decoder.flush() {
             Ok(batch) => Ok(batch),
             Err(error) => Err(self.explained(start, &error.to_string())),

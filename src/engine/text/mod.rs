@@ -140,7 +140,7 @@ impl PartitionStream for TextPartition {
     }
 }
 
-/// The batches of a partition: one file is open at a time.
+/// The batches of a partition, span by span.
 struct Batches {
     lines: Lines,
     schema: SchemaRef,
@@ -172,8 +172,8 @@ impl Batches {
 
     fn open(&self, span: &Span) -> Result<Box<dyn SpanReader>> {
         Ok(match &self.lines {
-            Lines::Csv(header) => Box::new(CsvReader::open(span, header, &self.schema, self.rows)?),
-            Lines::Json => Box::new(JsonReader::open(span, &self.schema, self.rows)?),
+            Lines::Csv(header) => Box::new(CsvReader::new(span, header, &self.schema, self.rows)),
+            Lines::Json => Box::new(JsonReader::new(span, &self.schema, self.rows)?),
         })
     }
 }

@@ -1,7 +1,7 @@
 //! Cuts text files into spans of whole lines, so that each partition reads about as many bytes.
 
 use std::fs::File;
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader, Read, Take};
 use std::ops::Range;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -22,6 +22,15 @@ pub struct Span {
     pub file: TableFile,
     /// From the beginning of a line to the beginning of another, or to the end.
     pub bytes: Range<u64>,
+}
+
+impl Span {
+    /// Reads the lines from byte `at` on. The file is open for as long only as a batch of them is read: there may be more
+    /// partitions than files that may be open.
+    pub fn read_from(&self, at: u64) -> Result<BufReader<Take<File>>> {
+        let left = self.bytes.end.saturating_sub(at);
+        Ok(BufReader::with_capacity(BUFFER_BYTES, self.file.open_at(at)?.take(left)))
+    }
 }
 
 /// All lines of `files` in at most so many partitions, in order. Where cells can be quoted, no file is cut within one.

@@ -14,7 +14,7 @@ use datafusion::scalar::ScalarValue;
 
 use super::error_of;
 use super::files;
-use super::groups::{FileGroup, Wanted, group};
+use super::groups::{FileGroup, WantedColumn, group};
 use super::nouns::{Column, EpochUnit, NOUNS, Noun, convert};
 use super::slices::{Slice, rows_before};
 use super::table_file::TableFile;
@@ -135,7 +135,7 @@ fn whole_files(noun: &Noun, files: Vec<TableFile>, reading: &Reading) -> Result<
 
 fn file_parts(noun: &Noun, slices: &[Slice], reading: &Reading) -> Result<Vec<Part>> {
     let wanted =
-        |column: &Column| Wanted { name: reading.theirs(noun, column), is_needed: reading.needs(noun, column) };
+        |column: &Column| WantedColumn { name: reading.theirs(noun, column), is_needed: reading.needs(noun, column) };
     let groups = group(slices, &noun.columns.iter().map(wanted).collect::<Vec<_>>())?;
     Ok(groups.into_iter().map(Part::of_files).collect())
 }

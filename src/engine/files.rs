@@ -82,7 +82,7 @@ pub fn list(path: &Path) -> Result<Vec<TableFile>> {
 
 /// The data files below `folder`, in order.
 pub fn below(folder: &Path) -> Result<Vec<PathBuf>> {
-    let mut finder = Finder::default();
+    let mut finder = FileFinder::default();
     finder.look_into(folder)?;
     finder.files.sort();
     if finder.has_links {
@@ -93,14 +93,14 @@ pub fn below(folder: &Path) -> Result<Vec<PathBuf>> {
 
 /// Looks for data files in a folder and all below it.
 #[derive(Default)]
-struct Finder {
+struct FileFinder {
     files: Vec<PathBuf>,
     has_links: bool,
     /// The real folders from the first to the one where we are.
     above: Vec<PathBuf>,
 }
 
-impl Finder {
+impl FileFinder {
     fn look_into(&mut self, folder: &Path) -> Result<()> {
         let real = folder.canonicalize().map_err(|e| unreadable(folder, &e.to_string()))?;
         if self.above.contains(&real) {

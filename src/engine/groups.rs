@@ -20,7 +20,7 @@ use crate::Result;
 
 /// A column that is asked for, by the caller's name.
 #[derive(Debug, Clone)]
-pub struct Wanted {
+pub struct WantedColumn {
     /// The name.
     pub name: String,
     /// Whether it must be there.
@@ -57,7 +57,7 @@ struct Outline {
 }
 
 /// Reads the files' outlines and puts alike files together; text files without a line have no rows to miss.
-pub fn group(slices: &[Slice], wanted: &[Wanted]) -> Result<Vec<FileGroup>> {
+pub fn group(slices: &[Slice], wanted: &[WantedColumn]) -> Result<Vec<FileGroup>> {
     let mut groups: Vec<FileGroup> = vec![];
     for slice in slices {
         let Some(outline) = outline_of(&slice.file, wanted)? else { continue };
@@ -86,7 +86,7 @@ pub fn group(slices: &[Slice], wanted: &[Wanted]) -> Result<Vec<FileGroup>> {
 }
 
 /// The group of files that have no line: of objects there are none, but of a CSV file the header is missing.
-fn no_lines(slice: &Slice, wanted: &[Wanted]) -> Result<FileGroup> {
+fn no_lines(slice: &Slice, wanted: &[WantedColumn]) -> Result<FileGroup> {
     let file = &slice.file;
     if kind_of(&file.path)? == FileKind::Csv {
         return Err(file.error("it is empty: there is not even a header line"));
@@ -96,7 +96,7 @@ fn no_lines(slice: &Slice, wanted: &[Wanted]) -> Result<FileGroup> {
     Ok(FileGroup { format, schema, names, path_columns: BTreeMap::new(), slices: vec![slice.clone()], rows: 0 })
 }
 
-fn outline_of(file: &TableFile, wanted: &[Wanted]) -> Result<Option<Outline>> {
+fn outline_of(file: &TableFile, wanted: &[WantedColumn]) -> Result<Option<Outline>> {
     file.must_be_unchanged()?;
     match kind_of(&file.path)? {
         FileKind::Parquet => outline_of_parquet(file, wanted).map(Some),
@@ -105,7 +105,7 @@ fn outline_of(file: &TableFile, wanted: &[Wanted]) -> Result<Option<Outline>> {
     }
 }
 
-fn outline_of_parquet(file: &TableFile, wanted: &[Wanted]) -> Result<Outline> {
+fn outline_of_parquet(file: &TableFile, wanted: &[WantedColumn]) -> Result<Outline> {
     let footer = footer(&file.path)?;
     let all = parquet::schema(&footer);
     let names: Vec<String> = all.fields().iter().map(|field| field.name().clone()).collect();
@@ -118,7 +118,7 @@ fn outline_of_parquet(file: &TableFile, wanted: &[Wanted]) -> Result<Outline> {
     Ok(Outline { format: Format::Parquet, schema, names, rows })
 }
 
-fn outline_of_csv(file: &TableFile, wanted: &[Wanted]) -> Result<Option<Outline>> {
+fn outline_of_csv(file: &TableFile, wanted: &[WantedColumn]) -> Result<Option<Outline>> {
     let Some(header) = Header::of(file)? else { return Ok(None) };
     let names: Vec<String> = header.names().cloned().collect();
     refuse_twice(file, wanted, &names)?;
@@ -126,7 +126,7 @@ fn outline_of_csv(file: &TableFile, wanted: &[Wanted]) -> Result<Option<Outline>
     Ok(Some(Outline { format: Format::Text(Lines::Csv(header)), schema, names, rows: 0 }))
 }
 
-fn outline_of_json(file: &TableFile, wanted: &[Wanted]) -> Result<Option<Outline>> {
+fn outline_of_json(file: &TableFile, wanted: &[WantedColumn]) -> Result<Option<Outline>> {
     let Some(keys) = json::keys(file)? else { return Ok(None) };
     let in_path = file.path_columns();
     let mut there = vec![];
@@ -141,8 +141,8 @@ fn outline_of_json(file: &TableFile, wanted: &[Wanted]) -> Result<Option<Outline
     Ok(Some(Outline { format: Format::Text(Lines::Json), schema, names, rows: 0 }))
 }
 
-fn refuse_twice(file: &TableFile, wanted: &[Wanted], names: &[String]) -> Result<()> {
-    let is_twice = |column: &&Wanted| names.iter().filter(|name| **name == column.name).count() > 1;
+fn refuse_twice(file: &TableFile, wanted: &[WantedColumn], names: &[String]) -> Result<()> {
+    let is_twice = |column: &&WantedColumn| names.iter().filter(|name| **name == column.name).count() > 1;
     wanted.iter().find(is_twice).map_or(Ok(()), |twice| {
         Err(file.error(format!("the column `{}` is there twice: which one is it?", twice.name)))
     })

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs::{File, Metadata};
-use std::io::{ErrorKind, Seek, SeekFrom};
+use std::io::{BufReader, ErrorKind, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -10,6 +10,9 @@ use crate::{Error, Result};
 
 /// What Hive and Spark call the folder of rows that have no value.
 const NO_VALUE: &str = "__HIVE_DEFAULT_PARTITION__";
+
+/// How much is read at once.
+const BUFFER_BYTES: usize = 1 << 18;
 
 /// Size and time of change of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -72,12 +75,12 @@ impl TableFile {
         Err(self.error(format!("it has changed since the data set was opened{sizes}: open it again")))
     }
 
-    /// Opens the unchanged file at byte `start`.
-    pub fn open_at(&self, start: u64) -> Result<File> {
+    /// Reads the unchanged file from byte `start` on.
+    pub fn read_from(&self, start: u64) -> Result<BufReader<File>> {
         self.must_be_unchanged()?;
         let mut file = File::open(&self.path).map_err(|e| self.error(e))?;
         file.seek(SeekFrom::Start(start)).map_err(|e| self.error(e))?;
-        Ok(file)
+        Ok(BufReader::with_capacity(BUFFER_BYTES, file))
     }
 
     /// The columns that stand in the names of its folders; none where a folder says that there is no value.

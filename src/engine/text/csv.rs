@@ -1,6 +1,6 @@
 //! CSV: a header, and then rows of as many cells.
 
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, Read};
 
 use datafusion::arrow::array::{RecordBatch, RecordBatchOptions};
 use datafusion::arrow::csv::ReaderBuilder;
@@ -9,7 +9,7 @@ use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 
 use super::SpanReader;
 use super::quotes::LineWalk;
-use super::spans::{Span, line_number};
+use super::spans::{LineSpan, line_number};
 use crate::Result;
 use crate::engine::table_file::TableFile;
 
@@ -22,7 +22,7 @@ pub struct Header(Vec<String>);
 impl Header {
     /// The header of `file`; none if it has no line.
     pub fn of(file: &TableFile) -> Result<Option<Self>> {
-        let header = Format::default().with_header(true).infer_schema(file.open_at(0)?, Some(0));
+        let header = Format::default().with_header(true).infer_schema(file.read_from(0)?, Some(0));
         let (schema, _) = header.map_err(|e| file.error(e))?;
         let names = schema.fields().iter().map(|field| field.name().trim_start_matches('\u{feff}').trim().to_string());
         let names: Vec<String> = names.collect();
@@ -47,7 +47,7 @@ impl Header {
 
 /// Reads a span of CSV.
 pub struct CsvReader {
-    span: Span,
+    span: LineSpan,
     cells: usize,
     schema: SchemaRef,
     decoder: Decoder,
@@ -91,7 +91,7 @@ impl Letters {
 
 impl CsvReader {
     /// A reader of the columns of `schema` in batches of `rows`.
-    pub fn new(span: &Span, header: &Header, schema: &SchemaRef, rows: usize) -> Self {
+    pub fn new(span: &LineSpan, header: &Header, schema: &SchemaRef, rows: usize) -> Self {
         let start = span.bytes.start;
         // The decoder's columns are in the order of the file; `next_batch` gives them ours.
         let positions = schema.fields().iter().filter_map(|field| header.position(field.name())).collect();
@@ -132,7 +132,7 @@ impl CsvReader {
     /// A quote that nothing closes would make one cell of the rest of the file.
     fn must_be_closed(&self) -> Result<()> {
         let file = &self.span.file;
-        let unclosed = LineWalk::new(file.open_at(self.batch)?, self.batch).unclosed().map_err(|e| file.error(e))?;
+        let unclosed = LineWalk::new(file.read_from(self.batch)?, self.batch).unclosed().map_err(|e| file.error(e))?;
         unclosed.map_or(Ok(()), |quote| {
             let line = line_number(file, quote);
             Err(file.error(format!("line {line}: a quote begins a cell there, and none ends it")))
@@ -152,8 +152,8 @@ impl CsvReader {
     /// Where the first line of the batch is that cannot be read, and why.
     fn faulty_line(&self) -> Result<Option<(u64, String)>> {
         let file = &self.span.file;
-        let mut walk = LineWalk::new(file.open_at(self.batch)?, self.batch);
-        let mut input = BufReader::new(file.open_at(self.batch)?);
+        let mut walk = LineWalk::new(file.read_from(self.batch)?, self.batch);
+        let mut input = file.read_from(self.batch)?;
         let mut start = self.batch;
         while start < self.span.bytes.end {
             let end = walk.next_line().map_err(|e| file.error(e))?.unwrap_or(self.span.bytes.end);

@@ -1,7 +1,7 @@
 //! JSON lines: one object in each line. Numbers become their text.
 
 use std::collections::BTreeSet;
-use std::io::{BufRead, BufReader};
+use std::io::BufRead;
 
 use datafusion::arrow::array::RecordBatch;
 use datafusion::arrow::datatypes::SchemaRef;
@@ -11,13 +11,12 @@ use memchr::memmem;
 use serde_core::de::IgnoredAny;
 
 use super::SpanReader;
-use super::spans::{Span, line_number};
+use super::spans::{LineSpan, line_number};
 use crate::engine::table_file::TableFile;
 use crate::{Error, Result};
 
 /// How many lines tell the keys at once; all of the file is searched for others.
 const LINES_FOR_KEYS: usize = 1_000;
-const BUFFER_BYTES: usize = 1 << 18;
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
 type Object = std::collections::BTreeMap<String, IgnoredAny>;
@@ -26,7 +25,7 @@ type Object = std::collections::BTreeMap<String, IgnoredAny>;
 pub fn keys(file: &TableFile) -> Result<Option<BTreeSet<String>>> {
     let mut keys = BTreeSet::new();
     let mut lines = 0;
-    let mut input = ObjectLines::new(BufReader::new(file.open_at(0)?), 0);
+    let mut input = ObjectLines::new(file.read_from(0)?, 0);
     while let Some((at, line)) = input.next().map_err(|e| file.error(e))? {
         keys.extend(object_of(file, at, line)?.into_keys());
         lines += 1;
@@ -40,7 +39,7 @@ pub fn keys(file: &TableFile) -> Result<Option<BTreeSet<String>>> {
 /// Whether any line of `file` has the key `name`, or speaks of it.
 pub fn mentions(file: &TableFile, name: &str) -> Result<bool> {
     let quoted = serde_json::to_string(name).map_err(|e| file.error(e))?;
-    let mut input = BufReader::with_capacity(BUFFER_BYTES, file.open_at(0)?);
+    let mut input = file.read_from(0)?;
     let (mut line, mut at) = (vec![], 0);
     loop {
         line.clear();
@@ -112,7 +111,7 @@ impl<R: BufRead> ObjectLines<R> {
 
 /// Reads a span of JSON lines.
 pub struct JsonReader {
-    span: Span,
+    span: LineSpan,
     schema: SchemaRef,
     rows: usize,
     decoder: Decoder,
@@ -122,7 +121,7 @@ pub struct JsonReader {
 
 impl JsonReader {
     /// A reader of the columns of `schema` in batches of `rows`.
-    pub fn new(span: &Span, schema: &SchemaRef, rows: usize) -> Result<Self> {
+    pub fn new(span: &LineSpan, schema: &SchemaRef, rows: usize) -> Result<Self> {
         let (at, decoder) = (span.bytes.start, decoder(schema, rows)?);
         Ok(Self { span: span.clone(), schema: schema.clone(), rows, decoder, at })
     }

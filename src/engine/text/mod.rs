@@ -31,7 +31,7 @@ use tokio::sync::Mutex;
 
 use self::csv::{CsvReader, Header};
 use self::json::JsonReader;
-use self::spans::Span;
+use self::spans::LineSpan;
 use super::table_file::TableFile;
 use crate::{Error, Result};
 
@@ -60,7 +60,7 @@ pub struct TextTable {
     cut: Mutex<Option<(usize, Partitions)>>,
 }
 
-type Partitions = Vec<Vec<Span>>;
+type Partitions = Vec<Vec<LineSpan>>;
 
 impl TextTable {
     /// A table with the text columns of `schema`.
@@ -118,7 +118,7 @@ impl TableProvider for TextTable {
 #[derive(Debug)]
 struct TextPartition {
     lines: Lines,
-    spans: Vec<Span>,
+    spans: Vec<LineSpan>,
     schema: SchemaRef,
 }
 
@@ -145,8 +145,8 @@ struct Batches {
     lines: Lines,
     schema: SchemaRef,
     rows: usize,
-    spans: VecDeque<Span>,
-    reader: Option<(Span, Box<dyn SpanReader>)>,
+    spans: VecDeque<LineSpan>,
+    reader: Option<(LineSpan, Box<dyn SpanReader>)>,
 }
 
 impl Batches {
@@ -170,7 +170,7 @@ impl Batches {
         }
     }
 
-    fn open(&self, span: &Span) -> Result<Box<dyn SpanReader>> {
+    fn open(&self, span: &LineSpan) -> Result<Box<dyn SpanReader>> {
         Ok(match &self.lines {
             Lines::Csv(header) => Box::new(CsvReader::new(span, header, &self.schema, self.rows)),
             Lines::Json => Box::new(JsonReader::new(span, &self.schema, self.rows)?),

@@ -1,6 +1,6 @@
 //! Where the quoted cells of CSV are, found without parsing: what is between two quotes is looked at by no one.
 
-use std::io::{BufRead, BufReader, Read};
+use std::io::BufRead;
 
 use memchr::memchr;
 
@@ -73,16 +73,14 @@ fn is_byte_order_mark(at: u64, before: u8) -> bool {
 
 /// A walk through CSV from line to line.
 pub struct LineWalk<R> {
-    input: BufReader<R>,
+    input: R,
     quotes: Quotes,
 }
 
-const BUFFER_BYTES: usize = 1 << 18;
-
-impl<R: Read> LineWalk<R> {
+impl<R: BufRead> LineWalk<R> {
     /// Begins at byte `at`, where a line begins.
     pub fn new(input: R, at: u64) -> Self {
-        Self { input: BufReader::with_capacity(BUFFER_BYTES, input), quotes: Quotes::new(at) }
+        Self { input, quotes: Quotes::new(at) }
     }
 
     /// Goes on to byte `target`; false if the file ends before.

@@ -13,31 +13,29 @@ use crate::engine::table_file::TableFile;
 
 /// Smaller files and spans are read sooner than they are cut.
 const SPAN_BYTES: u64 = 4 << 20;
-const BUFFER_BYTES: usize = 1 << 18;
 
 /// The lines of a file that begin within these bytes.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Span {
+pub struct LineSpan {
     /// The file.
     pub file: TableFile,
     /// From the beginning of a line to the beginning of another, or to the end.
     pub bytes: Range<u64>,
 }
 
-impl Span {
+impl LineSpan {
     /// Reads the lines from byte `at` on. The file is open for as long only as a batch of them is read: there may be more
     /// partitions than files that may be open.
-    pub fn read_from(&self, at: u64) -> Result<BufReader<Take<File>>> {
-        let left = self.bytes.end.saturating_sub(at);
-        Ok(BufReader::with_capacity(BUFFER_BYTES, self.file.open_at(at)?.take(left)))
+    pub fn read_from(&self, at: u64) -> Result<Take<BufReader<File>>> {
+        Ok(self.file.read_from(at)?.take(self.bytes.end.saturating_sub(at)))
     }
 }
 
 /// All lines of `files` in at most so many partitions, in order. Where cells can be quoted, no file is cut within one.
-pub fn partitions(files: &[TableFile], wanted: usize, has_quotes: bool) -> Result<Vec<Vec<Span>>> {
+pub fn partitions(files: &[TableFile], wanted: usize, has_quotes: bool) -> Result<Vec<Vec<LineSpan>>> {
     let total: u64 = files.iter().map(|file| file.stamp.bytes).sum();
     let share = total.div_ceil(wanted.max(1) as u64).max(SPAN_BYTES);
-    let mut partitions: Vec<Vec<Span>> = vec![];
+    let mut partitions: Vec<Vec<LineSpan>> = vec![];
     let (mut before, mut last) = (0, None);
     for file in files {
         for bytes in spans(file, before, share, has_quotes)? {
@@ -46,7 +44,7 @@ pub fn partitions(files: &[TableFile], wanted: usize, has_quotes: bool) -> Resul
                 partitions.push(vec![]);
                 last = Some(number);
             }
-            let span = Span { file: file.clone(), bytes };
+            let span = LineSpan { file: file.clone(), bytes };
             partitions.last_mut().expect("one was pushed before the first").push(span);
         }
         before += file.stamp.bytes;
@@ -74,14 +72,17 @@ fn has_quote(file: &TableFile, end: u64) -> Result<bool> {
     let part = end.div_ceil(cores).max(SPAN_BYTES);
     let found = AtomicBool::new(false);
     let look = |start: u64| -> Result<()> {
-        let mut input = file.open_at(start)?.take(part.min(end - start));
-        let mut buffer = vec![0; BUFFER_BYTES];
+        let mut input = file.read_from(start)?.take(part.min(end - start));
         while !found.load(Ordering::Relaxed) {
-            match input.read(&mut buffer).map_err(|e| file.error(e))? {
-                0 => break,
-                count if memchr(b'"', &buffer[..count]).is_some() => found.store(true, Ordering::Relaxed),
-                _ => {}
+            let buffer = input.fill_buf().map_err(|e| file.error(e))?;
+            if buffer.is_empty() {
+                break;
             }
+            if memchr(b'"', buffer).is_some() {
+                found.store(true, Ordering::Relaxed);
+            }
+            let count = buffer.len();
+            input.consume(count);
         }
         Ok(())
     };
@@ -96,7 +97,7 @@ fn has_quote(file: &TableFile, end: u64) -> Result<bool> {
 
 /// After each target, where the next line begins that is no part of a quoted cell.
 fn cuts_outside_quotes(file: &TableFile, targets: &[u64]) -> Result<Vec<u64>> {
-    let mut walk = LineWalk::new(file.open_at(0)?, 0);
+    let mut walk = LineWalk::new(file.read_from(0)?, 0);
     let mut cuts = vec![];
     for target in targets {
         // The walk may be past the target: in the line before, which was as long.
@@ -109,7 +110,7 @@ fn cuts_outside_quotes(file: &TableFile, targets: &[u64]) -> Result<Vec<u64>> {
 /// After each target, where the next line begins.
 fn cuts_between_lines(file: &TableFile, targets: &[u64]) -> Result<Vec<u64>> {
     let line_after = |target: &u64| {
-        let mut input = BufReader::with_capacity(BUFFER_BYTES, file.open_at(*target)?);
+        let mut input = file.read_from(*target)?;
         let line = input.skip_until(b'\n').map_err(|e| file.error(e))?;
         Ok(target + line as u64)
     };
@@ -118,8 +119,8 @@ fn cuts_between_lines(file: &TableFile, targets: &[u64]) -> Result<Vec<u64>> {
 
 /// The number, from 1, of the line at byte `at`.
 pub fn line_number(file: &TableFile, at: u64) -> u64 {
-    let Ok(input) = File::open(&file.path) else { return 1 };
-    let mut input = BufReader::with_capacity(BUFFER_BYTES, input.take(at));
+    let Ok(input) = file.read_from(0) else { return 1 };
+    let mut input = input.take(at);
     let mut number = 1;
     while let Ok(buffer) = input.fill_buf() {
         let count = buffer.len();

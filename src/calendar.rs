@@ -9,6 +9,7 @@ use chrono::{DateTime, Offset, TimeZone};
 use chrono_tz::{TZ_VARIANTS, Tz};
 
 use crate::error::{Error, Result};
+use crate::spelling::edit_distance;
 
 /// The parts of the day, six hours each from midnight on, start included and end excluded.
 pub const DAY_PARTS: [&str; 4] = ["night", "morning", "afternoon", "evening"];
@@ -203,21 +204,6 @@ fn closest_zone(tz: &str) -> Option<&'static str> {
     };
     let (fewest, name) = TZ_VARIANTS.iter().map(|zone| (errors(zone.name()), zone.name())).min()?;
     (fewest <= MOST_ERRORS && fewest < typed.chars().count()).then_some(name)
-}
-
-/// Levenshtein's: insertions, deletions and substitutions that turn one text into the other.
-fn edit_distance(from: &str, to: &str) -> usize {
-    let to: Vec<char> = to.chars().collect();
-    let mut row: Vec<usize> = (0..=to.len()).collect();
-    for (above, letter) in from.chars().enumerate() {
-        let mut diagonal = std::mem::replace(&mut row[0], above + 1);
-        for (column, other) in to.iter().enumerate() {
-            let substituted = diagonal + usize::from(letter != *other);
-            diagonal = row[column + 1];
-            row[column + 1] = substituted.min(diagonal + 1).min(row[column] + 1);
-        }
-    }
-    row[to.len()]
 }
 
 #[cfg(test)]

@@ -1,12 +1,14 @@
 //! One error type. All variants are the user's to mend, save [`Error::Internal`]: that one is a bug of ours.
 
+use std::sync::Arc;
+
 use arrow::error::ArrowError;
 
 /// What every fallible function of the crate returns.
 pub type Result<T> = std::result::Result<T, Error>;
 
 /// What can go wrong, told so that its reader knows what to mend.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, thiserror::Error)]
 pub enum Error {
     /// A value that cannot be used, such as a latitude of 95.
     #[error("{table}.{column}{}: {value}: {reason}", at_row(*row))]
@@ -63,17 +65,35 @@ pub enum Error {
         reason: String,
     },
     /// The user's own SQL does not run.
-    #[error("{0}")]
-    Query(String),
+    #[error("{message}")]
+    Query {
+        /// What is wrong with it.
+        message: String,
+        /// The line and the column of the text, both counted from 1, where known.
+        place: Option<(u64, u64)>,
+    },
     /// Arrow data that does not fit together.
-    #[error(transparent)]
-    Arrow(#[from] ArrowError),
+    #[error("{0}")]
+    Arrow(Arc<ArrowError>),
     /// The user stopped the work.
     #[error("cancelled")]
     Cancelled,
     /// Ours, never the user's.
     #[error("this is a bug in footfall: {0}")]
     Internal(String),
+}
+
+impl Error {
+    /// Makes an error of the user's query, at no known place.
+    pub fn query(message: impl Into<String>) -> Self {
+        Self::Query { message: message.into(), place: None }
+    }
+}
+
+impl From<ArrowError> for Error {
+    fn from(error: ArrowError) -> Self {
+        Self::Arrow(Arc::new(error))
+    }
 }
 
 fn at_row(row: Option<u64>) -> String {

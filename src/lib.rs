@@ -6,6 +6,7 @@
 //! |---|---|
 //! | [`units`] | Earth radius, visit radius, attribution window: each constant once, with its source |
 //! | [`error`] | one error type: which are the user's, which are ours |
+//! | [`spelling`] | the name that a mistyped one was meant to be |
 //! | [`geo`] | great-circle distance; the grid of establishments |
 //! | [`calendar`] | time zone to local month, week, day, hour, weekday, part of the day |
 //! | [`visits`] | pings past the grid: visits |
@@ -19,7 +20,7 @@
 //! | `synth` | a seeded city with planted answers |
 //! | `py` | the binding: convert, release the GIL, call, wrap |
 //!
-//! The laws: the first eleven know neither DataFusion nor Python; counts are integers and add up, and ratios are made
+//! The laws: those above `engine` know neither DataFusion nor Python; counts are integers and add up, and ratios are made
 //! from them last, so that any split, any order of rows and any number of threads gives the same bytes.
 
 pub mod attribution;
@@ -33,6 +34,7 @@ pub mod geo;
 pub mod ids;
 #[cfg(feature = "python")]
 mod py;
+pub mod spelling;
 pub mod statistics;
 #[cfg(feature = "synth")]
 pub mod synth;

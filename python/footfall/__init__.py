@@ -15,7 +15,7 @@ from footfall import synth
 from footfall._native import __version__
 from footfall.dataset import Dataset
 from footfall.definitions import Definitions
-from footfall.errors import DataError, DefinitionError, FootfallError, InternalError, MissingTableError
+from footfall.errors import DataError, DefinitionError, FootfallError, InternalError, MissingTableError, QueryError
 from footfall.ingest import ingest
 from footfall.kernels import attribute_visits, haversine_m, visit_join
 from footfall.opening import open
@@ -29,6 +29,7 @@ __all__ = [
     "FootfallError",
     "InternalError",
     "MissingTableError",
+    "QueryError",
     "Result",
     "__version__",
     "attribute_visits",

@@ -137,8 +137,8 @@ class Dataset(Jobs):
 
         Raises
         ------
-        DefinitionError
-            If the query does not run; the message says why.
+        QueryError
+            If the query does not run: the message says why and where, and which name was probably meant.
 
         Examples
         --------

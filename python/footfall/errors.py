@@ -1,4 +1,4 @@
-"""The five errors: which are the user's to mend, and which is ours.
+"""The errors: which are the user's to mend, and which is ours.
 
 The native module raises these same classes, so one ``except footfall.FootfallError`` catches everything.
 """
@@ -60,6 +60,36 @@ class MissingTableError(FootfallError, LookupError):
 
 class DefinitionError(FootfallError, ValueError):
     """An option that makes no sense: a radius, a window, a time zone, ``by=``, a period."""
+
+
+class QueryError(DefinitionError):
+    """A statement given to `Dataset.sql` that does not run: what is wrong with it, where, and what was probably meant.
+
+    Parameters
+    ----------
+    message : str
+        The reason; below it the line of the statement, with its column marked.
+    line, column : int, optional
+        The place in the statement, both counted from 1, where it is known.
+
+    Examples
+    --------
+    >>> import footfall, pyarrow as pa
+    >>> data = footfall.open({"ads": pa.table({"ad_id": [7], "campaign_id": ["lunch"], "category": ["food"]})})
+    >>> try:
+    ...     data.sql("SELECT campain_id FROM ads")
+    ... except footfall.QueryError as error:
+    ...     print(error)
+    there is no column `campain_id`; did you mean `campaign_id`? The columns are ad_id, campaign_id, category.
+      line 1, column 8:
+        SELECT campain_id FROM ads
+               ^
+    """
+
+    def __init__(self, message: str, *, line: int | None = None, column: int | None = None) -> None:
+        super().__init__(message)
+        self.line = line
+        self.column = column
 
 
 class InternalError(FootfallError, RuntimeError):

@@ -52,7 +52,8 @@ def open(
     threads : int, optional
         By default one per core.
     memory_limit : int or str, optional
-        Bytes, or text such as ``"2GiB"``; beyond it, the work spills to disk.
+        Bytes, or text such as ``"2GiB"``: what work may hold, beyond which it spills to disk or is a `DefinitionError`.
+        The small tables and the answer itself come on top.
     progress : bool
         Show a bar (rows and rate) for work that lasts, in a terminal or a notebook.
 

@@ -15,7 +15,8 @@ use super::error_of;
 use super::functions::function;
 use super::nouns::Column;
 use super::quality::query;
-use super::run::{Heartbeat, run, threads};
+use super::run::{Heartbeat, run};
+use super::session::planned;
 use crate::Result;
 
 /// Hashes that one look groups: some 400 MB.
@@ -60,8 +61,7 @@ fn twice(context: &SessionContext, all: &str, share: &str, heartbeat: Heartbeat)
     let sql = format!(
         "SELECT hash FROM (SELECT row_hash({all}) AS hash FROM rows WHERE {share}) GROUP BY hash HAVING count(*) > 1"
     );
-    let frame = threads().block_on(context.sql(&sql)).map_err(error_of)?;
-    let (schema, batches) = run(frame, heartbeat)?;
+    let (schema, batches) = run(planned(context, &sql)?, heartbeat)?;
     let any = batches.iter().any(|batch| batch.num_rows() > 0);
     context.deregister_table("twice").map_err(error_of)?;
     let table = MemTable::try_new(schema, vec![batches]).map_err(error_of)?;

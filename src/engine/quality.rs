@@ -11,8 +11,8 @@ use datafusion::prelude::SessionContext;
 use super::catalog::{Part, Source};
 use super::checks::{Check, Known, Severity, checks};
 use super::nouns::{Column, Kind, Noun};
-use super::run::{Heartbeat, run, threads};
-use super::session::{Session, Table, new_context, run_outward};
+use super::run::{Heartbeat, run};
+use super::session::{Session, Table, new_context, planned, run_outward};
 use super::{copies, error_of};
 use crate::{Error, Result};
 
@@ -102,7 +102,7 @@ impl Session {
             return Ok(None);
         };
         let query = format!("SELECT approx_median(latitude), approx_median(longitude) FROM {table}");
-        let (_, batches) = self.sql(&query, heartbeat)?;
+        let (_, batches) = self.answer_of(&query, heartbeat)?;
         let degrees = |column: usize| {
             let values = batches.first()?.column(column).as_primitive_opt::<Float64Type>()?;
             values.is_valid(0).then(|| values.value(0))
@@ -114,7 +114,7 @@ impl Session {
     fn copies(&self, source: &Source, heartbeat: Heartbeat) -> Result<Vec<Finding>> {
         let noun = source.noun();
         let is_key = matches!(noun.name, "establishments" | "ads");
-        let context = context_with(&source.converted()?)?;
+        let context = context_with(&source.converted()?, self.options.memory_limit)?;
         let columns: Vec<&'static Column> = source.columns();
         let (_, rows) = query(&context, "SELECT count(*), NULL FROM rows", heartbeat)?;
         let finding = |check, column, severity, (example, rows): (Option<String>, i64), of| Finding {
@@ -130,7 +130,7 @@ impl Session {
         let mut findings = vec![finding("duplicate", None, Severity::Suspicious, twice, rows)];
         if is_key {
             let (id, all) = (columns[0].name, copies::names(&columns));
-            let context = context_with(&usable_rows(source)?)?;
+            let context = context_with(&usable_rows(source)?, self.options.memory_limit)?;
             let versions = format!(
                 "SELECT coalesce(sum(versions - 1), 0), min({id}) FROM (
                      SELECT {id}, count(*) AS versions FROM (SELECT DISTINCT {all} FROM rows)
@@ -156,16 +156,15 @@ impl Session {
 }
 
 /// The rows of `plan` as the table `rows`, in a context of their own.
-fn context_with(plan: &LogicalPlan) -> Result<SessionContext> {
-    let context = new_context(None, None)?;
+fn context_with(plan: &LogicalPlan, memory_limit: Option<usize>) -> Result<SessionContext> {
+    let context = new_context(None, memory_limit)?;
     context.register_table("rows", Arc::new(ViewTable::new(plan.clone(), None))).map_err(error_of)?;
     Ok(context)
 }
 
 /// The example (second column) and the count (first column) of a query with one row.
 pub(super) fn query(context: &SessionContext, sql: &str, heartbeat: Heartbeat) -> Result<(Option<String>, i64)> {
-    let frame = threads().block_on(context.sql(sql)).map_err(error_of)?;
-    let (_, batches) = run_outward(frame, heartbeat)?;
+    let (_, batches) = run_outward(planned(context, sql)?, heartbeat)?;
     let batch = batches.first().ok_or_else(|| Error::Internal(format!("no row from {sql}")))?;
     let example = batch.column(1).as_string_opt::<i32>().filter(|column| column.is_valid(0));
     Ok((example.map(|column| column.value(0).into()), batch.column(0).as_primitive::<Int64Type>().value(0)))
@@ -173,13 +172,12 @@ pub(super) fn query(context: &SessionContext, sql: &str, heartbeat: Heartbeat) -
 
 fn findings_of_rows(source: &Source, known: &Known, heartbeat: Heartbeat) -> Result<Vec<Finding>> {
     let checks = checks(source.noun(), &source.columns(), known);
-    let context = context_with(&source.with_raw()?)?;
+    let context = context_with(&source.with_raw()?, None)?;
     known.register(&context);
     let counts = checks.iter().enumerate();
     let counts = counts.map(|(number, check)| format!("count(*) FILTER (WHERE {}) AS n{number}", check.condition));
     let sql = format!("SELECT count(*), {} FROM rows", counts.collect::<Vec<_>>().join(", "));
-    let frame = threads().block_on(context.sql(&sql)).map_err(error_of)?;
-    let (_, batches) = run(frame, heartbeat)?;
+    let (_, batches) = run(planned(&context, &sql)?, heartbeat)?;
     let batch = batches.first().ok_or_else(|| Error::Internal("no row of checks".into()))?;
     let count = |column: usize| batch.column(column).as_primitive::<Int64Type>().value(0);
     let finding = |(number, check): (usize, &Check)| {
@@ -218,8 +216,7 @@ pub fn refuse_unusable(source: &Source, known: &Known, heartbeat: Heartbeat) -> 
             known.register(&context);
             let rows = ViewTable::new(source.part_with_raw(&file)?, None);
             context.register_table("rows", Arc::new(rows)).map_err(error_of)?;
-            let frame = threads().block_on(context.sql(&sql)).map_err(error_of)?;
-            let (_, batches) = run_outward(frame, heartbeat)?;
+            let (_, batches) = run_outward(planned(&context, &sql)?, heartbeat)?;
             if let Some(found) = batches.iter().find(|batch| batch.num_rows() > 0) {
                 return Err(problem(source.noun(), &file, &checks, found)?);
             }
@@ -230,7 +227,7 @@ pub fn refuse_unusable(source: &Source, known: &Known, heartbeat: Heartbeat) -> 
 
 /// Whether any check finds a row: on all cores, where to find the first takes one row after the other.
 fn has_problems(source: &Source, known: &Known, checks: &[Check], heartbeat: Heartbeat) -> Result<bool> {
-    let context = context_with(&source.with_raw()?)?;
+    let context = context_with(&source.with_raw()?, None)?;
     known.register(&context);
     let any: Vec<String> = checks.iter().map(|check| format!("({})", check.condition)).collect();
     let (_, rows) = query(&context, &format!("SELECT count(*), NULL FROM rows WHERE {}", any.join(" OR ")), heartbeat)?;

@@ -21,6 +21,9 @@ use crate::{Error, Result};
 /// How often the caller hears of progress and may stop the work.
 pub const HEARTBEAT: Duration = Duration::from_millis(100);
 
+/// What a thread may use of its stack, of which it takes what it uses: long chains of conditions are asked by recursion.
+const WORKER_STACK: usize = 64 << 20;
+
 /// Called at each heartbeat with the rows read so far; an error stops the work.
 pub type Heartbeat<'a> = &'a mut dyn FnMut(u64) -> Result<()>;
 
@@ -33,27 +36,32 @@ pub fn silent(_rows: u64) -> Result<()> {
 pub fn threads() -> &'static Runtime {
     static THREADS: OnceLock<Runtime> = OnceLock::new();
     THREADS.get_or_init(|| {
-        Builder::new_multi_thread().enable_all().thread_name("footfall").build().expect("the system gives threads")
+        let threads =
+            Builder::new_multi_thread().enable_all().thread_name("footfall").thread_stack_size(WORKER_STACK).build();
+        threads.expect("the system gives threads")
     })
 }
 
 /// All rows of `frame`.
 pub fn run(frame: DataFrame, heartbeat: Heartbeat) -> Result<(SchemaRef, Vec<RecordBatch>)> {
-    run_as(frame, Ok, heartbeat)
+    try_run_as(frame, Ok, heartbeat)?.map_err(error_of)
 }
 
 /// All rows of `frame`, in what `shape` makes of each batch: on all threads, and in the order of the plan, partition
-/// after partition.
-pub fn run_as(
+/// after partition. What the plan fails with is left to the caller to tell.
+pub fn try_run_as(
     frame: DataFrame,
     shape: impl Fn(RecordBatch) -> PlanResult<RecordBatch> + Copy + Send + 'static,
     heartbeat: Heartbeat,
-) -> Result<(SchemaRef, Vec<RecordBatch>)> {
+) -> Result<PlanResult<(SchemaRef, Vec<RecordBatch>)>> {
     let context = Arc::new(frame.task_ctx());
-    let plan = watched(async move { frame.create_physical_plan().await }, &|| 0, heartbeat)?;
+    let plan = match watched(async move { frame.create_physical_plan().await }, &|| 0, heartbeat)? {
+        Ok(plan) => plan,
+        Err(error) => return Ok(Err(error)),
+    };
     let work = collect(Arc::clone(&plan), context, shape);
     let batches = watched(work, &|| rows_read(&plan), heartbeat)?;
-    Ok((plan.schema(), batches))
+    Ok(batches.map(|batches| (plan.schema(), batches)))
 }
 
 async fn collect(
@@ -74,7 +82,7 @@ async fn collect(
 ///
 /// The caller's own thread keeps the time: the clock of the shared threads stands still while they compute.
 fn watched<T: Send + 'static>(
-    work: impl Future<Output = datafusion::common::Result<T>> + Send + 'static,
+    work: impl Future<Output = T> + Send + 'static,
     rows: &dyn Fn() -> u64,
     heartbeat: Heartbeat,
 ) -> Result<T> {
@@ -85,7 +93,7 @@ fn watched<T: Send + 'static>(
     });
     loop {
         match done.recv_timeout(HEARTBEAT) {
-            Ok(result) => return result.map_err(error_of),
+            Ok(result) => return Ok(result),
             Err(RecvTimeoutError::Disconnected) => return Err(Error::Internal("the work panicked".into())),
             Err(RecvTimeoutError::Timeout) => heartbeat(rows()).inspect_err(|_| task.abort())?,
         }

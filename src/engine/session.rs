@@ -10,14 +10,16 @@ use datafusion::arrow::datatypes::{DataType, Field, Int64Type, Schema, SchemaRef
 use datafusion::arrow::error::ArrowError;
 use datafusion::catalog::MemTable;
 use datafusion::catalog::view::ViewTable;
+use datafusion::common::Result as PlanResult;
+use datafusion::common::utils::memory::RecordBatchMemoryCounter;
 use datafusion::datasource::provider_as_source;
-use datafusion::execution::memory_pool::FairSpillPool;
+use datafusion::execution::memory_pool::{FairSpillPool, MemoryConsumer};
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion::execution::session_state::SessionStateBuilder;
 use datafusion::logical_expr::{LogicalPlan, LogicalPlanBuilder, col, lit};
 use datafusion::physical_optimizer::PhysicalOptimizerRule;
 use datafusion::physical_optimizer::optimizer::PhysicalOptimizer;
-use datafusion::prelude::{DataFrame, SQLOptions, SessionConfig, SessionContext};
+use datafusion::prelude::{DataFrame, SessionConfig, SessionContext};
 use datafusion::scalar::ScalarValue;
 
 use super::catalog::{Given, Reading, Source, sources};
@@ -27,9 +29,9 @@ use super::operators::{
     UseTotals, UseUserCounts, Visits, logical_rules,
 };
 use super::places::{Ads, Establishments};
-use super::run::{Heartbeat, run, run_as, silent, threads};
+use super::run::{Heartbeat, run, silent, threads, try_run_as};
 use super::steps::EVIDENCE;
-use super::{error_of, functions, quality};
+use super::{error_of, functions, quality, query, query_error_of, statement_error_of};
 use crate::calendar::Calendar;
 use crate::visit_filter::VisitFilter;
 use crate::{Error, Result};
@@ -228,7 +230,7 @@ impl Session {
     pub fn rows(&self, heartbeat: Heartbeat) -> Result<Vec<(&'static str, i64)>> {
         let mut counts = vec![];
         for name in self.sources.keys() {
-            let (_, batches) = self.sql(&format!("SELECT count(*) FROM {name}"), heartbeat)?;
+            let (_, batches) = self.answer_of(&format!("SELECT count(*) FROM {name}"), heartbeat)?;
             let count = batches.first().map_or(0, |batch| batch.column(0).as_primitive::<Int64Type>().value(0));
             counts.push((*name, count));
         }
@@ -257,7 +259,7 @@ impl Session {
     pub fn run(&self, name: &str, request: &Request, heartbeat: Heartbeat) -> Result<Table> {
         let job = self.job(name)?;
         if !job.by {
-            return self.sql(&job.sql(request)?, heartbeat);
+            return self.answer_of(&job.sql(request)?, heartbeat);
         }
         let counts = run(self.frame(&job.counts(request)?)?, heartbeat)?;
         self.finish(job, request, counts, heartbeat)
@@ -267,21 +269,33 @@ impl Session {
     pub(super) fn finish(&self, job: &Job, request: &Request, counts: Table, heartbeat: Heartbeat) -> Result<Table> {
         let context = self.small_context()?;
         let (schema, batches) = counts;
+        let held = MemoryConsumer::new("counts").register(&context.runtime_env().memory_pool);
+        let mut counter = RecordBatchMemoryCounter::new();
+        held.try_grow(batches.iter().map(|batch| counter.count_batch(batch)).sum()).map_err(error_of)?;
         let counts = MemTable::try_new(schema, vec![batches]).map_err(error_of)?;
         context.register_table("counts", Arc::new(counts)).map_err(error_of)?;
-        let frame = threads().block_on(context.sql(&job.finish(request)?)).map_err(error_of)?;
-        run_outward(frame, heartbeat)
+        run_outward(planned(&context, &job.finish(request)?)?, heartbeat)
     }
 
-    /// Answers a query over the nouns and derived nouns.
+    /// Answers the user's query over the nouns and derived nouns.
     pub fn sql(&self, query: &str, heartbeat: Heartbeat) -> Result<Table> {
-        run_outward(self.frame(query)?, heartbeat)
+        let answer = try_run_outward(query::frame(&self.context, query)?, heartbeat)?;
+        answer.map_err(|error| query::with_excerpt(query_error_of(error), query))
     }
 
-    pub(super) fn frame(&self, query: &str) -> Result<DataFrame> {
-        let reads_only = SQLOptions::new().with_allow_ddl(false).with_allow_dml(false).with_allow_statements(false);
-        threads().block_on(self.context.sql_with_options(query, reads_only)).map_err(error_of)
+    /// Answers a statement of ours.
+    pub(super) fn answer_of(&self, statement: &str, heartbeat: Heartbeat) -> Result<Table> {
+        run_outward(self.frame(statement)?, heartbeat)
     }
+
+    pub(super) fn frame(&self, statement: &str) -> Result<DataFrame> {
+        planned(&self.context, statement)
+    }
+}
+
+/// Plans a statement of ours.
+pub(super) fn planned(context: &SessionContext, statement: &str) -> Result<DataFrame> {
+    threads().block_on(context.sql(statement)).map_err(statement_error_of)
 }
 
 pub(super) fn new_context(threads: Option<usize>, memory_limit: Option<usize>) -> Result<SessionContext> {
@@ -292,6 +306,8 @@ fn config(threads: Option<usize>) -> SessionConfig {
     let mut config = SessionConfig::new().with_target_partitions(thread_count(threads));
     // A look-up reads its table at once and has nothing to tell the scan later.
     config.options_mut().optimizer.enable_join_dynamic_filter_pushdown = false;
+    // Errors of a query tell where in its text they are.
+    config.options_mut().sql_parser.collect_spans = true;
     config
 }
 
@@ -350,16 +366,20 @@ pub(super) fn small_table(context: &SessionContext, source: &Source) -> Result<R
         "SELECT {id}, {rest} FROM (SELECT *, row_number() OVER (PARTITION BY {id} ORDER BY {rest}) AS copy FROM rows)
          WHERE copy = 1 ORDER BY {id}"
     );
-    let frame = threads().block_on(context.sql(&query)).map_err(error_of)?;
-    let (schema, batches) = run(frame, &mut silent)?;
+    let (schema, batches) = run(planned(context, &query)?, &mut silent)?;
     context.deregister_table("rows").map_err(error_of)?;
     Ok(concat_batches(&schema, &batches)?)
 }
 
 /// All rows of `frame` as they leave: plain text columns and signed integers, one type for one thing everywhere.
 pub(super) fn run_outward(frame: DataFrame, heartbeat: Heartbeat) -> Result<Table> {
-    let (schema, batches) = run_as(frame, |batch| Ok(outward(&batch)?), heartbeat)?;
-    Ok((outward_schema(&schema), batches))
+    try_run_outward(frame, heartbeat)?.map_err(error_of)
+}
+
+/// The same, but what the plan fails with is left to the caller to tell.
+fn try_run_outward(frame: DataFrame, heartbeat: Heartbeat) -> Result<PlanResult<Table>> {
+    let answer = try_run_as(frame, |batch| Ok(outward(&batch)?), heartbeat)?;
+    Ok(answer.map(|(schema, batches)| (outward_schema(&schema), batches)))
 }
 
 fn outward(batch: &RecordBatch) -> std::result::Result<RecordBatch, ArrowError> {

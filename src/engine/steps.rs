@@ -189,7 +189,7 @@ impl Session {
         };
         let counts = self.beside(counts)?;
         if job.is_by_user() {
-            return counts.sql(&job.sql_of(&all, request)?, heartbeat);
+            return counts.answer_of(&job.sql_of(&all, request)?, heartbeat);
         }
         let counts = super::run::run(counts.frame(&all)?, heartbeat)?;
         self.finish(job, request, counts, heartbeat)

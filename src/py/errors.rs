@@ -16,7 +16,8 @@ fn exception(py: Python<'_>, error: Error) -> PyResult<PyErr> {
     let class = match &error {
         Error::Data { .. } | Error::MissingColumn { .. } | Error::Io { .. } | Error::Arrow(_) => "DataError",
         Error::MissingTable { .. } => "MissingTableError",
-        Error::Definition { .. } | Error::Query(_) => "DefinitionError",
+        Error::Definition { .. } => "DefinitionError",
+        Error::Query { .. } => "QueryError",
         Error::Internal(_) => "InternalError",
         Error::Cancelled => {
             // The signal's own exception, if a handler raised one, says more than ours.
@@ -28,7 +29,7 @@ fn exception(py: Python<'_>, error: Error) -> PyResult<PyErr> {
     Ok(PyErr::from_value(class.call((message,), details.as_ref())?))
 }
 
-/// Where the value stands, for errors about data.
+/// Where the value stands, for errors about data, or the mistake, for those of a query.
 fn details(py: Python<'_>, error: Error) -> PyResult<Option<Bound<'_, PyDict>>> {
     let place = PyDict::new(py);
     match error {
@@ -47,6 +48,10 @@ fn details(py: Python<'_>, error: Error) -> PyResult<Option<Bound<'_, PyDict>>> 
         Error::Io { path, reason } => {
             place.set_item("value", path)?;
             place.set_item("reason", reason)?;
+        }
+        Error::Query { place: Some((line, column)), .. } => {
+            place.set_item("line", line)?;
+            place.set_item("column", column)?;
         }
         _ => return Ok(None),
     }

@@ -98,6 +98,16 @@ enum Cells {
     Hashed(Ids),
 }
 
+impl Cells {
+    /// The bytes held.
+    fn size(&self) -> usize {
+        match self {
+            Self::Dense(cells) => cells.capacity() * size_of::<u32>(),
+            Self::Hashed(cells) => cells.size(),
+        }
+    }
+}
+
 /// Counts of rows by their keys.
 #[derive(Debug)]
 pub struct Counts {
@@ -134,6 +144,14 @@ impl Counts {
     /// Whether there is no group.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+
+    /// The bytes held.
+    pub fn size(&self) -> usize {
+        let coders: usize = self.coders.iter().map(|coder| coder.values.size()).sum();
+        let codes = self.keys.capacity() + self.scratch.iter().map(Vec::capacity).sum::<usize>();
+        let counts: usize = self.counts.iter().map(Vec::capacity).sum();
+        coders + self.cells.size() + codes * size_of::<u32>() + counts * size_of::<i64>()
     }
 
     /// Whether it is time to [`Counts::take`] what there is.

@@ -95,6 +95,11 @@ impl Work {
         if visits.iter().flat_map(|task| &task.shares).all(|share| share.visits.is_empty()) {
             return Ok(());
         }
+        let noted = visits.iter().flat_map(|task| &task.shares).map(Share::size_of_notes).sum();
+        if !self.holds(noted, &mut 0)? {
+            drop(visits);
+            return self.forward(inputs.fallback).await;
+        }
         let visits = Arc::new(self.merged(visits).await?);
         let tasks = inputs.interactions.into_iter();
         let tasks = tasks.map(|interactions| self.clone().read_interactions(interactions, Arc::clone(&visits)));

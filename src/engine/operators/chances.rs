@@ -89,6 +89,11 @@ pub struct Chances {
 }
 
 impl Chances {
+    /// The bytes that those of so many visits take: each is noted in two spans.
+    pub fn size_of(visits: usize) -> usize {
+        2 * visits * BITS_PER_NOTE / 8
+    }
+
     /// Those of `visits`, whose users have these `hashes`.
     pub fn new(visits: &[Visit], hashes: &[u64], eras: Eras) -> Self {
         let mut starts = vec![0; eras.count + 1];

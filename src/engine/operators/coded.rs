@@ -6,9 +6,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use datafusion::common::tree_node::TreeNodeRecursion;
-use datafusion::common::{Result as PlanResult, internal_err};
+use datafusion::common::{DataFusionError, Result as PlanResult, internal_err};
 use datafusion::datasource::physical_plan::FileScanConfig;
 use datafusion::execution::TaskContext;
+use datafusion::execution::memory_pool::{MemoryConsumer, MemoryReservation};
 use datafusion::physical_expr::expressions::{CastExpr, Column};
 use datafusion::physical_expr::utils::collect_columns;
 use datafusion::physical_expr::{
@@ -71,12 +72,19 @@ pub struct RowGroups {
     pub tasks: usize,
     /// Rows read so far.
     pub rows_read: Count,
+    /// What the tasks may hold beside the row groups that they read.
+    pub memory: MemoryReservation,
 }
 
 impl RowGroups {
     /// How many rows there are.
     pub fn rows(&self) -> PlanResult<usize> {
         self.groups.iter().map(RowGroup::rows).sum()
+    }
+
+    /// The bytes that the tasks hold while each of them reads a row group.
+    fn bytes_at_once(&self) -> usize {
+        self.groups.iter().map(bytes_of).max().unwrap_or_default() * self.tasks.min(self.groups.len())
     }
 
     /// The least and the largest integer of a column, if its statistics tell.
@@ -90,6 +98,20 @@ impl RowGroups {
         self.groups.get(self.next.fetch_add(1, Ordering::Relaxed))
     }
 }
+
+/// The bytes held while a row group is read: its columns as they are written, and of each the dictionary and a page.
+fn bytes_of(group: &RowGroup) -> usize {
+    let bytes = group.columns().into_iter().map(|column| {
+        let [written, whole] = [column.compressed_size(), column.uncompressed_size()].map(|size| size.max(0) as usize);
+        let dictionary = column.dictionary_page_offset().map_or(0, |start| column.data_page_offset() - start);
+        let dictionary = dictionary.max(0) as usize * (whole / written.max(1)).max(1);
+        written + 2 * dictionary.min(whole) + PAGE.min(whole)
+    });
+    bytes.sum()
+}
+
+/// The bytes of a page, as most writers make them.
+const PAGE: usize = 1 << 20;
 
 /// Does `task` so many times at the same time, each with an outlet that is its first choice.
 pub async fn at_once<T, F>(tasks: usize, outlets: &Outlets, task: impl Fn(usize, Outlets) -> F) -> PlanResult<Vec<T>>
@@ -272,6 +294,8 @@ pub fn with_integer(schema: &Schema, column: &str) -> SchemaRef {
     Arc::new(Schema::new(schema.fields().iter().map(field).collect::<Vec<_>>()))
 }
 
+/// Does the `work`; what is `otherwise` done instead, where files are written in other ways or memory does not hold it,
+/// spills to disk.
 async fn run(
     files: Arc<FileScanConfig>,
     work: Arc<dyn Coded>,
@@ -280,16 +304,22 @@ async fn run(
     outlets: Outlets,
     context: Arc<TaskContext>,
 ) -> PlanResult<()> {
-    match row_groups(&files, &work.columns(), &context).await? {
-        Some(groups) => {
-            let tasks = context.session_config().target_partitions();
-            let groups = Arc::new(RowGroups { groups, next: AtomicUsize::new(0), tasks, rows_read });
-            work.run(groups, outlets).await
-        }
-        None => {
-            let partitions = 0..otherwise.output_partitioning().partition_count();
-            let batches = partitions.map(|partition| otherwise.execute(partition, Arc::clone(&context)));
-            forward(batches.collect::<PlanResult<_>>()?, outlets).await
+    let tasks = context.session_config().target_partitions();
+    if let Some(groups) = row_groups(&files, &work.columns(), &context).await? {
+        let held = MemoryConsumer::new(work.name()).register(context.memory_pool());
+        let groups = RowGroups { groups, next: AtomicUsize::new(0), tasks, rows_read, memory: held.new_empty() };
+        if held.try_grow(groups.bytes_at_once()).is_ok() {
+            match work.run(Arc::new(groups), outlets.clone()).await {
+                Err(error) if is_out_of_memory(&error) && !outlets.are_used() => {}
+                end => return end,
+            }
         }
     }
+    let partitions = 0..otherwise.output_partitioning().partition_count();
+    let batches = partitions.map(|partition| otherwise.execute(partition, Arc::clone(&context)));
+    forward(batches.collect::<PlanResult<_>>()?, outlets).await
+}
+
+fn is_out_of_memory(error: &DataFusionError) -> bool {
+    matches!(error.find_root(), DataFusionError::ResourcesExhausted(_))
 }

@@ -6,6 +6,7 @@ use datafusion::arrow::array::{ArrayRef, AsArray, BooleanArray, RecordBatch, UIn
 use datafusion::arrow::compute::{filter, take};
 use datafusion::arrow::datatypes::{DataType, SchemaRef};
 use datafusion::common::Result as PlanResult;
+use datafusion::execution::memory_pool::MemoryReservation;
 use datafusion::physical_expr::LexOrdering;
 use futures::future::BoxFuture;
 
@@ -40,6 +41,9 @@ pub trait CountsPieces: Send + 'static {
 
     /// Counts what still waits.
     fn finish(&mut self) -> PlanResult<()>;
+
+    /// The bytes held, where memory may have a limit.
+    fn size(&self) -> usize;
 }
 
 impl Coded for CodedCount {
@@ -77,11 +81,14 @@ impl CodedCount {
         let task =
             |_, _| count(Arc::clone(&self.question), Arc::clone(&groups), Tally::new(Arc::clone(&self.question)));
         let mut totals: Option<Counts> = None;
-        for mut tally in at_once(groups.tasks, &outlets, task).await? {
+        for (mut tally, held) in at_once(groups.tasks, &outlets, task).await? {
             match &mut totals {
                 None => totals = Some(tally.totals),
                 Some(totals) => totals.add_all(&mut tally.totals)?,
             }
+            // Made columns, they are there twice for a while.
+            groups.memory.try_resize(2 * totals.as_ref().map_or(0, Counts::size))?;
+            drop(held);
         }
         match totals.filter(|totals| !totals.is_empty()) {
             Some(mut totals) => outlets.send(Ok(RecordBatch::try_new(Arc::clone(&self.schema), totals.take()?)?)).await,
@@ -106,14 +113,20 @@ impl CodedCount {
     }
 }
 
-/// Reads row groups until there are no more.
-async fn count<T: CountsPieces>(question: Arc<Question>, groups: Arc<RowGroups>, mut tally: T) -> PlanResult<T> {
+/// Reads row groups until there are no more; what is counted comes with the memory that it takes.
+async fn count<T: CountsPieces>(
+    question: Arc<Question>,
+    groups: Arc<RowGroups>,
+    mut tally: T,
+) -> PlanResult<(T, MemoryReservation)> {
+    let memory = groups.memory.new_empty();
     while let Some(group) = groups.take() {
         let work = async {
             let mut reader = group.open(&question.asked, UNITS).await?;
             let mut piece = Piece::default();
             while let Some(next) = reader.next(piece)? {
                 tally.add(&next)?;
+                memory.try_resize(tally.size())?;
                 groups.rows_read.add(next.rows);
                 piece = next;
                 tokio::task::yield_now().await;
@@ -123,7 +136,8 @@ async fn count<T: CountsPieces>(question: Arc<Question>, groups: Arc<RowGroups>,
         group.blamed(work).await?;
     }
     tally.finish()?;
-    Ok(tally)
+    memory.try_resize(tally.size())?;
+    Ok((tally, memory))
 }
 
 /// Cells: one for each combination of the classes of all columns.
@@ -154,6 +168,12 @@ impl Cells {
     pub fn are_of(&self, parts: &[Part]) -> bool {
         let same = |(part, classes): (&Part, &Arc<Classes>)| Arc::ptr_eq(&part.classes, classes);
         self.classes.len() == parts.len() && parts.iter().zip(&self.classes).all(same)
+    }
+
+    /// The bytes held.
+    fn size(&self) -> usize {
+        let steps: usize = self.steps.iter().map(Vec::capacity).sum();
+        steps * size_of::<u32>()
     }
 
     /// The cell of each row.
@@ -298,5 +318,10 @@ impl CountsPieces for Tally {
 
     fn finish(&mut self) -> PlanResult<()> {
         self.flush()
+    }
+
+    fn size(&self) -> usize {
+        let codes = self.counts.capacity() + self.of_rows.capacity();
+        self.totals.size() + self.cells.size() + codes * size_of::<u32>()
     }
 }

@@ -9,6 +9,7 @@ use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode, Tr
 use datafusion::common::{Result as PlanResult, internal_err};
 use datafusion::config::ConfigOptions;
 use datafusion::execution::TaskContext;
+use datafusion::execution::memory_pool::{MemoryConsumer, MemoryReservation};
 use datafusion::physical_expr::aggregate::AggregateFunctionExpr;
 use datafusion::physical_expr::expressions::{CastExpr, Column, Literal};
 use datafusion::physical_expr::{PhysicalExpr, ScalarFunctionExpr};
@@ -201,6 +202,7 @@ impl ExecutionPlan for CountExec {
             counts: Counts::new(&self.types()?, self.conditions.len()),
             keys: self.keys.clone(),
             conditions: self.conditions.clone(),
+            memory: MemoryConsumer::new(self.name()).register(context.memory_pool()),
             metrics: BaselineMetrics::new(&self.metrics, partition),
         };
         let rows = yielding(self.input.execute(partition, context)?).map(Some).chain(stream::once(async { None }));
@@ -225,22 +227,26 @@ struct Counting {
     counts: Counts,
     keys: Vec<Arc<dyn PhysicalExpr>>,
     conditions: Vec<Option<Arc<dyn PhysicalExpr>>>,
+    memory: MemoryReservation,
     metrics: BaselineMetrics,
 }
 
 impl Counting {
-    /// Counts a batch; gives the groups when there are many, and at the end (`None`).
+    /// Counts a batch; emits the groups when there are many, when memory does not hold them, and at the end (`None`).
     fn meet(&mut self, rows: Option<PlanResult<RecordBatch>>) -> PlanResult<Option<Vec<ArrayRef>>> {
         let timer = self.metrics.elapsed_compute().clone();
         let _timer = timer.timer();
         let ready = match rows {
             Some(rows) => {
                 self.add(&rows?)?;
-                self.counts.is_full()
+                self.counts.is_full() || self.memory.try_resize(self.counts.size()).is_err()
             }
             None => !self.counts.is_empty(),
         };
         self.metrics.record_output(if ready { self.counts.len() } else { 0 });
+        if ready {
+            self.memory.free();
+        }
         Ok(ready.then(|| self.counts.take()).transpose()?)
     }
 

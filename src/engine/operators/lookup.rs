@@ -11,6 +11,7 @@ use datafusion::common::{Result as PlanResult, internal_err};
 use datafusion::config::ConfigOptions;
 use datafusion::datasource::memory::MemorySourceConfig;
 use datafusion::execution::TaskContext;
+use datafusion::execution::memory_pool::{MemoryConsumer, MemoryReservation};
 use datafusion::physical_expr::PhysicalExpr;
 use datafusion::physical_expr::expressions::Column;
 use datafusion::physical_optimizer::PhysicalOptimizerRule;
@@ -164,11 +165,15 @@ impl ExecutionPlan for LookupExec {
 
     fn execute(&self, partition: usize, context: Arc<TaskContext>) -> PlanResult<SendableRecordBatchStream> {
         let metrics = BaselineMetrics::new(&self.metrics, partition);
+        // The partitions share the table.
+        let memory = MemoryConsumer::new(self.name()).register(context.memory_pool());
+        memory.try_grow(self.table.ids.size().div_ceil(self.properties.partitioning.partition_count()))?;
         let finder = Finder {
             table: Arc::clone(&self.table),
             key: self.key,
             columns: self.columns.clone(),
             schema: self.schema(),
+            _memory: memory,
         };
         let joined = self.input.execute(partition, context)?.map(move |rows| {
             let timer = metrics.elapsed_compute().timer();
@@ -190,6 +195,8 @@ struct Finder {
     key: usize,
     columns: Vec<usize>,
     schema: SchemaRef,
+    /// What is held of the table's ids.
+    _memory: MemoryReservation,
 }
 
 impl Finder {

@@ -1,5 +1,8 @@
 //! From tasks that make batches to partitions that give them away.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use datafusion::arrow::array::RecordBatch;
 use datafusion::common::{Result as PlanResult, exec_err};
 use futures::future::select_ok;
@@ -16,13 +19,15 @@ pub type Outlet = Receiver<PlanResult<RecordBatch>>;
 #[derive(Debug, Clone)]
 pub struct Outlets {
     senders: Vec<Sender<PlanResult<RecordBatch>>>,
+    /// Whether any of them was given anything.
+    are_used: Arc<AtomicBool>,
 }
 
 impl Outlets {
     /// As many as there are partitions, and their other ends.
     pub fn new(partitions: usize) -> (Self, Vec<Outlet>) {
         let (senders, receivers) = (0..partitions).map(|_| channel(WAITING)).unzip();
-        (Self { senders }, receivers)
+        (Self { senders, are_used: Arc::default() }, receivers)
     }
 
     /// How many there are.
@@ -30,20 +35,26 @@ impl Outlets {
         self.senders.len()
     }
 
+    /// Whether a batch was sent, so that other work can no longer take the place of this.
+    pub fn are_used(&self) -> bool {
+        self.are_used.load(Ordering::Relaxed)
+    }
+
     /// The same, for a task that tries the outlet `first` before the others.
     pub fn starting_at(&self, first: usize) -> Self {
         let mut senders = self.senders.clone();
         senders.rotate_left(first % self.senders.len());
-        Self { senders }
+        Self { senders, are_used: Arc::clone(&self.are_used) }
     }
 
     /// One of them alone, for rows whose order matters.
     pub fn only(&self, number: usize) -> Self {
-        Self { senders: vec![self.senders[number].clone()] }
+        Self { senders: vec![self.senders[number].clone()], are_used: Arc::clone(&self.are_used) }
     }
 
     /// Gives `batch` away as soon as there is room; an error if nobody reads any more.
     pub async fn send(&self, batch: PlanResult<RecordBatch>) -> PlanResult<()> {
+        self.are_used.store(true, Ordering::Relaxed);
         let mut batch = batch;
         for sender in &self.senders {
             match sender.try_send(batch) {

@@ -81,6 +81,11 @@ impl Share {
         self.chances = Chances::new(&self.visits, &users, eras);
     }
 
+    /// The bytes that the notes of what may have earned its visits will take.
+    pub fn size_of_notes(&self) -> usize {
+        Chances::size_of(self.visits.len()) + self.users.len() * size_of::<u64>()
+    }
+
     fn size(&self) -> usize {
         self.users.size()
             + self.visits.capacity() * size_of::<Visit>()

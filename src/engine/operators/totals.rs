@@ -8,8 +8,10 @@ use datafusion::arrow::array::{Array, ArrayRef, AsArray, Int64Array, RecordBatch
 use datafusion::arrow::compute::{concat, concat_batches, partition};
 use datafusion::arrow::datatypes::{DataType, Int64Type, SchemaRef};
 use datafusion::common::tree_node::TreeNodeRecursion;
+use datafusion::common::utils::memory::RecordBatchMemoryCounter;
 use datafusion::common::{Result as PlanResult, internal_err};
 use datafusion::execution::TaskContext;
+use datafusion::execution::memory_pool::{MemoryConsumer, MemoryReservation};
 use datafusion::physical_expr::utils::collect_columns;
 use datafusion::physical_expr::window::{PlainAggregateWindowExpr, WindowExpr};
 use datafusion::physical_expr::{
@@ -232,7 +234,8 @@ impl ExecutionPlan for TotalsExec {
 
     fn execute(&self, partition: usize, context: Arc<TaskContext>) -> PlanResult<SendableRecordBatchStream> {
         let metrics = BaselineMetrics::new(&self.metrics, partition);
-        let mut pass = Pass::new(self.wanted.clone(), Arc::clone(&self.schema));
+        let memory = MemoryConsumer::new(self.name()).register(context.memory_pool());
+        let mut pass = Pass::new(self.wanted.clone(), Arc::clone(&self.schema), memory);
         let rows = yielding(self.input.execute(partition, context)?).map(Some).chain(stream::once(async { None }));
         let batches = rows.flat_map(move |rows| {
             let timer = metrics.elapsed_compute().timer();
@@ -263,12 +266,21 @@ struct Pass {
     groups: Counts,
     /// Rows of the last user, of whom there may be more.
     held: Vec<RecordBatch>,
+    memory: MemoryReservation,
+    counter: RecordBatchMemoryCounter,
 }
 
 impl Pass {
-    fn new(wanted: Wanted, schema: SchemaRef) -> Self {
+    fn new(wanted: Wanted, schema: SchemaRef, memory: MemoryReservation) -> Self {
         let groups = Counts::new(&wanted.keys_types, 1);
-        Self { wanted, schema, groups, held: vec![] }
+        Self { wanted, schema, groups, held: vec![], memory, counter: RecordBatchMemoryCounter::new() }
+    }
+
+    /// Holds rows of one user, which are there twice when their totals are put beside them.
+    fn hold(&mut self, rows: RecordBatch) -> PlanResult<()> {
+        self.memory.try_grow(2 * self.counter.count_batch(&rows))?;
+        self.held.push(rows);
+        Ok(())
     }
 
     /// Meets the next rows, at least one; gives those of users who have no more.
@@ -280,7 +292,9 @@ impl Pass {
         let mut rest = rows.clone();
         if let Some(last) = self.held.last() {
             let again = self.rows_of_the_same_user(last, rows)?;
-            self.held.extend((again > 0).then(|| rows.slice(0, again)));
+            if again > 0 {
+                self.hold(rows.slice(0, again))?;
+            }
             if again == rows.num_rows() {
                 return Ok(ready);
             }
@@ -292,7 +306,7 @@ impl Pass {
         if !others.is_empty() {
             ready.push(self.with_totals(&rest.slice(0, last.start), others)?);
         }
-        self.held.push(rest.slice(last.start, last.len()));
+        self.hold(rest.slice(last.start, last.len()))?;
         Ok(ready)
     }
 
@@ -310,6 +324,8 @@ impl Pass {
     /// The rows held, all of one user.
     fn give_held(&mut self) -> PlanResult<Vec<RecordBatch>> {
         let held = std::mem::take(&mut self.held);
+        self.memory.free();
+        self.counter = RecordBatchMemoryCounter::new();
         let Some(first) = held.first() else { return Ok(vec![]) };
         let rows = concat_batches(&first.schema(), &held)?;
         let user = 0..rows.num_rows();

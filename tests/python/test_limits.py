@@ -14,28 +14,30 @@ from layouts import ipc_bytes
 
 import footfall
 
-MANY = 1_000_000
+MANY, PLACES = 500_000, 20_000
 MIB = 1 << 20
 LIMITS = ["1MB", "8MB", "64MB"]
 
 
 def many(root):
-    """A data set with a million users, campaigns and establishments, a row of a log for each."""
-    numbers = np.arange(MANY)
+    """A data set with half a million users, each with a ping and an interaction, and many ads and establishments."""
+    numbers, few = np.arange(MANY), np.arange(PLACES)
     instants = pa.array(1_709_294_400_000_000 + numbers * 1_000_000, pa.timestamp("us", "UTC"))
     users = pa.array(np.char.add("user-", numbers[::-1].astype(str)))
-    degrees = numbers / MANY
+    latitudes, longitudes = 120.0 * few / PLACES - 60.0, 360.0 * (few * 0.618 % 1.0) - 180.0
+    category = np.array(["food", "bar"])[few % 2]
     tables = {
-        "establishments": {"establishment_id": numbers, "category": np.array(["food", "bar"])[numbers % 2],
-                           "latitude": degrees, "longitude": degrees},
-        "ads": {"ad_id": numbers, "campaign_id": np.char.add("campaign-", numbers.astype(str)),
-                "category": np.array(["food", "bar"])[numbers % 2], "establishment_id": numbers},
-        "interactions": {"user_id": users, "ad_id": numbers, "action": np.array(["view", "click"])[numbers % 2],
+        "establishments": {"establishment_id": few, "category": category, "latitude": latitudes,
+                           "longitude": longitudes},
+        "ads": {"ad_id": few, "campaign_id": np.char.add("campaign-", few.astype(str)), "category": category,
+                "establishment_id": few},
+        "interactions": {"user_id": users, "ad_id": numbers % PLACES, "action": np.array(["view", "click"])[numbers % 2],
                          "timestamp": instants},
-        "pings": {"user_id": users, "timestamp": instants, "latitude": degrees, "longitude": degrees},
+        "pings": {"user_id": users, "timestamp": instants, "latitude": latitudes[numbers % PLACES],
+                  "longitude": longitudes[numbers % PLACES]},
     }  # fmt: skip
     for name, columns in tables.items():
-        pq.write_table(pa.table(columns), root / f"{name}.parquet", row_group_size=MANY // 4)
+        pq.write_table(pa.table(columns), root / f"{name}.parquet", row_group_size=MANY // 8)
     return root
 
 

@@ -80,7 +80,7 @@ def test_one_question_at_a_time(data, query):
 
 
 @pytest.mark.parametrize("query", ["SELECT 1", "WITH a AS (SELECT 1 AS x) SELECT x FROM a;", "VALUES (1), (2)",
-                                   "EXPLAIN SELECT * FROM pings", "(SELECT 1)", "/* why */ SELECT 1 -- so"])  # fmt: skip
+                                   "EXPLAIN SELECT * FROM pings", "(SELECT 1)", "/* a */ SELECT 1 -- b"])  # fmt: skip
 def test_questions_of_all_forms_run(data, query):
     assert len(data.sql(query)) > 0
 
@@ -125,7 +125,9 @@ def test_an_error_of_the_data_stays_one_whichever_partition_sees_it(tmp_path):
         (tmp_path / "pings" / f"{number}.csv").write_text(lines + ('u,"2024-01-01T00:00:00Z,1,1,1,1,1,1\n' * 3))
     with pytest.raises(footfall.DataError):
         data = footfall.open(tmp_path, threads=4, progress=False)
-        data.sql("SELECT a.user_id, count(*) FROM pings a JOIN pings b USING (user_id, timestamp) GROUP BY 1 ORDER BY 1")
+        data.sql(
+            "SELECT a.user_id, count(*) FROM pings a JOIN pings b USING (user_id, timestamp) GROUP BY 1 ORDER BY 1"
+        )
 
 
 # Depth
@@ -173,8 +175,9 @@ def test_lists_may_be_long(ask):
     users = data.sql("SELECT DISTINCT user_id FROM pings").to_arrow()["user_id"].to_pylist()
     given = [*users, *(f"nobody {i}" for i in range(200_000))]
     listed = ", ".join(f"'{user}'" for user in given)
-    assert data.sql(f"SELECT count(*) AS n FROM pings WHERE user_id IN ({listed})").to_arrow() == data.sql(
-        "SELECT count(*) AS n FROM pings"
-    ).to_arrow()
+    assert (
+        data.sql(f"SELECT count(*) AS n FROM pings WHERE user_id IN ({listed})").to_arrow()
+        == data.sql("SELECT count(*) AS n FROM pings").to_arrow()
+    )
     values = data.sql("VALUES " + ", ".join(f"({i}, '{i}')" for i in range(20_000))).to_arrow()
     assert values.column(0).to_pylist() == list(range(20_000)) and pa.types.is_string(values.schema.field(1).type)

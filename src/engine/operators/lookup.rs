@@ -167,7 +167,7 @@ impl ExecutionPlan for LookupExec {
         let metrics = BaselineMetrics::new(&self.metrics, partition);
         // The partitions share the table.
         let memory = MemoryConsumer::new(self.name()).register(context.memory_pool());
-        memory.try_grow(self.table.ids.size().div_ceil(self.properties.partitioning.partition_count()))?;
+        memory.try_grow(self.table.ids.size().div_ceil(self.properties().partitioning.partition_count()))?;
         let finder = Finder {
             table: Arc::clone(&self.table),
             key: self.key,

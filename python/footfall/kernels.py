@@ -25,13 +25,14 @@ def haversine_m(
     ----------
     latitude_a, longitude_a, latitude_b, longitude_b : float or array_like
         WGS 84 degrees: latitudes in [-90, 90], longitudes in [-180, 180]. Numbers, lists, NumPy arrays of any
-        shape, pandas and polars Series, Arrow arrays; integers and floats of any width. They broadcast against
-        each other as in NumPy.
+        shape, masked or not, pandas and polars Series, Arrow arrays; integers and floats of any width. They broadcast
+        against each other as in NumPy.
 
     Returns
     -------
     float or numpy.ndarray
-        Metres, float64, in the broadcast shape; a plain float when all four are numbers. NaN and null give NaN.
+        Metres, float64, in the broadcast shape; a plain float when all four are numbers. NaN, null and masked
+        values give NaN.
 
     Raises
     ------
@@ -82,7 +83,7 @@ def _degrees(name: str, values: Any) -> npt.NDArray[np.float64]:
     import numpy as np
 
     try:
-        array = np.asarray(values)
+        array = _unmasked(values) if isinstance(values, np.ma.MaskedArray) else np.asarray(values)
         if array.dtype.kind == "O":
             array = _from_objects(values, array)
         if array.dtype.kind not in "fiu":
@@ -100,6 +101,20 @@ def _degrees(name: str, values: Any) -> npt.NDArray[np.float64]:
         message = f"{name}, row {row}: {value:g} {reason}"
         raise DataError(message, column=name, row=row, value=value, reason=reason)
     return degrees
+
+
+def _unmasked(values: np.ma.MaskedArray[Any, Any]) -> npt.NDArray[Any]:
+    """Return a masked array's values, with NaN where they are masked, whatever stands there."""
+    import numpy as np
+
+    array, masked = np.asarray(values.data), np.ma.getmaskarray(values)
+    if array.dtype.kind in "iu":
+        array = array.astype(np.float64)
+    if not masked.any() or array.dtype.kind not in "fO":
+        return array
+    array = array.copy()
+    array[masked] = None if array.dtype.kind == "O" else np.nan
+    return array
 
 
 def _from_objects(values: Any, array: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
@@ -136,7 +151,8 @@ def visit_join(pings: Any, establishments: Any, *, radius_m: float = 50.0) -> py
     Raises
     ------
     DataError
-        If a table or a column cannot be used.
+        If a table, a column or a row cannot be used: no value, a text that is no instant, degrees that are not on
+        Earth, or several establishments of one id in several places.
     DefinitionError
         If `radius_m` is not a finite number above 0.
 
@@ -183,7 +199,8 @@ def attribute_visits(
     Raises
     ------
     DataError
-        If a table or a column cannot be used.
+        If a table, a column or a row cannot be used: no value, a text that is no instant, or several ads of one id
+        that are of several establishments.
     DefinitionError
         If `window` is not a timedelta, or is negative.
 

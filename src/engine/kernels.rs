@@ -6,22 +6,23 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::time::Instant;
 
-use datafusion::arrow::array::{Array, ArrayRef, AsArray, RecordBatch, StringViewArray};
-use datafusion::arrow::compute::{cast, concat_batches};
-use datafusion::arrow::datatypes::{DataType, Field, Float64Type, Schema, SchemaRef};
-use datafusion::common::{DFSchema, Result as PlanResult};
+use datafusion::arrow::array::{ArrayRef, AsArray, RecordBatch, StringViewArray};
+use datafusion::arrow::compute::{cast, concat_batches, filter_record_batch};
+use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use datafusion::common::Result as PlanResult;
 use datafusion::datasource::provider_as_source;
-use datafusion::logical_expr::execution_props::ExecutionProps;
-use datafusion::logical_expr::physical_planning_context::PhysicalPlanningContext;
 use datafusion::logical_expr::{LogicalPlan, LogicalPlanBuilder, col};
-use datafusion::physical_expr::create_physical_expr;
 use datafusion::prelude::{DataFrame, SessionContext};
 
 use super::catalog::Source;
 use super::checks;
 use super::coded::Derived;
 use super::functions::function;
-use super::nouns::{ADS_OF_ESTABLISHMENTS, Column, ESTABLISHMENTS, INTERACTIONS, Kind, PINGS, VISITS, convert};
+use super::kernel_tables::{
+    check_all_instants, check_degrees, check_instants, converted, fallible_instants, located, no_column,
+    one_of_each_id, ours, plainly_typed,
+};
+use super::nouns::{ADS, ADS_OF_ESTABLISHMENTS, ESTABLISHMENTS, INTERACTIONS, Kind, Noun, PINGS, VISITS};
 use super::operators::{AttributedVisits, Known, LateVisits, VisitsOf};
 use super::places::{Ads, Establishments};
 use super::run::{HEARTBEAT, Heartbeat, run};
@@ -37,13 +38,19 @@ const PINGS_PER_TASK: usize = 131_072;
 ///
 /// Each task makes its part of the answer, to the last type: nothing is left to do when all are done.
 pub fn visit_join(pings: &Table, establishments: &Table, radius_m: f64, heartbeat: Heartbeat) -> Result<Table> {
-    let late = Arc::new(late_visits(&pings.0, indexed(establishments, radius_m)?)?);
-    let work = |(first_row, task): &(usize, RecordBatch), stop: &AtomicBool| {
-        let pings = located("pings", task, &["user_id", "timestamp"], *first_row)?;
+    let (pings, establishments) = (plainly_typed(pings)?, plainly_typed(establishments)?);
+    let late = Arc::new(late_visits(&pings.0, indexed(&establishments, radius_m)?)?);
+    let timestamp = &PINGS.columns[1];
+    let instants = fallible_instants(&PINGS, timestamp, &pings.0)?;
+    let work = |(first_row, given): &(usize, RecordBatch), stop: &AtomicBool| {
+        let pings = located(&PINGS, given, *first_row)?;
+        if let Some(instants) = &instants {
+            check_instants(PINGS.name, timestamp.name, instants, &pings[timestamp.name], *first_row)?;
+        }
         let mut visits = VisitsOf::new(pings.clone(), Arc::clone(&late));
         let found = visits.by_ref().take_while(|_| !stop.load(Ordering::Relaxed));
         let found = found.collect::<PlanResult<Vec<_>>>().map_err(error_of)?;
-        if visits.lost { check_degrees("pings", &pings, *first_row).map(|()| found) } else { Ok(found) }
+        if visits.lost { check_degrees(PINGS.name, &pings, given, *first_row).map(|()| found) } else { Ok(found) }
     };
     let visits = on_all_cores(&tasks(&pings.1), &work, heartbeat)?;
     Ok((Arc::clone(&late.schema), visits.into_iter().flatten().collect()))
@@ -51,13 +58,15 @@ pub fn visit_join(pings: &Table, establishments: &Table, radius_m: f64, heartbea
 
 /// The establishments with their grid, and their ids as they leave.
 fn indexed(establishments: &Table, radius_m: f64) -> Result<Arc<Establishments>> {
-    let places = concat_batches(&establishments.0, &establishments.1)?;
-    let places = located("establishments", &places, &["establishment_id"], 0)?;
-    check_degrees("establishments", &places, 0)?;
-    let id = ours("establishments", &ESTABLISHMENTS.columns[0], places.schema_ref())?;
+    let noun = &ESTABLISHMENTS;
+    let given = concat_batches(&establishments.0, &establishments.1)?;
+    let places = located(noun, &given, 0)?;
+    check_degrees(noun.name, &places, &given, 0)?;
+    let id = ours(noun.name, &noun.columns[0], places.schema_ref())?;
     let id = cast(&id.function.of(places.column(0)).map_err(error_of)?, &DataType::Utf8)?;
     let degrees = ["latitude", "longitude"].map(|name| (name, Arc::clone(&places[name])));
     let places = RecordBatch::try_from_iter(iter::once(("establishment_id", id)).chain(degrees))?;
+    let places = filter_record_batch(&places, &one_of_each_id(noun.name, &places)?.into())?;
     Ok(Arc::new(Establishments::new(places, radius_m)?))
 }
 
@@ -77,17 +86,6 @@ fn late_visits(pings: &SchemaRef, establishments: Arc<Establishments>) -> Result
     late.ok_or_else(|| Error::Internal("pings without places".into()))
 }
 
-/// What makes our `column` of the caller's of that name.
-fn ours(table: &str, column: &Column, theirs: &Schema) -> Result<Derived> {
-    let field = theirs.field_with_name(column.name).map_err(|_| no_column(table, theirs, column.name))?;
-    let ours = convert(table, column, column.name, field.data_type(), None)?;
-    let names = DFSchema::try_from(theirs.clone()).map_err(error_of)?;
-    let ours = create_physical_expr(&ours, &names, &ExecutionProps::new(), &PhysicalPlanningContext::default());
-    let columns: Vec<_> = (0..theirs.fields().len()).map(|column| Some(Derived::itself(column))).collect();
-    let ours = ours.and_then(|ours| Derived::new(&ours, &columns, theirs)).map_err(error_of)?;
-    ours.ok_or_else(|| Error::Internal(format!("{} of several columns", column.name)))
-}
-
 /// Slices of the batches, each with the number of its first row.
 fn tasks(batches: &[RecordBatch]) -> Vec<(usize, RecordBatch)> {
     let mut tasks = vec![];
@@ -99,54 +97,6 @@ fn tasks(batches: &[RecordBatch]) -> Vec<(usize, RecordBatch)> {
         first_row += batch.num_rows();
     }
     tasks
-}
-
-/// The columns `names` of `batch`, all of which have values, and its coordinates as numbers.
-fn located(table: &str, batch: &RecordBatch, names: &[&str], first_row: usize) -> Result<RecordBatch> {
-    let get =
-        |name: &str| batch.column_by_name(name).cloned().ok_or_else(|| no_column(table, batch.schema_ref(), name));
-    let mut columns = names.iter().map(|name| Ok((*name, get(name)?))).collect::<Result<Vec<_>>>()?;
-    columns.iter().try_for_each(|(name, column)| check_present(table, name, column, first_row))?;
-    for name in ["latitude", "longitude"] {
-        columns.push((name, cast(&get(name)?, &DataType::Float64)?));
-    }
-    Ok(RecordBatch::try_from_iter(columns)?)
-}
-
-fn check_present(table: &str, name: &str, column: &ArrayRef, first_row: usize) -> Result<()> {
-    let null = column.nulls().and_then(|nulls| nulls.iter().position(|valid| !valid));
-    null.map_or(Ok(()), |row| {
-        Err(Error::Data {
-            table: table.into(),
-            column: name.into(),
-            row: Some((first_row + row) as u64),
-            value: "null".into(),
-            reason: "a value is needed".into(),
-        })
-    })
-}
-
-/// An error for the first of the `places` that is not on Earth.
-fn check_degrees(table: &str, places: &RecordBatch, first_row: usize) -> Result<()> {
-    for (name, limit) in [("latitude", 90.0), ("longitude", 180.0)] {
-        let degrees = places[name].as_primitive::<Float64Type>();
-        let bad = degrees.iter().position(|value| !value.is_some_and(|value| value.abs() <= limit));
-        if let Some(bad) = bad {
-            return Err(Error::Data {
-                table: table.into(),
-                column: name.into(),
-                row: Some((first_row + bad) as u64),
-                value: if degrees.is_valid(bad) { degrees.value(bad).to_string() } else { "null".into() },
-                reason: format!("expected degrees from -{limit} to {limit}"),
-            });
-        }
-    }
-    Ok(())
-}
-
-fn no_column(table: &str, schema: &Schema, column: &str) -> Error {
-    let found = schema.fields().iter().map(|field| field.name().clone()).collect();
-    Error::MissingColumn { table: table.into(), place: "memory".into(), column: column.into(), found }
 }
 
 /// Does all `tasks` and returns what they give, in their order.
@@ -199,12 +149,8 @@ pub fn attribute_visits(
     heartbeat: Heartbeat,
 ) -> Result<Table> {
     let context = new_context(None, None)?;
-    let source = |noun, table| Source::of_memory(noun, table, thread_count(None));
     let (visits, interactions, ads) =
-        (source(VISITS, visits)?, source(INTERACTIONS, interactions)?, source(ADS_OF_ESTABLISHMENTS, ads)?);
-    for source in [&visits, &interactions, &ads] {
-        quality::refuse_unusable(source, &checks::Known::default(), heartbeat)?;
-    }
+        (given(VISITS, visits, heartbeat)?, given(INTERACTIONS, interactions, heartbeat)?, given_ads(ads, heartbeat)?);
     let ads = small_table(&context, &ads)?;
     let ids = ids_in_order(&context, visits.converted()?, &ads["establishment_id"], heartbeat)?;
     let visits = numbered(visits.converted()?, &ids)?;
@@ -214,6 +160,23 @@ pub fn attribute_visits(
     let plan = LogicalPlanBuilder::scan("attributed_visits", provider_as_source(attributed), None);
     let plan = plan.and_then(LogicalPlanBuilder::build).map_err(error_of)?;
     run_outward(DataFrame::new(context.state(), plan), heartbeat)
+}
+
+/// The rows of `table`, all of which can be used, or an error for the first that cannot.
+fn given(noun: Noun, table: &Table, heartbeat: Heartbeat) -> Result<Source> {
+    let table = plainly_typed(table)?;
+    let source = Source::of_memory(noun, &table, thread_count(None))?;
+    check_all_instants(&noun, &table)?;
+    quality::refuse_unusable(&source, &checks::Known::default(), heartbeat)?;
+    Ok(source)
+}
+
+fn given_ads(table: &Table, heartbeat: Heartbeat) -> Result<Source> {
+    let source = given(ADS_OF_ESTABLISHMENTS, table, heartbeat)?;
+    if table.0.field_with_name("establishment_id").is_ok() {
+        one_of_each_id(ADS.name, &converted(ADS.name, ADS_OF_ESTABLISHMENTS.columns, &plainly_typed(table)?)?)?;
+    }
+    Ok(source)
 }
 
 /// The ids of establishments that visits or ads have, each once, in their order.

@@ -39,7 +39,7 @@ def city_data(city):
 
 
 # What is asked of every engine: all that is asked by `ask` in these modules.
-ON_EVERY_ENGINE = ("test_oracle", "test_boundaries", "test_engines")
+ON_EVERY_ENGINE = ("test_oracle", "test_boundaries", "test_engines", "test_users")
 
 
 def pytest_generate_tests(metafunc):

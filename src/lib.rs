@@ -8,7 +8,8 @@
 //! | [`error`] | one error type: which are the user's, which are ours |
 //! | [`spelling`] | the name that a mistyped one was meant to be |
 //! | [`geo`] | great-circle distance; the grid of establishments |
-//! | [`calendar`] | time zone to local month, week, day, hour, weekday, part of the day |
+//! | [`zones`] | the newest time-zone database of this machine |
+//! | [`calendar`] | time zone to local month, week, day, hour, weekday, part of the day; and back |
 //! | [`visits`] | pings past the grid: visits |
 //! | [`attribution`] | visits and interactions in time order: attributed visits |
 //! | [`visit_filter`] | which interactions may have earned a visit, for those who see none |
@@ -41,5 +42,6 @@ pub mod synth;
 pub mod units;
 pub mod visit_filter;
 pub mod visits;
+pub mod zones;
 
 pub use error::{Error, Result};

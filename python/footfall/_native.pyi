@@ -7,7 +7,18 @@ import numpy.typing as npt
 
 from footfall.arrow import ArrowStream
 
-__all__ = ["Session", "__version__", "attribute_visits", "haversine_m", "ingest", "jobs", "synth", "visit_join"]
+__all__ = [
+    "Session",
+    "Zone",
+    "__version__",
+    "attribute_visits",
+    "haversine_m",
+    "ingest",
+    "jobs",
+    "synth",
+    "visit_join",
+    "zone",
+]
 __version__: str
 
 _Degrees = npt.NDArray[np.float64]
@@ -21,12 +32,13 @@ def visit_join(pings: ArrowStream, establishments: ArrowStream, radius_m: float)
 def attribute_visits(
     visits: ArrowStream, interactions: ArrowStream, ads: ArrowStream, window_us: int
 ) -> ArrowStream: ...
+def zone(name: str, databases: list[tuple[str, str, Optional[str]]]) -> Zone: ...
 def jobs() -> list[dict[str, Any]]: ...
 def ingest(
     source: str,
     target: str,
     *,
-    tz: str,
+    tz: Zone,
     columns: dict[str, str],
     epoch_unit: Optional[str],
     rows_per_part: Optional[int],
@@ -41,10 +53,22 @@ def synth(
     establishments: Optional[int],
     start: str,
     days: int,
-    tz: str,
+    tz: Zone,
     threads: Optional[int],
     progress: Optional[_Tick],
 ) -> dict[str, int]: ...
+
+@final
+class Zone:
+    def __new__(cls, name: str, tzif: bytes, database: str) -> Zone: ...
+    @property
+    def name(self) -> str: ...
+    @property
+    def database(self) -> str: ...
+    def instant_us(self, local_us: int, *, fold: bool) -> int: ...
+    def local_text(self, instant_us: int) -> str: ...
+    def __eq__(self, other: object) -> bool: ...
+    def __hash__(self) -> int: ...
 
 @final
 class Session:
@@ -53,7 +77,7 @@ class Session:
         root: Optional[str],
         tables: dict[str, Union[str, ArrowStream, list[_Slice]]],
         *,
-        tz: str,
+        tz: Zone,
         columns: dict[str, str],
         definitions: dict[str, float],
         epoch_unit: Optional[str],

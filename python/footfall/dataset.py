@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from html import escape
 from pathlib import Path
+from types import TracebackType
 from typing import TYPE_CHECKING, Any, Callable, Union
 
 from footfall import _native, arrow, options
@@ -32,9 +33,34 @@ class Selection:
     end_us: int | None = None
 
 
+@dataclass
+class Opened:
+    """What all data sets that are made of one share: its session, how to open it again, and whether it is closed.
+
+    Attributes
+    ----------
+    session : Session
+        On all rows.
+    zone : Zone
+        The time zone.
+    again : callable
+        Takes nothing and returns (function, arguments) that open the data set in another process.
+    closed : bool
+        Whether `Dataset.close` was called.
+    """
+
+    session: Session
+    zone: _native.Zone
+    again: Callable[[], tuple[Callable[..., Dataset], tuple[Any, ...]]]
+    closed: bool = False
+
+
 @dataclass(frozen=True, repr=False, eq=False)
 class Dataset(Jobs):
     """Tables, a time zone and definitions; made by `footfall.open`. It never changes.
+
+    Other processes may work on it, too: forks, and those that get it pickled, which open its files again. It can stand
+    in a ``with``, at whose end it is closed.
 
     Attributes
     ----------
@@ -57,13 +83,27 @@ class Dataset(Jobs):
     'campaign_ctr'
     """
 
-    _whole: Session
-    _session: Session
+    _opened: Opened
+    _own: Session
     source: str
     tz: str
     definitions: Definitions
     progress: bool = True
     selection: Selection = field(default_factory=Selection)
+
+    @property
+    def _session(self) -> Session:
+        self._refuse_if_closed()
+        return self._own
+
+    @property
+    def _whole(self) -> Session:
+        self._refuse_if_closed()
+        return self._opened.session
+
+    def _refuse_if_closed(self) -> None:
+        if self._opened.closed:
+            raise DefinitionError(f"the data set {self.source} is closed; open it again")
 
     @property
     def tables(self) -> dict[str, list[str]]:
@@ -191,6 +231,39 @@ class Dataset(Jobs):
         """Let go what `persist` keeps."""
         self._whole.unpersist()
 
+    def close(self) -> None:
+        """Let go what `persist` keeps, and end the cluster that ``engine="dask"`` or ``"spark"`` started for it alone.
+
+        All data sets that are made of the same one by `sample` and `between` are closed with it: to ask them is an
+        error. To close it again does nothing. A cluster that other open data sets work on goes on.
+
+        Examples
+        --------
+        >>> import footfall, pyarrow as pa
+        >>> ads = pa.table({"ad_id": [7], "campaign_id": ["lunch"], "category": ["food"]})
+        >>> with footfall.open({"ads": ads}) as data:
+        ...     print(data.rows())
+        {'ads': 1}
+        >>> data
+        Footfall data set: tables in memory (closed)
+        """
+        if not self._opened.closed:
+            self._opened.closed = True
+            self._opened.session.close()
+
+    def __enter__(self) -> Dataset:
+        self._refuse_if_closed()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        self._refuse_if_closed()
+        return _again, (*self._opened.again(), self.selection, self.progress)
+
     def sample(self, *, users: float) -> Dataset:
         """Keep a fraction of the users, with all their rows, so that attribution survives.
 
@@ -248,12 +321,12 @@ class Dataset(Jobs):
         >>> data.between("2024-03-01", "2024-04-01").period
         ('2024-03-01T00:00:00-03:00', '2024-04-01T00:00:00-03:00')
         """
-        starts = [_instant_us("start", start, self.tz), self.selection.start_us]
-        ends = [_instant_us("end", end, self.tz), self.selection.end_us]
+        starts = [self._instant_us("start", start), self.selection.start_us]
+        ends = [self._instant_us("end", end), self.selection.end_us]
         start_us = max((instant for instant in starts if instant is not None), default=None)
         end_us = min((instant for instant in ends if instant is not None), default=None)
         if start_us is not None and end_us is not None and end_us <= start_us:
-            first, last = (options.local_text(instant, self.tz) for instant in (start_us, end_us))
+            first, last = map(self._opened.zone.local_text, (start_us, end_us))
             raise DefinitionError(f"end = {last}: must be after start, {first}")
         return self._select(replace(self.selection, start_us=start_us, end_us=end_us))
 
@@ -262,9 +335,18 @@ class Dataset(Jobs):
         """Start and end of what counts, ISO 8601 in `tz`; None where open."""
         start_us, end_us = self.selection.start_us, self.selection.end_us
         return (
-            None if start_us is None else options.local_text(start_us, self.tz),
-            None if end_us is None else options.local_text(end_us, self.tz),
+            None if start_us is None else self._opened.zone.local_text(start_us),
+            None if end_us is None else self._opened.zone.local_text(end_us),
         )
+
+    @property
+    def time_zone(self) -> str:
+        """The time zone, and which version of the time-zone database says what its clocks show."""
+        return f"{self.tz} (database {self._opened.zone.database})"
+
+    def local_text(self, instant_us: int) -> str:
+        """Return an instant, in microseconds since 1970-01-01 UTC, as ISO 8601 text on the clock of `tz`."""
+        return self._opened.zone.local_text(instant_us)
 
     def report(self, path: str | os.PathLike[str], *, title: str | None = None) -> Path:
         """Write every answer that the tables allow to one HTML file that needs no network; return its path."""
@@ -275,7 +357,10 @@ class Dataset(Jobs):
     def _select(self, selection: Selection) -> Dataset:
         # Always from the whole, so that a session need not know how selections stack.
         session = self._whole.restrict(users=selection.users, start_us=selection.start_us, end_us=selection.end_us)
-        return replace(self, _session=session, selection=selection)
+        return replace(self, _own=session, selection=selection)
+
+    def _instant_us(self, name: str, value: Instant | None) -> int | None:
+        return None if value is None else options.instant_us(name, value, self._opened.zone)
 
     def _timed(self, title: str, work: Callable[[Tick | None], arrow.ArrowStream], **made: Any) -> Result:
         started = time.perf_counter()
@@ -285,8 +370,10 @@ class Dataset(Jobs):
         return Result(arrow.to_pyarrow(table), title, self.definitions, self.tz, seconds, **made)
 
     def _facts(self) -> list[tuple[str, str]]:
+        if self._opened.closed:
+            return []
         facts = [("table", f"{name}: {', '.join(columns)}") for name, columns in self.tables.items()]
-        facts += [("time zone", self.tz), ("definitions", str(self.definitions))]
+        facts += [("time zone", self.time_zone), ("definitions", str(self.definitions))]
         if self.selection.users is not None:
             facts.append(("sample", f"{100 * self.selection.users:g} % of the users"))
         if self.period != (None, None):
@@ -295,12 +382,17 @@ class Dataset(Jobs):
 
     def __repr__(self) -> str:
         lines = [f"  {name:<12} {value}" for name, value in self._facts()]
-        return "\n".join([f"Footfall data set: {self.source}", *lines])
+        return "\n".join([f"Footfall data set: {self._name()}", *lines])
+
+    def _name(self) -> str:
+        return f"{self.source} (closed)" if self._opened.closed else self.source
 
     def _repr_html_(self) -> str:
         rows = "".join(f"<tr><th>{escape(name)}</th><td>{escape(value)}</td></tr>" for name, value in self._facts())
-        return f"<div><p><b>Footfall data set: {escape(self.source)}</b></p><table>{rows}</table></div>"
+        return f"<div><p><b>Footfall data set: {escape(self._name())}</b></p><table>{rows}</table></div>"
 
 
-def _instant_us(name: str, value: Instant | None, tz: str) -> int | None:
-    return None if value is None else options.instant_us(name, value, tz)
+def _again(open_: Callable[..., Dataset], arguments: tuple[Any, ...], selection: Selection, progress: bool) -> Dataset:
+    """Open a data set that was pickled."""
+    whole = replace(open_(*arguments), progress=progress)
+    return whole if selection == Selection() else whole._select(selection)

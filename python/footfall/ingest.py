@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from footfall import _native
+from footfall import _native, zones
 from footfall.progress import bar
 
 
@@ -106,7 +106,7 @@ def ingest(
         done = _native.ingest(
             str(Path(src).expanduser()),
             str(folder),
-            tz=tz,
+            tz=zones.zone(tz),
             columns=dict(columns or {}),
             epoch_unit=epoch_unit,
             rows_per_part=None,

@@ -6,8 +6,8 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
-from footfall import arrow, options
-from footfall.dataset import Dataset
+from footfall import arrow, options, zones
+from footfall.dataset import Dataset, Opened
 from footfall.definitions import Definitions
 from footfall.engines import open_session
 from footfall.errors import DefinitionError
@@ -84,19 +84,46 @@ def open(
     definitions = Definitions() if definitions is None else definitions
     if not isinstance(definitions, Definitions):
         raise DefinitionError(f"definitions = {definitions!r}: must be footfall.Definitions(...)")
-    session = open_session(
-        engine,
-        folder,
-        {name: _table(name, table) for name, table in given.items()},
-        tz=tz,
-        columns=dict(columns or {}),
-        definitions=definitions.native(),
-        epoch_unit=epoch_unit,
-        strict=strict,
-        threads=None if threads is None else options.whole("threads", threads, at_least=1),
-        memory_limit=None if memory_limit is None else options.byte_count("memory_limit", memory_limit),
-    )
-    return Dataset(session, session, folder or "tables in memory", tz, definitions, progress)
+    settings: dict[str, Any] = {
+        "tz": zones.zone(tz),
+        "columns": dict(columns or {}),
+        "epoch_unit": epoch_unit,
+        "threads": None if threads is None else options.whole("threads", threads, at_least=1),
+        "memory_limit": None if memory_limit is None else options.byte_count("memory_limit", memory_limit),
+    }
+    tables = {name: _table(name, table) for name, table in given.items()}
+    return _opened(engine, folder, tables, definitions, settings, strict=strict, progress=progress)
+
+
+def _opened(
+    engine: Any,
+    folder: str | None,
+    tables: dict[str, Any],
+    definitions: Definitions,
+    settings: dict[str, Any],
+    *,
+    strict: bool = False,
+    progress: bool = True,
+) -> Dataset:
+    """Open what `open` has checked."""
+    session = open_session(engine, folder, tables, definitions=definitions.native(), strict=strict, **settings)
+    zone = settings["tz"]
+    root = folder and _absolute(folder)
+    found = {name: _absolute(table) if isinstance(table, str) else table for name, table in tables.items()}
+
+    def again() -> tuple[Any, tuple[Any, ...]]:
+        if not isinstance(engine, str):
+            kind = type(engine).__name__
+            raise DefinitionError(f"engine: a data set on a {kind} cannot be pickled; open it by the cluster's address")
+        return _opened, (engine, root, found, definitions, settings)
+
+    opened = Opened(session, zone, again)
+    return Dataset(opened, session, folder or "tables in memory", zone.name, definitions, progress)
+
+
+def _absolute(path: str) -> str:
+    """Return a path that another process understands, in whatever folder it is."""
+    return path if "://" in path else os.path.abspath(path)
 
 
 def _path(name: str, path: Any) -> str:

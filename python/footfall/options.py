@@ -5,10 +5,14 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterable
-from datetime import date, datetime, time, timedelta, timezone, tzinfo
-from typing import Any
+from datetime import date, datetime, time, timedelta, timezone
+from operator import index
+from typing import TYPE_CHECKING, Any
 
 from footfall.errors import DefinitionError
+
+if TYPE_CHECKING:
+    from footfall._native import Zone
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 _MICROSECOND = timedelta(microseconds=1)
@@ -87,9 +91,12 @@ def _id(name: str, element: Any) -> str:
         element = element.as_py()
     if isinstance(element, str):
         return str(element)
-    if isinstance(element, bool) or not hasattr(element, "__index__"):
-        raise DefinitionError(f"{name} has {element!r}: ids are text or integers")
-    return str(int(element))
+    try:
+        if isinstance(element, bool):
+            raise TypeError
+        return str(index(element))
+    except (TypeError, ValueError):
+        raise DefinitionError(f"{name} has {element!r}: ids are text or integers") from None
 
 
 def microseconds(duration: timedelta) -> int:
@@ -97,7 +104,7 @@ def microseconds(duration: timedelta) -> int:
     return duration // _MICROSECOND
 
 
-def instant_us(name: str, value: str | date | datetime, tz: str) -> int:
+def instant_us(name: str, value: str | date | datetime, zone: Zone) -> int:
     """Return an instant in microseconds since 1970-01-01 UTC.
 
     Parameters
@@ -105,10 +112,10 @@ def instant_us(name: str, value: str | date | datetime, tz: str) -> int:
     name : str
         Of the option, for the message.
     value : str, datetime.date, datetime.datetime or pandas.Timestamp
-        Text is read as ISO 8601. A date is its first instant. What carries no offset is local to `tz`; a local
+        Text is read as ISO 8601. A date is its first instant. What carries no offset is local to `zone`; a local
         time that the clock skips or repeats is read as the standard library does (PEP 495, ``fold=0``).
-    tz : str
-        IANA name of a time zone.
+    zone : Zone
+        As `footfall.zones.zone` gives it.
 
     Returns
     -------
@@ -122,18 +129,15 @@ def instant_us(name: str, value: str | date | datetime, tz: str) -> int:
 
     Examples
     --------
-    >>> instant_us("start", "2024-03-01", "America/Recife") - instant_us("start", "2024-03-01", "UTC")
+    >>> from footfall.zones import zone
+    >>> instant_us("start", "1970-01-01", zone("America/Recife"))
     10800000000
     """
     moment = _moment(name, value)
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=zone(tz))
-    return (moment - _EPOCH) // _MICROSECOND
-
-
-def local_text(instant: int, tz: str) -> str:
-    """Return an instant (microseconds since 1970-01-01 UTC) as ISO 8601 text, local to `tz`."""
-    return (_EPOCH + instant * _MICROSECOND).astimezone(zone(tz)).isoformat()
+    if moment.tzinfo is not None:
+        return (moment - _EPOCH) // _MICROSECOND
+    local_us = (moment.replace(tzinfo=timezone.utc) - _EPOCH) // _MICROSECOND
+    return zone.instant_us(local_us, fold=bool(moment.fold))
 
 
 def _moment(name: str, value: Any) -> datetime:
@@ -149,13 +153,3 @@ def _moment(name: str, value: Any) -> datetime:
         return datetime.fromisoformat(re.sub("[zZ]$", "+00:00", value))
     except ValueError:
         raise DefinitionError(f"{name} = {value!r}: write it like 2024-03-01 or 2024-03-01T09:30") from None
-
-
-def zone(tz: str) -> tzinfo:
-    """Return the time zone called `tz`."""
-    from zoneinfo import ZoneInfo
-
-    try:
-        return ZoneInfo(tz)
-    except (LookupError, ValueError, OSError) as error:
-        raise DefinitionError(f"tz = {tz!r}: no such time zone here ({error})") from None

@@ -6,7 +6,7 @@ import os
 from datetime import date
 from pathlib import Path
 
-from footfall import _native, options
+from footfall import _native, options, zones
 from footfall.errors import DefinitionError
 from footfall.progress import bar
 
@@ -75,7 +75,7 @@ def city(
             pings=options.whole("pings", pings, at_least=0),
             start=str(start),
             days=options.whole("days", days, at_least=1),
-            tz=tz,
+            tz=zones.zone(tz),
             **{name: None if n is None else options.whole(name, n, at_least=1) for name, n in optional.items()},
             progress=tick,
         )

@@ -1,7 +1,7 @@
 //! Runs a plan on the shared threads: its rows, its progress, and an end when the caller wants one.
 
+use std::sync::Arc;
 use std::sync::mpsc::{self, RecvTimeoutError};
-use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use datafusion::arrow::array::RecordBatch;
@@ -12,6 +12,7 @@ use datafusion::physical_plan::{ExecutionPlan, execute_stream_partitioned};
 use datafusion::prelude::DataFrame;
 use futures::future::try_join_all;
 use futures::{StreamExt, TryStreamExt};
+use once_cell::race::OnceBox;
 use tokio::runtime::{Builder, Runtime};
 
 use super::error_of;
@@ -32,14 +33,31 @@ pub fn silent(_rows: u64) -> Result<()> {
     Ok(())
 }
 
-/// The threads that all sessions share.
-pub fn threads() -> &'static Runtime {
-    static THREADS: OnceLock<Runtime> = OnceLock::new();
-    THREADS.get_or_init(|| {
-        let threads =
+/// The threads of one process. A fork has the memory of its parent, but none of its threads.
+struct Threads {
+    process: u32,
+    runtime: Runtime,
+    of_fork: OnceBox<Threads>,
+}
+
+impl Threads {
+    fn start() -> Box<Self> {
+        let runtime =
             Builder::new_multi_thread().enable_all().thread_name("footfall").thread_stack_size(WORKER_STACK).build();
-        threads.expect("the system gives threads")
-    })
+        let runtime = runtime.expect("the system gives threads");
+        Box::new(Self { process: std::process::id(), runtime, of_fork: OnceBox::new() })
+    }
+}
+
+/// The threads that all sessions of this process share. No lock guards them: one that a thread held while its process
+/// was forked would stay locked in the fork.
+pub fn threads() -> &'static Runtime {
+    static FIRST: OnceBox<Threads> = OnceBox::new();
+    let mut threads = FIRST.get_or_init(Threads::start);
+    while threads.process != std::process::id() {
+        threads = threads.of_fork.get_or_init(Threads::start);
+    }
+    &threads.runtime
 }
 
 /// All rows of `frame`.

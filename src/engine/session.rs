@@ -39,8 +39,8 @@ use crate::{Error, Result};
 /// The definitions that a caller may change, and the machine's limits.
 #[derive(Debug, Clone)]
 pub struct Options {
-    /// The zone of months, weekdays and hours.
-    pub tz: String,
+    /// The clock of months, weekdays and hours.
+    pub calendar: Calendar,
     /// A visit is nearer than this.
     pub radius_m: f64,
     /// An interaction earns visits for this long.
@@ -76,7 +76,6 @@ pub type Table = (SchemaRef, Vec<RecordBatch>);
 pub struct Session {
     pub(super) sources: Arc<BTreeMap<&'static str, Source>>,
     pub(super) options: Arc<Options>,
-    calendar: Calendar,
     pub(super) establishments: Option<Arc<Establishments>>,
     pub(super) ads: Option<Arc<Ads>>,
     restriction: Restriction,
@@ -100,7 +99,6 @@ impl Session {
     ) -> Result<Self> {
         reading.threads = thread_count(options.threads);
         let sources = sources(root, given, &reading)?;
-        let calendar = Calendar::new(&options.tz)?;
         // The small tables stay in memory, whatever the limit of the work on the large ones.
         let context = new_context(options.threads, None)?;
         let (mut establishments, mut ads) = (None, None);
@@ -113,7 +111,7 @@ impl Session {
         }
         let (sources, options) = (Arc::new(sources), Arc::new(options));
         let (restriction, visit_filter) = (EVERYTHING, Arc::new(VisitFilter::all()));
-        Self { sources, options, calendar, establishments, ads, restriction, visit_filter, context }.planned()
+        Self { sources, options, establishments, ads, restriction, visit_filter, context }.planned()
     }
 
     /// The same data set, limited further: fractions of users multiply, and times intersect.
@@ -160,7 +158,7 @@ impl Session {
             false => new_context(threads, memory_limit)?,
             true => context_of(config(threads).with_extension(Arc::new(PlainPlans)), memory_limit, corrected())?,
         };
-        functions::register(&context, &self.calendar, self.options.z);
+        functions::register(&context, &self.options.calendar, self.options.z);
         if let Some(ads) = &self.ads {
             context.register_udf(functions::may_have_earned(Arc::clone(ads), Arc::clone(&self.visit_filter)));
         }

@@ -8,6 +8,7 @@ use pyo3::types::PyDict;
 
 use super::errors::raise;
 use super::session::attended;
+use super::zone::PyZone;
 use crate::engine::ingest::progress::Progress;
 use crate::engine::ingest::{ROWS_PER_PART, Request, ingest as rewrite};
 use crate::engine::nouns::EpochUnit;
@@ -20,7 +21,7 @@ pub fn ingest<'py>(
     py: Python<'py>,
     source: PathBuf,
     target: PathBuf,
-    tz: String,
+    tz: PyRef<'py, PyZone>,
     columns: BTreeMap<String, String>,
     epoch_unit: Option<String>,
     rows_per_part: Option<usize>,
@@ -28,7 +29,7 @@ pub fn ingest<'py>(
 ) -> PyResult<Bound<'py, PyDict>> {
     let epoch_unit = epoch_unit.as_deref().map(EpochUnit::parse).transpose().map_err(raise)?;
     let rows_per_part = rows_per_part.unwrap_or(ROWS_PER_PART);
-    let request = Request { source, target, tz, columns, epoch_unit, rows_per_part };
+    let request = Request { source, target, calendar: tz.0.clone(), columns, epoch_unit, rows_per_part };
     let done = attended(py, progress.as_ref(), |heartbeat| rewrite(&request, heartbeat))?;
     counts(py, &done)
 }

@@ -6,6 +6,7 @@ mod ingest;
 mod kernels;
 mod session;
 mod synth;
+mod zone;
 
 use pyo3::prelude::*;
 
@@ -14,6 +15,8 @@ use pyo3::prelude::*;
 fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add("__version__", env!("CARGO_PKG_VERSION"))?;
     module.add_class::<session::PySession>()?;
+    module.add_class::<zone::PyZone>()?;
+    module.add_function(wrap_pyfunction!(zone::zone, module)?)?;
     module.add_function(wrap_pyfunction!(session::jobs, module)?)?;
     module.add_function(wrap_pyfunction!(kernels::haversine_m, module)?)?;
     module.add_function(wrap_pyfunction!(kernels::visit_join, module)?)?;

@@ -10,6 +10,7 @@ use pyo3_arrow::input::AnyRecordBatch;
 
 use super::arrow::{batches_of, table};
 use super::errors::raise;
+use super::zone::PyZone;
 use crate::engine::catalog::{Given, Reading};
 use crate::engine::jobs::{JOBS, Job, Request};
 use crate::engine::nouns::EpochUnit;
@@ -114,7 +115,7 @@ impl PySession {
         py: Python<'_>,
         root: Option<PathBuf>,
         tables: BTreeMap<String, Source>,
-        tz: String,
+        tz: PyRef<'_, PyZone>,
         columns: BTreeMap<String, String>,
         definitions: Definitions,
         epoch_unit: Option<String>,
@@ -123,7 +124,8 @@ impl PySession {
     ) -> PyResult<Self> {
         let (given, reading) = (given(tables)?, reading(columns, epoch_unit)?);
         let Definitions { radius_m, window_us, z } = definitions;
-        let options = Options { tz, radius_m, window_us, z, threads, memory_limit, is_plain: false };
+        let calendar = tz.0.clone();
+        let options = Options { calendar, radius_m, window_us, z, threads, memory_limit, is_plain: false };
         attended(py, None, |_| Session::open(root.as_deref(), given, reading, options)).map(Self)
     }
 

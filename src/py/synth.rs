@@ -10,6 +10,7 @@ use pyo3::types::PyDict;
 
 use super::errors::raise;
 use super::session::attended;
+use super::zone::PyZone;
 use crate::synth::{City, Summary, write_city};
 use crate::{Error, Result};
 
@@ -26,12 +27,12 @@ pub fn synth<'py>(
     establishments: Option<u64>,
     start: String,
     days: u32,
-    tz: String,
+    tz: PyRef<'py, PyZone>,
     threads: Option<usize>,
     progress: Option<Py<PyAny>>,
 ) -> PyResult<Bound<'py, PyDict>> {
     let start = date("start", &start).map_err(raise)?;
-    let city = City { seed, pings, users, establishments, start, days, tz, threads };
+    let city = City { seed, pings, users, establishments, start, days, calendar: tz.0.clone(), threads };
     let summary = attended(py, progress.as_ref(), |heartbeat| {
         let (written, cancel) = (AtomicU64::new(0), AtomicBool::new(false));
         std::thread::scope(|scope| {

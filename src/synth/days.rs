@@ -1,11 +1,12 @@
 //! The days of a city: when each begins, in UTC.
 
-use chrono::{Datelike, Days as DayCount, Duration, NaiveDate, TimeZone};
-use chrono_tz::Tz;
+use chrono::{Datelike, Days as DayCount, NaiveDate};
 
 use super::City;
 use crate::calendar::Calendar;
 use crate::{Error, Result};
+
+const STEP_US: i64 = 15 * 60 * 1_000_000;
 
 /// A longer period is a slip of the keyboard.
 const MOST_DAYS: u32 = 36_525;
@@ -25,14 +26,13 @@ impl Days {
     ///
     /// # Errors
     ///
-    /// [`Error::Definition`] for an unknown time zone and for days that no calendar has.
+    /// [`Error::Definition`] for days that no calendar has.
     pub fn new(city: &City) -> Result<Self> {
-        let calendar = Calendar::new(&city.tz)?;
+        let calendar = city.calendar.clone();
         if city.days == 0 || city.days > MOST_DAYS {
             return Err(wrong("days", city.days, "expected 1 to 36525"));
         }
-        let tz = city.tz.parse().map_err(|_| Error::Internal(format!("{} is a zone, and is not", city.tz)))?;
-        let begins_us = (0..=city.days).map(|day| begin_us(tz, city.start, day)).collect::<Result<_>>()?;
+        let begins_us = (0..=city.days).map(|day| begin_us(&calendar, city.start, day)).collect::<Result<_>>()?;
         Ok(Self { calendar, begins_us, first_weekday: city.start.weekday().num_days_from_monday() as usize })
     }
 
@@ -58,14 +58,16 @@ impl Days {
 }
 
 /// The first instant of a local day, in years that time zones know something about.
-fn begin_us(tz: Tz, start: NaiveDate, day: u32) -> Result<i64> {
+fn begin_us(calendar: &Calendar, start: NaiveDate, day: u32) -> Result<i64> {
     let out_of_range = || wrong("start", start, "expected days between the years 1900 and 2100 that the time zone has");
     let date = start.checked_add_days(DayCount::new(day.into())).filter(|date| (1900..=2100).contains(&date.year()));
     let midnight = date.and_then(|date| date.and_hms_opt(0, 0, 0)).ok_or_else(out_of_range)?;
     // Where clocks go forward at midnight, the day begins a little later.
-    let quarters = (0..96).map(|quarter| midnight + Duration::minutes(15 * quarter));
-    let begin = quarters.filter_map(|local| tz.from_local_datetime(&local).earliest()).next();
-    begin.map(|begin| begin.timestamp_micros()).ok_or_else(out_of_range)
+    let quarters = (0..96).map(|quarter| midnight.and_utc().timestamp_micros() + quarter * STEP_US);
+    let mut clock = calendar.clock();
+    let mut instants = quarters.map(|local_us| (local_us, calendar.instant_us(local_us, false)));
+    let begin = instants.find(|(local_us, instant_us)| clock.local_us(*instant_us) == *local_us);
+    begin.map(|(_, instant_us)| instant_us).ok_or_else(out_of_range)
 }
 
 /// The error for a number that no city can have.
@@ -79,7 +81,7 @@ mod tests {
 
     fn days(start: (i32, u32, u32), days: u32, tz: &str) -> Days {
         let start = NaiveDate::from_ymd_opt(start.0, start.1, start.2).unwrap();
-        Days::new(&City { start, days, tz: tz.into(), ..City::default() }).unwrap()
+        Days::new(&City { start, days, calendar: Calendar::new(tz).unwrap(), ..City::default() }).unwrap()
     }
 
     #[test]

@@ -82,6 +82,7 @@ use rand::distr::Distribution;
 use rand_distr::Poisson;
 use serde_json::{Value, json};
 
+use crate::calendar::Calendar;
 use crate::geo::EstablishmentIndex;
 use crate::{Error, Result};
 use days::{Days, wrong};
@@ -111,8 +112,8 @@ pub struct City {
     pub start: NaiveDate,
     /// How many days.
     pub days: u32,
-    /// The time zone in which people live.
-    pub tz: String,
+    /// The clock by which people live.
+    pub calendar: Calendar,
     /// How many threads; by default one per processor.
     pub threads: Option<usize>,
 }
@@ -122,7 +123,8 @@ impl Default for City {
     fn default() -> Self {
         let start = NaiveDate::from_ymd_opt(2024, 3, 1).expect("the first of March exists");
         let (users, establishments, threads) = (None, None, None);
-        Self { seed: 1, pings: 1_000_000, users, establishments, start, days: 92, tz: "America/Recife".into(), threads }
+        let calendar = Calendar::new("America/Recife").expect("every database has it");
+        Self { seed: 1, pings: 1_000_000, users, establishments, start, days: 92, calendar, threads }
     }
 }
 

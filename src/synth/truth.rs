@@ -73,7 +73,7 @@ pub fn truth(city: &City, world: &World, counts: &Counts) -> Value {
     json!({
         "complete": true,
         "seed": city.seed,
-        "tz": city.tz,
+        "tz": city.calendar.tz(),
         "start": city.start.to_string(),
         "days": city.days,
         "rows": {

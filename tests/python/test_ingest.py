@@ -15,14 +15,14 @@ from typer.testing import CliRunner
 from worlds import ALL_NULL, EMPTY, ONE_ROW, questions, random_world
 
 import footfall
-from footfall import _native
+from footfall import _native, zones
 from footfall.cli import app
 
 TZ = "America/Recife"
 
 
 def ingest(src, dst, *, tz=TZ, rows_per_part=None, progress=None, columns=None, epoch_unit=None):
-    return _native.ingest(str(src), str(dst), tz=tz, columns=columns or {}, epoch_unit=epoch_unit,
+    return _native.ingest(str(src), str(dst), tz=zones.zone(tz), columns=columns or {}, epoch_unit=epoch_unit,
                           rows_per_part=rows_per_part, progress=progress)  # fmt: skip
 
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use arrow::array::{ArrayRef, Float64Array, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray};
 use arrow::util::pretty::pretty_format_batches;
+use footfall::calendar::Calendar;
 use footfall::engine::catalog::{Given, Reading};
 use footfall::engine::jobs::{JOBS, Request};
 use footfall::engine::run::silent;
@@ -69,7 +70,7 @@ fn session(threads: usize) -> Session {
 
 fn limited(threads: usize, memory_limit: Option<usize>) -> Session {
     let options = Options {
-        tz: "America/Recife".into(),
+        calendar: Calendar::new("America/Recife").expect("a zone"),
         radius_m: VISIT_RADIUS_M,
         window_us: ATTRIBUTION_WINDOW_US,
         z: WILSON_Z,

@@ -38,7 +38,7 @@ def adapter(engine: Any) -> Adapter:
     if isinstance(engine, str):
         name, has_address, address = engine.partition("://")
         if name in CLUSTERS and bool(has_address) == bool(address):
-            found = connect.remote(name, address) if address else connect.local(name)
+            return connect.remote(name, address) if address else connect.local(name)
     else:
         found = connect.adapter_of(engine)
     if found is None:

@@ -1,16 +1,41 @@
-"""Connections to clusters, by name or address; one of each, as long as the process lives."""
+"""Connections to clusters, by name or address; one of each, until nobody uses it or the process ends."""
 
 from __future__ import annotations
 
 import atexit
+import os
 import socket
-from functools import cache, lru_cache
+from contextlib import suppress
+from functools import lru_cache
 from importlib import import_module
-from typing import Any
+from typing import Any, Callable
+from weakref import WeakSet
 
 from footfall.engines.protocol import Adapter
 
 CONNECT_SECONDS = 10
+
+
+class Connection:
+    """A connection that we made, what ends it, and the tables that are worked on by it."""
+
+    def __init__(self, adapter: Adapter, end: Callable[[], None]) -> None:
+        self.adapter = adapter
+        self.users: WeakSet[Any] = WeakSet()
+        self._end = end
+        self._owner = os.getpid()
+        atexit.register(self.end)
+
+    def end(self) -> None:
+        """End it, and the cluster if it was started for it."""
+        atexit.unregister(self.end)
+        # A fork of the process has no say.
+        if os.getpid() == self._owner:
+            self._end()
+
+
+#: By process, since a fork cannot use what its parent made; by name and address.
+_made: dict[tuple[int, str, str], Connection] = {}
 
 
 @lru_cache(maxsize=4)
@@ -31,18 +56,12 @@ def adapter_of(connection: Any) -> Adapter | None:
     return None
 
 
-@cache
-def local(name: str) -> Adapter | None:
-    """Return the cluster of one master and two workers on this machine; it starts now and ends with the process."""
-    from footfall.engines import cluster
-
-    started = cluster.start(name)
-    atexit.register(started.stop)
-    return _kept(started.connect())
+def local(name: str) -> Adapter:
+    """Return the cluster of one master and two workers on this machine; it starts if it does not run."""
+    return _connection(name, "", _started).adapter
 
 
-@cache
-def remote(name: str, address: str) -> Adapter | None:
+def remote(name: str, address: str) -> Adapter:
     """Return the cluster whose scheduler or master listens at `address`, ``host:port``.
 
     Raises
@@ -52,11 +71,52 @@ def remote(name: str, address: str) -> Adapter | None:
     ConnectionError
         If nobody answers there.
     """
+    return _connection(name, address, _connected).adapter
+
+
+def use(adapter: Adapter, user: Any) -> None:
+    """Note that `user` works by `adapter`: its connection is not ended before it leaves, or is no more."""
+    for connection in _made.values():
+        if connection.adapter is adapter:
+            connection.users.add(user)
+
+
+def leave(adapter: Adapter, user: Any) -> None:
+    """End the connection of `adapter`, and the cluster if it was started for it, unless others than `user` use it."""
+    for key, connection in list(_made.items()):
+        if connection.adapter is adapter and key[0] == os.getpid():
+            connection.users.discard(user)
+            if not connection.users:
+                del _made[key]
+                # It keeps connections that have ended, too.
+                adapter_of.cache_clear()
+                connection.end()
+
+
+def _connection(name: str, address: str, make: Callable[[str, str], Connection]) -> Connection:
+    key = os.getpid(), name, address
+    if key not in _made:
+        _made[key] = make(name, address)
+    return _made[key]
+
+
+def _started(name: str, _: str) -> Connection:
+    from footfall.engines import cluster
+
+    started = cluster.start(name)
+    try:
+        return _of(started.connect(), started.stop)
+    except BaseException:
+        started.stop()
+        raise
+
+
+def _connected(name: str, address: str) -> Connection:
     from footfall.engines import cluster
 
     cluster.check_installed(name)
     _check_there(name, address)
-    return _kept(import_module(f"footfall.engines.cluster.{name}").connect(address))
+    return _of(import_module(f"footfall.engines.cluster.{name}").connect(address), lambda: None)
 
 
 def _check_there(name: str, address: str) -> None:
@@ -68,6 +128,19 @@ def _check_there(name: str, address: str) -> None:
         raise ConnectionError(f"engine = '{name}://{address}': nobody answers there: {error}") from error
 
 
-def _kept(connection: Any) -> Adapter | None:
-    atexit.register(connection.stop if hasattr(connection, "stop") else connection.close)
-    return adapter_of(connection)
+def _of(live: Any, end_cluster: Callable[[], None]) -> Connection:
+    """Return the connection `live`, of a library, as ours."""
+    close = live.stop if hasattr(live, "stop") else live.close
+
+    def end() -> None:
+        with suppress(Exception):  # A connection to a cluster that is no more cannot be closed well.
+            close()
+        end_cluster()
+
+    try:
+        adapter = adapter_of(live)
+    except BaseException:
+        end()
+        raise
+    assert adapter is not None, "it is of one of the two libraries"
+    return Connection(adapter, end)

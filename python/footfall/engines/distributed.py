@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import weakref
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -10,11 +11,12 @@ from typing import Any
 
 from footfall import _native, arrow
 from footfall.arrow import ArrowStream
-from footfall.engines import packets
+from footfall.engines import connect, packets
 from footfall.engines.local import EVERYTHING
 from footfall.engines.packets import Packet
 from footfall.engines.protocol import Adapter
 from footfall.engines.work import VISIT_FILTER, Count, CountUsers, Fail, FilterVisits, Load, Opening, Refuse
+from footfall.errors import DefinitionError
 from footfall.progress import Tick
 
 SMALL = ("ads", "establishments")
@@ -30,16 +32,17 @@ SHARES_PER_PARTITION, FEWEST_SHARES = 8, 64
 PIECES_ADDED_UP_HERE = 16
 
 
-@dataclass
+@dataclass(eq=False)
 class Tables:
     """The large tables of a data set, in pieces: as they were given, and as the workers keep them.
 
-    Those `in_files` the driver need never read.
+    Those `in_files` the driver need never read; `process` is the driver's.
     """
 
     pieces: dict[str, list[Packet]]
     in_files: list[str]
     kept: dict[str, Any] = field(default_factory=dict)
+    process: int = field(default_factory=os.getpid)
 
 
 @dataclass(frozen=True)
@@ -103,10 +106,10 @@ class DistributedSession:
         for name, pieces in self.tables_.pieces.items():
             if name not in self.tables_.kept:
                 everything = replace(self._opening(name), selection=EVERYTHING)
-                rows = self.cluster.map(Load(everything, name), self.cluster.arrange(pieces))
-                kept = self.cluster.keep(rows)
+                rows = self._workers().map(Load(everything, name), self._workers().arrange(pieces))
+                kept = self._workers().keep(rows)
                 try:
-                    self._merged(self.cluster.map(Fail(), kept), progress)
+                    self._merged(self._workers().map(Fail(), kept), progress)
                 except BaseException:
                     self.cluster.drop(kept)
                     raise
@@ -116,11 +119,22 @@ class DistributedSession:
         """Let the workers forget them."""
         _drop_all(self.cluster, self.tables_.kept)
 
+    def close(self) -> None:
+        """Let go what the workers keep; the last to go ends what was started or connected for it."""
+        _drop_unseen(self.cluster, self.tables_.kept, self.tables_.process)
+        connect.leave(self.cluster, self.tables_)
+
     def refuse_unusable(self) -> None:
         """Raise the error that names the first row that no answer can use."""
         self.local.refuse_unusable([name for name in self.local.tables() if name not in self.tables_.in_files])
         for name in self.tables_.in_files:
-            self._merged(self.cluster.map(Refuse(self._opening(name), name), self._pieces(name)), None)
+            self._merged(self._workers().map(Refuse(self._opening(name), name), self._pieces(name)), None)
+
+    def _workers(self) -> Adapter:
+        """Return the cluster, if this process can reach it."""
+        if os.getpid() != self.tables_.process:
+            raise DefinitionError("engine: a fork cannot use its parent's connection; open the data set in the fork")
+        return self.cluster
 
     def _all_at_once(self, steps: Mapping[str, Any], progress: Tick | None) -> list[Packet]:
         """Count pieces; the driver adds up."""
@@ -135,10 +149,10 @@ class DistributedSession:
     def _attributed(self, steps: Mapping[str, Any], progress: Tick | None) -> list[Packet]:
         """Make visits, whose filter says which interactions may have earned one: only those move, and the visits."""
         visits, evidence = self._counts(steps, self._shares())
-        made = self.cluster.keep(self._map(visits))
+        made = self._workers().keep(self._map(visits))
         try:
             of_pieces = FilterVisits(self.opening, len(self.tables_.pieces[visits.table]))
-            words = self._merged(self.cluster.map(of_pieces, made), progress)
+            words = self._merged(self._workers().map(of_pieces, made), progress)
             filtered = replace(evidence.opening, visit_filter=packets.of_bits(VISIT_FILTER, words))
             evidence = replace(evidence, opening=filtered)
             return self._moved(steps, [visits, evidence], [made, self._map(evidence)], progress)
@@ -151,7 +165,7 @@ class DistributedSession:
         """Move `rows`, so that all of a user's are in one place, and count them there."""
         nothing = {count.name: self._nothing(count) for count in counts}
         of_users = CountUsers(self.opening, steps["of_users"], nothing)
-        counted = self.cluster.map(of_users, self.cluster.arrange_by_user(rows, self._partitions()))
+        counted = self._workers().map(of_users, self._workers().arrange_by_user(rows, self._partitions()))
         return self._merged(counted, progress) or of_users.of([])
 
     def _counts(self, steps: Mapping[str, Any], shares: int | None = None) -> list[Count]:
@@ -159,17 +173,17 @@ class DistributedSession:
 
     def _partitions(self) -> int:
         """Return into how many partitions rows move."""
-        return max(self.cluster.cores, sum(map(len, self.tables_.pieces.values())) // 4)
+        return max(self._workers().cores, sum(map(len, self.tables_.pieces.values())) // 4)
 
     def _shares(self) -> int:
         return max(SHARES_PER_PARTITION * self._partitions(), FEWEST_SHARES)
 
     def _map(self, count: Count) -> Any:
-        return self.cluster.map(count, self._pieces(count.table))
+        return self._workers().map(count, self._pieces(count.table))
 
     def _merged(self, rows: Any, progress: Tick | None) -> list[Packet]:
         """Do the work; a worker's error is raised as it was there."""
-        merged = self.cluster.merge(rows, progress)
+        merged = self._workers().merge(rows, progress)
         packets.raise_error_in(merged)
         return merged
 
@@ -192,7 +206,7 @@ class DistributedSession:
 
     def _pieces(self, table: str) -> Any:
         kept = self.tables_.kept.get(table)
-        return self.cluster.arrange(self.tables_.pieces[table]) if kept is None else kept
+        return self._workers().arrange(self.tables_.pieces[table]) if kept is None else kept
 
 
 def open_session(
@@ -219,7 +233,8 @@ def open_session(
     in_files = [name for name in pieces if not _is_in_memory(tables.get(name))]
     in_pieces = Tables(pieces, in_files)
     # What the workers keep goes with the last session on it. At the end of the process the cluster may be gone before.
-    weakref.finalize(in_pieces, _drop_unseen, cluster, in_pieces.kept).atexit = False
+    connect.use(cluster, in_pieces)
+    weakref.finalize(in_pieces, _drop_unseen, cluster, in_pieces.kept, os.getpid()).atexit = False
     session = DistributedSession(local, cluster, in_pieces, opening)
     if strict:
         session.refuse_unusable()
@@ -231,10 +246,12 @@ def _drop_all(cluster: Adapter, kept: dict[str, Any]) -> None:
         cluster.drop(kept.popitem()[1])
 
 
-def _drop_unseen(cluster: Adapter, kept: dict[str, Any]) -> None:
-    # Nobody hears of an error here, and a cluster that has ended keeps nothing.
-    with suppress(Exception):
-        _drop_all(cluster, kept)
+def _drop_unseen(cluster: Adapter, kept: dict[str, Any], process: int) -> None:
+    # What the parent of a fork keeps is not the fork's to drop.
+    if os.getpid() == process:
+        # Nobody hears of an error here, and a cluster that has ended keeps nothing.
+        with suppress(Exception):
+            _drop_all(cluster, kept)
 
 
 def _is_in_memory(given: Any) -> bool:

@@ -79,6 +79,10 @@ class LocalSession:
         """Let them go."""
         self.kept.clear()
 
+    def close(self) -> None:
+        """Let go what is kept."""
+        self.unpersist()
+
     def _asked(self) -> _native.Session:
         return self.kept[0].restrict(**self.selection) if self.kept else self.given
 

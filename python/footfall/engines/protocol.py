@@ -60,6 +60,10 @@ class Session(Protocol):
         """Let them go."""
         ...
 
+    def close(self) -> None:
+        """Let go what is kept, and what was started or connected for this data set alone."""
+        ...
+
 
 class Adapter(Protocol):
     """Workers that have the same wheel. The rows that they hold are the adapter's own: futures, a data frame."""

@@ -39,7 +39,7 @@ class Opening:
     small : tuple of Packet
         The tables establishments and ads, if they are there.
     options : mapping
-        Of ``_native.Session``.
+        Of ``_native.Session``; the time zone among them is the driver's, whatever database the worker has.
     selection : mapping
         Of ``_native.Session.restrict``.
     columns : mapping
@@ -69,14 +69,15 @@ class Opening:
         return self._small().beside(dict(tables))
 
     def _small(self) -> _native.Session:
-        return _small_tables(self.small, json.dumps(self.options))
+        others = {name: value for name, value in self.options.items() if name != "tz"}
+        return _small_tables(self.small, self.options["tz"], json.dumps(others))
 
 
 @lru_cache(maxsize=4)
-def _small_tables(small: tuple[Packet, ...], options: str) -> _native.Session:
+def _small_tables(small: tuple[Packet, ...], tz: _native.Zone, options: str) -> _native.Session:
     """Return the session on the small tables: the same for all that a worker does for a data set."""
     tables: Any = packets.tables(small)
-    return _native.Session(None, tables, columns={}, **json.loads(options))
+    return _native.Session(None, tables, columns={}, tz=tz, **json.loads(options))
 
 
 class _Work:

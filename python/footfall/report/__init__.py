@@ -6,14 +6,12 @@ import os
 import time
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Callable
 
 from footfall import progress as bars
 from footfall.display import duration
 from footfall.errors import DefinitionError
-from footfall.options import zone
 from footfall.report import html
 from footfall.report.answers import job_section, numbered
 from footfall.report.glossary import glossary_section
@@ -73,7 +71,7 @@ def write_report(
     steps = _steps(quiet, charts)
     sections = _done(steps, progress)
     words = title or f"Footfall report: {Path(str(dataset.source)).name}"
-    body = [_header(words, steps), *sections, _footer(dataset.tz, time.perf_counter() - started)]
+    body = [_header(words, steps), *sections, _footer(dataset, time.perf_counter() - started)]
     target.write_text(page(words, body, charts), encoding="utf-8")
     return target
 
@@ -126,9 +124,9 @@ def _header(title: str, steps: Sequence[Step]) -> str:
     return tag("header", tag("h1", html.text(title)) + html.paragraph(lead, "lead") + contents)
 
 
-def _footer(tz: str, seconds: float) -> str:
+def _footer(dataset: Dataset, seconds: float) -> str:
     import footfall
 
-    now = f"{datetime.now(zone(tz)):%Y-%m-%d %H:%M} ({tz})"
-    version = footfall.__version__
-    return tag("footer", html.paragraph(f"Made by Footfall {version} on {now}, in {duration(seconds)}."))
+    now = html.local(dataset.local_text(int(time.time()) * 1_000_000))
+    made = f"Made by Footfall {footfall.__version__} on {now}, in {duration(seconds)}. Time zone: {dataset.time_zone}."
+    return tag("footer", html.paragraph(made))

@@ -45,7 +45,7 @@ def _terms(dataset: Any) -> list[tuple[str, str, str]]:
         (
             "Calendar",
             f"Months, weekdays, hours and parts of the day are local to {dataset.tz}. Weeks start on Monday.",
-            "IANA time zone database; ISO 8601.",
+            f"IANA time zone database: {dataset.time_zone}; ISO 8601.",
         ),
         (
             "Part of the day",

@@ -109,6 +109,18 @@ def value_text(column: str, value: Any) -> str:
     return cell(value)
 
 
+def local(instant: str) -> str:
+    """Return a local instant in ISO 8601 to the minute.
+
+    Examples
+    --------
+    >>> local("2024-03-01T12:30:00-03:00")
+    '2024-03-01 12:30'
+    """
+    date, _, time = instant.partition("T")
+    return f"{date} {time[:5]}"
+
+
 def percent(share: float) -> str:
     r"""Return a share in percent, with three figures.
 

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
 from typing import Any
 
 from footfall.errors import FootfallError
-from footfall.options import zone
 from footfall.report import html
 from footfall.report.html import tag
 
@@ -21,7 +19,7 @@ def data_section(dataset: Any) -> str:
     spans = {name: _span(dataset, name) for name in _TIMED if name in dataset.tables}
     table = html.table(
         ["table", "rows", "users", "from", "to", "columns"],
-        [_table_row(name, columns, rows, spans) for name, columns in dataset.tables.items()],
+        [_table_row(dataset, name, columns, rows, spans.get(name, {})) for name, columns in dataset.tables.items()],
         [False, True, True, False, False, False],
     )
     note = "Rows that can be used and that are in the chosen period and sample. Instants are local to the time zone."
@@ -33,36 +31,37 @@ def data_section(dataset: Any) -> str:
     )
 
 
-def _table_row(name: str, columns: Sequence[str], rows: dict[str, int], spans: dict[str, dict[str, Any]]) -> list[str]:
-    span = spans.get(name, {})
+def _table_row(
+    dataset: Any, name: str, columns: Sequence[str], rows: dict[str, int], span: dict[str, Any]
+) -> list[str]:
     users = f"{span['users']:,}" if span.get("users") is not None else ""
-    ends = [_instant(span.get(end)) for end in ("first", "last")]
+    ends = [html.local(dataset.local_text(span[end])) if end in span else "" for end in ("first", "last")]
     count = f"{rows[name]:,}" if name in rows else ""
     return [html.text(cell) for cell in (name, count, users, *ends, ", ".join(columns))]
 
 
 def _span(dataset: Any, table: str) -> dict[str, Any]:
     """Return first and last instant, in the data set's time zone, and users; nothing if they cannot be read."""
-    query = f"SELECT min(timestamp) AS first, max(timestamp) AS last, count(DISTINCT user_id) AS users FROM {table}"
+    query = f"""
+        SELECT CAST(min(timestamp) AS BIGINT) AS first, CAST(max(timestamp) AS BIGINT) AS last,
+            CAST(local_day(min(timestamp)) AS INT) AS first_day, CAST(local_day(max(timestamp)) AS INT) AS last_day,
+            count(DISTINCT user_id) AS users
+        FROM {table}"""
     try:
         row = dataset.sql(query).to_arrow().to_pylist()[0]
     except FootfallError:
         return {}
-    local = {end: row[end].astimezone(zone(dataset.tz)) for end in ("first", "last") if row[end] is not None}
-    return {**local, "users": row["users"]}
-
-
-def _instant(moment: datetime | None) -> str:
-    return f"{moment:%Y-%m-%d %H:%M}" if moment else ""
+    return {name: value for name, value in row.items() if value is not None}
 
 
 def _facts(dataset: Any, spans: dict[str, dict[str, Any]]) -> list[tuple[str, str]]:
-    facts = [("source", str(dataset.source)), ("time zone", dataset.tz)]
-    firsts = [span["first"] for span in spans.values() if "first" in span]
-    lasts = [span["last"] for span in spans.values() if "last" in span]
-    if firsts:
-        days = (max(lasts).date() - min(firsts).date()).days + 1
-        facts.append(("time span", f"{min(firsts):%Y-%m-%d} to {max(lasts):%Y-%m-%d}"))
+    facts = [("source", str(dataset.source)), ("time zone", dataset.time_zone)]
+    timed = [span for span in spans.values() if "first" in span]
+    if timed:
+        first, last = min(span["first"] for span in timed), max(span["last"] for span in timed)
+        days = max(span["last_day"] for span in timed) - min(span["first_day"] for span in timed) + 1
+        dates = [dataset.local_text(end).partition("T")[0] for end in (first, last)]
+        facts.append(("time span", " to ".join(dates)))
         facts.append(("calendar days", f"{days:,}"))
     if any(dataset.period):
         facts.append(("counted period", " to ".join(end or "open" for end in dataset.period)))

@@ -40,8 +40,8 @@ pub struct Request {
     pub source: PathBuf,
     /// The folder that is written.
     pub target: PathBuf,
-    /// The zone of the months.
-    pub tz: String,
+    /// The clock of the months.
+    pub calendar: Calendar,
     /// Our names of columns to the caller's.
     pub columns: BTreeMap<String, String>,
     /// The unit of timestamps that are integers.
@@ -57,7 +57,6 @@ pub struct Request {
 /// [`Error::Io`] for a folder that is not ours to write, a source that has changed since an earlier call, or a part
 /// that does not hold what was written; [`Error::Definition`] for an option that makes no sense; those of reading.
 pub fn ingest(request: &Request, heartbeat: Heartbeat) -> Result<Progress> {
-    let calendar = Calendar::new(&request.tz)?;
     let reading = Reading { columns: request.columns.clone(), epoch_unit: request.epoch_unit, threads: 1 };
     let identity = || -> Result<_> {
         let sources = sources(Some(&request.source), BTreeMap::new(), &reading)?;
@@ -72,7 +71,7 @@ pub fn ingest(request: &Request, heartbeat: Heartbeat) -> Result<Progress> {
     }
     let mut progress = target.resume(&asked)?;
     for source in sources.values() {
-        table::write(source, &calendar, request.rows_per_part, &target, &mut progress, heartbeat)?;
+        table::write(source, &request.calendar, request.rows_per_part, &target, &mut progress, heartbeat)?;
     }
     identity()?.0.must_be(&asked, &request.target)?;
     target.complete(&progress)?;

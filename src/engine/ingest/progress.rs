@@ -58,7 +58,7 @@ impl Identity {
     pub fn of(request: &Request, sources: &BTreeMap<&'static str, Source>) -> Self {
         let options = json!({
             "format": FORMAT,
-            "tz": request.tz,
+            "tz": request.calendar.tz(),
             "columns": request.columns,
             "epoch_unit": request.epoch_unit.map(|unit| format!("{unit:?}").to_lowercase()),
             "rows_per_part": request.rows_per_part,

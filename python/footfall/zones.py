@@ -1,0 +1,51 @@
+"""Time zones, all of them of one database: the newest of the system's, PyPI's ``tzdata`` and Footfall's own."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from importlib import import_module
+from importlib.util import find_spec
+from typing import Any, Optional
+
+from footfall import _native
+from footfall.errors import DefinitionError
+
+#: What a database is called, its folder, and its version where its files do not say.
+Database = tuple[str, str, Optional[str]]
+
+
+def zone(tz: Any) -> _native.Zone:
+    """Return the time zone called `tz`.
+
+    Raises
+    ------
+    DefinitionError
+        If there is no such time zone.
+
+    Examples
+    --------
+    >>> zone("America/Recife").local_text(0)
+    '1969-12-31T21:00:00-03:00'
+    """
+    if not isinstance(tz, str):
+        raise DefinitionError(f"tz = {tz!r}: must be the name of a time zone, such as America/Recife")
+    return _zone(tz, databases())
+
+
+def databases() -> tuple[Database, ...]:
+    """Return the databases that Python knows of, in the order in which it looks at them."""
+    from zoneinfo import TZPATH
+
+    of_system: list[Database] = [(folder, folder, None) for folder in TZPATH]
+    package = find_spec("tzdata")
+    if package is None:
+        return tuple(of_system)
+    version = getattr(import_module(package.name), "IANA_VERSION", None)
+    of_package = [(f"the package {package.name}", f"{root}/zoneinfo", version)
+                  for root in package.submodule_search_locations or ()]  # fmt: skip
+    return (*of_system, *of_package)
+
+
+@lru_cache(maxsize=64)
+def _zone(tz: str, known: tuple[Database, ...]) -> _native.Zone:
+    return _native.zone(tz, list(known))

@@ -8,6 +8,8 @@ from datetime import datetime
 from html import escape
 from typing import TYPE_CHECKING, Any
 
+from footfall.values import to_python
+
 if TYPE_CHECKING:
     import pyarrow
 
@@ -28,7 +30,7 @@ def preview(table: pyarrow.Table, limit: int) -> Preview:
     import pyarrow.types as types
 
     head = table.slice(0, limit)
-    cells = [[cell(value) for value in column.to_pylist()] for column in head.columns]
+    cells = [[cell(value) for value in to_python(column)] for column in head.columns]
     numeric = [types.is_integer(field.type) or types.is_floating(field.type) for field in table.schema]
     return Preview(list(table.column_names), [list(row) for row in zip(*cells)], numeric)
 

@@ -10,7 +10,7 @@ from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from footfall import display
+from footfall import display, values
 from footfall.definitions import Definitions
 from footfall.errors import DefinitionError
 
@@ -163,24 +163,24 @@ def _write_parquet(table: pyarrow.Table, path: Path) -> None:
 def _write_csv(table: pyarrow.Table, path: Path) -> None:
     import pyarrow.csv
 
-    pyarrow.csv.write_csv(table, path)
+    pyarrow.csv.write_csv(values.as_text(table), path)
 
 
 def _write_json_lines(table: pyarrow.Table, path: Path) -> None:
     with path.open("w", encoding="utf-8") as file:
         for batch in table.to_batches(max_chunksize=_JSON_ROWS):
-            file.writelines(_json(row) + "\n" for row in batch.to_pylist())
+            file.writelines(_json(row) + "\n" for row in values.rows(batch))
 
 
 def _write_json_array(table: pyarrow.Table, path: Path) -> None:
-    rows = ",\n".join(_json(row) for row in table.to_pylist())
+    rows = ",\n".join(_json(row) for row in values.rows(table))
     path.write_text(f"[\n{rows}\n]\n", encoding="utf-8")
 
 
 def _json(row: dict[str, Any]) -> str:
     # JSON knows neither NaN nor infinity.
-    values = {name: None if isinstance(v, float) and not math.isfinite(v) else v for name, v in row.items()}
-    return json.dumps(values, ensure_ascii=False, default=_json_text)
+    finite = {name: None if isinstance(v, float) and not math.isfinite(v) else v for name, v in row.items()}
+    return json.dumps(finite, ensure_ascii=False, default=_json_text)
 
 
 def _json_text(value: Any) -> str:

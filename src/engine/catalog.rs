@@ -14,6 +14,7 @@ use datafusion::scalar::ScalarValue;
 
 use super::error_of;
 use super::files;
+use super::functions::as_text;
 use super::groups::{FileGroup, WantedColumn, group};
 use super::nouns::{Column, EpochUnit, NOUNS, Noun, convert};
 use super::slices::{Slice, rows_before};
@@ -311,10 +312,14 @@ impl Source {
         let theirs = self.reading.theirs(&self.noun, column);
         let value = match (part.literal(&theirs), part.type_of(&theirs)) {
             (Some(value), _) => lit(value),
-            (None, Some(_)) => col(datafusion::common::Column::new_unqualified(theirs)),
+            (None, Some(_)) => col(datafusion::common::Column::new_unqualified(&theirs)),
             (None, None) => lit(ScalarValue::Null),
         };
-        let value = if self.parts.len() > 1 { cast(value, DataType::Utf8View) } else { value };
+        let value = match part.type_of(&theirs) {
+            Some(from) if self.parts.len() > 1 => as_text("as_text", from).call(vec![value]),
+            _ if self.parts.len() > 1 => cast(value, DataType::Utf8View),
+            _ => value,
+        };
         value.alias(raw_name(column))
     }
 

@@ -6,6 +6,7 @@ use datafusion::arrow::array::{
     Array, ArrayRef, ArrowPrimitiveType, AsArray, BooleanArray, Date32Array, Float64Array, Int64Array, PrimitiveArray,
     StringViewArray, TimestampMicrosecondArray,
 };
+use datafusion::arrow::compute::{cast, concat};
 use datafusion::arrow::datatypes::{DataType, Float64Type, Int64Type, TimestampMicrosecondType};
 use datafusion::common::Result as PlanResult;
 use datafusion::logical_expr::{ColumnarValue, ScalarUDF, Volatility, create_udf};
@@ -33,6 +34,23 @@ pub fn function(name: &str, takes: Vec<DataType>, gives: DataType, kernel: Box<K
         })
     };
     create_udf(name, takes, gives, Volatility::Immutable, Arc::new(call))
+}
+
+/// What makes text of values of type `from`, also of instants whose year no calendar has: of these the integer.
+pub fn as_text(name: &str, from: DataType) -> ScalarUDF {
+    let kernel = |arrays: &[ArrayRef]| {
+        let text = |values: &ArrayRef| cast(values, &DataType::Utf8View);
+        let one = |row| {
+            let value = arrays[0].slice(row, 1);
+            text(&value).or_else(|_| text(&cast(&value, &DataType::Int64)?))
+        };
+        if let Ok(all) = text(&arrays[0]) {
+            return Ok(all);
+        }
+        let each = (0..arrays[0].len()).map(one).collect::<std::result::Result<Vec<_>, _>>()?;
+        Ok(concat(&each.iter().map(|text| text.as_ref()).collect::<Vec<_>>())?)
+    };
+    function(name, vec![from], DataType::Utf8View, Box::new(kernel))
 }
 
 /// Registers all functions that users may call; `z` is the normal quantile of the intervals.

@@ -10,6 +10,7 @@ use datafusion::prelude::SessionContext;
 
 use super::catalog::{Part, Source};
 use super::checks::{Check, Known, Severity, checks};
+use super::functions::as_text;
 use super::nouns::{Column, Kind, Noun};
 use super::run::{Heartbeat, run};
 use super::session::{Session, Table, new_context, planned, run_outward};
@@ -158,8 +159,20 @@ impl Session {
 /// The rows of `plan` as the table `rows`, in a context of their own.
 fn context_with(plan: &LogicalPlan, memory_limit: Option<usize>) -> Result<SessionContext> {
     let context = new_context(None, memory_limit)?;
-    context.register_table("rows", Arc::new(ViewTable::new(plan.clone(), None))).map_err(error_of)?;
+    register_rows(&context, plan)?;
     Ok(context)
+}
+
+/// Registers the table `rows`, and for each `raw_…` of its columns what makes text of it.
+fn register_rows(context: &SessionContext, plan: &LogicalPlan) -> Result<()> {
+    for raw in plan.schema().fields().iter().filter(|field| field.name().starts_with("raw_")) {
+        context.register_udf(as_text(&text_of(raw.name()), raw.data_type().clone()));
+    }
+    context.register_table("rows", Arc::new(ViewTable::new(plan.clone(), None))).map(|_| ()).map_err(error_of)
+}
+
+fn text_of(raw: &str) -> String {
+    format!("text_of_{raw}")
 }
 
 /// The example (second column) and the count (first column) of a query with one row.
@@ -198,7 +211,8 @@ fn findings_of_rows(source: &Source, known: &Known, heartbeat: Heartbeat) -> Res
 /// The smallest value, as text, among the rows that `check` finds.
 fn example(context: &SessionContext, check: &Check, heartbeat: Heartbeat) -> Result<Option<String>> {
     let Check { condition, column, .. } = check;
-    let sql = format!("SELECT count(*), min(CAST(raw_{column} AS VARCHAR)) FROM rows WHERE {condition}");
+    let text = text_of(&format!("raw_{column}"));
+    let sql = format!("SELECT count(*), min({text}(raw_{column})) FROM rows WHERE {condition}");
     Ok(query(context, &sql, heartbeat)?.0)
 }
 
@@ -214,8 +228,7 @@ pub fn refuse_unusable(source: &Source, known: &Known, heartbeat: Heartbeat) -> 
         for file in part.in_order()? {
             let context = new_context(Some(1), None)?;
             known.register(&context);
-            let rows = ViewTable::new(source.part_with_raw(&file)?, None);
-            context.register_table("rows", Arc::new(rows)).map_err(error_of)?;
+            register_rows(&context, &source.part_with_raw(&file)?)?;
             let (_, batches) = run_outward(planned(&context, &sql)?, heartbeat)?;
             if let Some(found) = batches.iter().find(|batch| batch.num_rows() > 0) {
                 return Err(problem(source.noun(), &file, &checks, found)?);
@@ -248,7 +261,7 @@ fn first_problem(checks: &[Check]) -> String {
              FROM rows)
          WHERE problem IS NOT NULL ORDER BY row LIMIT 1",
         case(&|number, _| number.to_string()),
-        case(&|_, check| format!("CAST(raw_{} AS VARCHAR)", check.column)),
+        case(&|_, check| format!("{}(raw_{})", text_of(&format!("raw_{}", check.column)), check.column)),
     )
 }
 

@@ -168,3 +168,61 @@ def test_errors_are_a_family():
     for error in (footfall.DataError, footfall.MissingTableError, footfall.DefinitionError, footfall.InternalError):
         assert issubclass(error, footfall.FootfallError)
     assert issubclass(footfall.MissingTableError, LookupError) and issubclass(footfall.DefinitionError, ValueError)
+
+
+# Instants and days that Python's calendar does not have
+
+
+FAR = [253_402_300_800_000_000, 9_000_000_000_000_000_000, -62_135_596_800_000_001, 1_709_251_200_000_000]
+FAR_TEXT = ["+10000-01-01 00:00:00.000000Z", "+287168-08-24 16:00:00.000000Z", "0000-12-31 23:59:59.999999Z",
+            "2024-03-01 00:00:00.000000Z"]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def far():
+    """Visits and views at instants of all ages: read in a wrong unit, they lie far from each other."""
+    instants, four = pa.array(FAR, pa.timestamp("us", "UTC")), ["a", "b", "c", "d"]
+    ads = pa.table({"ad_id": ["7"], "campaign_id": ["c"], "category": ["food"], "establishment_id": ["cafe"]})
+    places = pa.table({"establishment_id": ["cafe"], "category": ["food"], "latitude": [0.0], "longitude": [0.0]})
+    seen = pa.table({"user_id": four, "ad_id": ["7"] * 4, "action": ["view"] * 4, "timestamp": instants})
+    pings = pa.table({"user_id": four, "timestamp": instants, "latitude": [0.0] * 4, "longitude": [0.0] * 4})
+    tables = {"ads": ads, "establishments": places, "interactions": seen, "pings": pings}
+    return footfall.open(tables, tz="UTC", progress=False)
+
+
+@pytest.mark.parametrize("by", ["day", "week", "month"])
+@pytest.mark.parametrize("job", JOBS_BY)
+def test_far_days_are_shown_drawn_and_written(far, job, by, tmp_path):
+    pytest.importorskip("altair")
+    result = getattr(far, job)(by=by)
+    assert ("+287168-08-" in repr(result)) == ("+287168-08-" in result._repr_html_()) == (len(result) < 10)
+    note = " ".join(result.chart().to_dict()["title"]["subtitle"])
+    assert f"Left out: 3 more {by}s, before 1 January 2 or after 9998." in note
+    for ending in ("csv", "json", "jsonl"):
+        text = result.write(tmp_path / f"x.{ending}").read_text(encoding="utf-8")
+        assert "+287168-08-" in text and ("0000-12-" in text) and "2024-0" in text
+    assert pa.parquet.read_table(result.write(tmp_path / "x.parquet")).equals(result.to_arrow())
+
+
+def test_far_instants_are_shown_and_written(far, tmp_path):
+    lists = (
+        "SELECT max(timestamp) AS timestamp, array_agg(timestamp) AS list FROM pings GROUP BY user_id ORDER BY user_id"
+    )
+    result = far.sql(lists)
+    plain = far.sql("SELECT timestamp FROM pings ORDER BY user_id")
+    for text in (repr(result), result._repr_html_()):
+        assert "+10000-01-01 00:00:00" in text and "2024-03-01 00:00:00" in text
+    written = json.loads(result.write(tmp_path / "x.json").read_text(encoding="utf-8"))
+    assert [row["timestamp"] for row in written][:3] == FAR_TEXT[:3]
+    assert [row["list"] for row in written][:3] == [[text] for text in FAR_TEXT[:3]]
+    with plain.write(tmp_path / "x.csv").open(encoding="utf-8") as file:
+        assert [row["timestamp"] for row in csv.DictReader(file)] == FAR_TEXT
+
+
+def test_a_report_and_a_period_of_far_instants(far, tmp_path):
+    text = far.report(tmp_path / "report.html").read_text(encoding="utf-8")
+    assert "0000-12-31" in text and "+287168-08-24" in text
+    data = footfall.open(WORLD.tables(), tz="Pacific/Kiritimati", progress=False)
+    late = data.between("0001-01-01T00:00:00+00:00", "9999-12-31T23:00:00+00:00")
+    assert late.period[0].startswith("0000-12-31T13:") and late.period[1] == "+10000-01-01T13:00:00+14:00"
+    assert repr(late) and late.campaign_ctr() is not None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from footfall.charts import hours, offline, profiles, rates, style, visits
+from footfall.charts import hours, offline, profiles, rates, rows, style, visits
 from footfall.charts.rows import Options
 from footfall.errors import DefinitionError
 from footfall.options import ids, whole
@@ -108,4 +108,7 @@ def _drawn(job: str, result: Result, options: Options) -> Any:
     table = result.to_arrow()
     if not table.num_rows:
         return style.nothing((result.job or {}).get("title") or job, "No rows: nothing to draw.", options.width or 520)
-    return _DRAWINGS[job](result, table, options)
+    within, beyond = rows.within_reach(table)
+    if not within.num_rows:
+        return style.nothing((result.job or {}).get("title") or job, beyond, options.width or 520)
+    return style.noted(_DRAWINGS[job](result, within, options), beyond)

@@ -15,6 +15,8 @@ from footfall.display import cell
 
 Row = dict[str, Any]
 
+# Python and browsers count days from the year 1 to 9999; an axis may need a little more than its data.
+FIRST_DAY, END_OF_DAYS = date(2, 1, 1), date(9999, 1, 1)
 UNITS = ("day", "week", "month")
 UNNAMED = "no category"
 
@@ -32,6 +34,19 @@ class Options:
 def unit(table: pa.Table) -> str | None:
     """Return the calendar unit of a result: the name of its first column, or None for the whole period."""
     return table.column_names[0] if table.column_names[0] in UNITS else None
+
+
+def within_reach(table: pa.Table) -> tuple[pa.Table, str]:
+    """Return the rows whose unit no axis of time is too short for, and the note that others are left out."""
+    by = unit(table)
+    if by is None:
+        return table, ""
+    is_within = pc.and_(pc.greater_equal(table[by], FIRST_DAY), pc.less(table[by], END_OF_DAYS))
+    others = table.filter(pc.invert(is_within))
+    count = distinct(others, by) if others.num_rows else 0
+    return (
+        (table.filter(is_within), left_out(count, f"{by}s, before 1 January 2 or after 9998")) if count else (table, "")
+    )
 
 
 def unit_label(by: str, start: date) -> str:

@@ -33,6 +33,13 @@ SHORT_COUNT = "format(datum.value, '~s')"
 _LETTER = 6.0
 
 
+def noted(drawing: Any, note: str) -> Any:
+    """Return the chart with one note more, if there is one."""
+    if note:
+        drawing.title.subtitle = [*drawing.title.subtitle, note]
+    return drawing
+
+
 def heading(text: str, notes: Sequence[str], width: float) -> alt.TitleParams:
     """Return a title with its notes below it, wrapped to `width` pixels."""
     letters = max(80, int(width / _LETTER))

@@ -64,9 +64,8 @@ pub fn located(noun: &Noun, batch: &RecordBatch, first_row: usize) -> Result<Rec
     let column = |column: &Column| {
         let given = get(column.name)?;
         if column.kind == Kind::Number {
-            // For the types that it refuses.
-            convert(noun.name, column, column.name, given.data_type(), None)?;
-            return Ok((column.name, cast(&given, &DataType::Float64)?));
+            let degrees = ours(noun.name, column, batch.schema_ref())?;
+            return Ok((column.name, degrees.function.of(&given).map_err(error_of)?));
         }
         check_present(noun.name, column.name, &given, first_row)?;
         Ok((column.name, given))

@@ -76,6 +76,7 @@ fn limited(threads: usize, memory_limit: Option<usize>) -> Session {
         z: WILSON_Z,
         threads: Some(threads),
         memory_limit,
+        is_plain: false,
     };
     Session::open(None, world(), Reading::default(), options).expect("a valid world")
 }

@@ -37,6 +37,11 @@ class Jobs(ABC):
             (float64: clicks / views, null without views), ctr_low, ctr_high (float64, Wilson interval; null also if
             there are more clicks than views), rank (int64, 1 is best). Sorted by unit, then campaign_id.
 
+        Notes
+        -----
+        The interval says how far chance alone may have moved the rate: a campaign with few views has a wide one. Views
+        count as independent of each other.
+
         Raises
         ------
         MissingTableError
@@ -109,10 +114,16 @@ class Jobs(ABC):
         Returns
         -------
         Result
-            [day | week | month] (date), establishment_id, name (string), visits, attributed_visits (int64), ratio,
-            ratio_low, ratio_high (float64: attributed_visits / visits and its Wilson interval, null without visits),
+            [day | week | month] (date), establishment_id, name (string), visits, visitors, attributed_visits (int64),
+            ratio, ratio_low, ratio_high (float64: attributed_visits / visits and its interval, null without visits),
             rank (int64). Every establishment is there, as in `establishment_visits`. Sorted by unit, then
             establishment_id.
+
+        Notes
+        -----
+        The interval says how far chance alone may have moved the ratio. It counts people, not pings: a hundred visits
+        of one person tell about one person. It is Wilson's interval of as many independent visits as would tell as much
+        as these do, which is fewer the more each visitor's visits are alike and the more a few visitors dominate.
 
         Raises
         ------

@@ -23,6 +23,13 @@ if TYPE_CHECKING:
 _TERMINAL_ROWS = 10
 _NOTEBOOK_ROWS = 20
 _JSON_ROWS = 65_536
+# What the intervals of jobs mean, in plain words.
+_INTERVALS = {
+    "campaign_ctr": "ctr_low to ctr_high: how far chance alone may have moved the rate (Wilson interval). "
+    "Few views make it wide.",
+    "visit_attribution": "ratio_low to ratio_high: how far chance alone may have moved the ratio (Wilson interval by "
+    "visitor). Few visitors make it wide, however often each of them came.",
+}
 
 
 @dataclass(frozen=True, repr=False, eq=False)
@@ -144,14 +151,19 @@ class Result:
         unit = "" if self.by == "period" else f"by {self.by}; "
         return f"{unit}{self.definitions}; time zone: {self.tz}"
 
+    def interval(self) -> str:
+        """Return what the job's interval means, in plain words; nothing if it has none."""
+        return _INTERVALS.get(self.job["name"], "") if self.job else ""
+
     def __repr__(self) -> str:
         shown = display.preview(self._table, _TERMINAL_ROWS)
         return f"{self.headline(len(shown.rows))}\n{display.text_table(shown)}\n{self.made_with()}"
 
     def _repr_html_(self) -> str:
         shown = display.preview(self._table, _NOTEBOOK_ROWS)
-        headline, made_with = escape(self.headline(len(shown.rows))), escape(self.made_with())
-        return f"<div><p><b>{headline}</b></p>{display.html_table(shown)}<p><small>{made_with}</small></p></div>"
+        headline = escape(self.headline(len(shown.rows)))
+        notes = "<br>".join(escape(note) for note in (self.interval(), self.made_with()) if note)
+        return f"<div><p><b>{headline}</b></p>{display.html_table(shown)}<p><small>{notes}</small></p></div>"
 
 
 def _write_parquet(table: pyarrow.Table, path: Path) -> None:

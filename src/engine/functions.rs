@@ -7,7 +7,7 @@ use datafusion::arrow::array::{
     StringViewArray, TimestampMicrosecondArray,
 };
 use datafusion::arrow::compute::{cast, concat};
-use datafusion::arrow::datatypes::{DataType, Float64Type, Int64Type, TimestampMicrosecondType};
+use datafusion::arrow::datatypes::{DataType, Decimal128Type, Float64Type, Int64Type, TimestampMicrosecondType};
 use datafusion::common::Result as PlanResult;
 use datafusion::logical_expr::{ColumnarValue, ScalarUDF, Volatility, create_udf};
 use datafusion::prelude::SessionContext;
@@ -17,7 +17,7 @@ use super::places::Ads;
 use crate::calendar::{Calendar, Clock, day_part};
 use crate::geo::haversine::haversine_m;
 use crate::ids::Id;
-use crate::statistics::wilson_interval;
+use crate::statistics::{SumsByUser, wilson_interval};
 use crate::visit_filter::VisitFilter;
 
 type Kernel = dyn Fn(&[ArrayRef]) -> PlanResult<ArrayRef> + Send + Sync;
@@ -63,6 +63,8 @@ pub fn register(context: &SessionContext, calendar: &Calendar, z: f64) {
     context.register_udf(day_part_function(calendar.clone()));
     context.register_udf(wilson_function("wilson_low", z, |interval| interval.0));
     context.register_udf(wilson_function("wilson_high", z, |interval| interval.1));
+    context.register_udf(wilson_by_user_function("wilson_low_by_user", z, |interval| interval.0));
+    context.register_udf(wilson_by_user_function("wilson_high_by_user", z, |interval| interval.1));
     context.register_udf(haversine_function());
     context.register_udf(share_function());
 }
@@ -104,6 +106,31 @@ fn wilson_function(name: &str, z: f64, bound: fn((f64, f64)) -> f64) -> ScalarUD
         Ok(Arc::new(successes.iter().zip(trials).map(of).collect::<Float64Array>()) as ArrayRef)
     };
     function(name, vec![DataType::Int64; 2], DataType::Float64, Box::new(kernel))
+}
+
+/// `wilson_low_by_user(successes, trials, users, successes², successes trials, trials²)`: sums over users; squares and
+/// products as decimals, which no number of rows overflows.
+fn wilson_by_user_function(name: &str, z: f64, bound: fn((f64, f64)) -> f64) -> ScalarUDF {
+    let kernel = move |arrays: &[ArrayRef]| {
+        let [successes, trials, users] = [0, 1, 2].map(|i| arrays[i].as_primitive::<Int64Type>());
+        let [successes_squared, trials_times_successes, trials_squared] =
+            [3, 4, 5].map(|i| arrays[i].as_primitive::<Decimal128Type>());
+        let of = |row: usize| {
+            let sums = arrays.iter().all(|array| array.is_valid(row)).then(|| SumsByUser {
+                users: users.value(row),
+                trials: trials.value(row),
+                successes: successes.value(row),
+                trials_squared: trials_squared.value(row),
+                trials_times_successes: trials_times_successes.value(row),
+                successes_squared: successes_squared.value(row),
+            });
+            sums?.wilson_interval(z).map(bound)
+        };
+        Ok(Arc::new((0..trials.len()).map(of).collect::<Float64Array>()) as ArrayRef)
+    };
+    let square = || DataType::Decimal128(38, 0);
+    let takes = [vec![DataType::Int64; 3], vec![square(), square(), square()]].concat();
+    function(name, takes, DataType::Float64, Box::new(kernel))
 }
 
 fn haversine_function() -> ScalarUDF {

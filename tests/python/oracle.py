@@ -10,6 +10,7 @@ import math
 from collections import Counter, defaultdict
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
+from fractions import Fraction
 from functools import cached_property
 from zoneinfo import ZoneInfo
 
@@ -39,6 +40,30 @@ def wilson(successes, trials, z=Z_95):
     low, high = (centre - half) / (1 + z * z / trials), (centre + half) / (1 + z * z / trials)
     # In exact arithmetic the ends are 0 and 1; rounding must not make them tie or rank otherwise.
     return (0.0 if successes == 0 else low), (1.0 if successes == trials else high)
+
+
+def effective_trials(pairs):
+    """How many independent trials tell as much as these (trials, successes), a pair a user: with exact fractions."""
+    users, trials, successes = len(pairs), sum(t for t, _ in pairs), sum(s for _, s in pairs)
+    ratio = Fraction(successes, trials)
+    spread = sum((s - ratio * t) ** 2 for t, s in pairs)
+    if users == 1 or spread == 0:
+        return users
+    variance = Fraction(users, users - 1) * spread / trials**2
+    return float(min(Fraction(trials), ratio * (1 - ratio) / variance))
+
+
+def wilson_by_user(pairs, z=Z_95):
+    """The textbook's interval around the ratio of all successes and trials, of as many trials as are effective."""
+    if not pairs:
+        return None, None
+    ratio, trials = sum(s for _, s in pairs) / sum(t for t, _ in pairs), effective_trials(pairs)
+    low, high = (
+        (ratio + z * z / (2 * trials) + sign * z * math.sqrt(ratio * (1 - ratio) / trials + (z / (2 * trials)) ** 2))
+        / (1 + z * z / trials)
+        for sign in (-1, 1)
+    )
+    return (low if ratio else 0.0), (high if ratio < 1 else 1.0)
 
 
 def in_range(value, limit):
@@ -171,16 +196,18 @@ class Oracle:
         return with_rank_and_bucket(by, columns, rows, columns.index(rank_by))
 
     def visit_attribution(self, by="month", rank_by="ratio_low"):
-        columns = ["establishment_id", "name", "visits", "attributed_visits", "ratio", "ratio_low", "ratio_high"]
-        earned = defaultdict(list)
-        for _, timestamp, establishment_id, _, attributed, _, _ in self.attributed_visits:
-            earned[self._bucket(timestamp, by), establishment_id].append(attributed)
+        columns = ["establishment_id", "name", "visits", "visitors", "attributed_visits"]
+        columns += ["ratio", "ratio_low", "ratio_high"]
+        earned = defaultdict(lambda: defaultdict(list))
+        for user_id, timestamp, establishment_id, _, attributed, _, _ in self.attributed_visits:
+            earned[self._bucket(timestamp, by), establishment_id][user_id].append(attributed)
         rows = defaultdict(list)
         for bucket in self._visit_buckets(by):
             for place_id, place in self.establishments.items():
-                visits, hits = len(earned[bucket, place_id]), sum(earned[bucket, place_id])
-                ratio = hits / visits if visits else None
-                rows[bucket].append((place_id, place.get("name"), visits, hits, ratio, *wilson(hits, visits, self.z)))
+                pairs = [(len(visits), sum(visits)) for visits in earned[bucket, place_id].values()]
+                visits, hits = sum(v for v, _ in pairs), sum(a for _, a in pairs)
+                counts = visits, len(pairs), hits, hits / visits if visits else None
+                rows[bucket].append((place_id, place.get("name"), *counts, *wilson_by_user(pairs, self.z)))
         return with_rank_and_bucket(by, columns, rows, columns.index(rank_by))
 
     def _visit_buckets(self, by):

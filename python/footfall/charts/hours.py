@@ -21,7 +21,7 @@ def category_hours(result: Any, table: pa.Table, options: Options) -> Any:
     chosen = order[: options.top or 12]
     notes = [
         f"Colour: share of the category's interactions (views and clicks) that fall in the hour; hours are local to "
-        f"{result.tz}. Outlined: the category's busiest hour.",
+        f"{result.tz}. Outlined: the category's busiest hour, the earliest of several.",
         "Categories with the most interactions first. " + rows.left_out(len(order) - len(chosen), "categories"),
     ]
     shown = rows.where(table, "category", [row["category"] for row in chosen])

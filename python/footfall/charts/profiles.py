@@ -249,8 +249,8 @@ def _counted(result: Any, table: pa.Table, kind: Kind, options: Options) -> Any:
     ).properties(width=size[0], height=size[1], view=alt.ViewBackground(fill="#F5F7FA"))
     ties = pc.sum(table["tied"]).as_py() or 0
     notes = [
-        f"Number: users with most of their {kind.of} in the category, of {rows.distinct(table, 'user_id'):,} users; "
-        f"colour: their share. {kind.units.capitalize()} are local to {result.tz}.",
+        f"Number: users with more {kind.of} in the category than in any other, of {rows.distinct(table, 'user_id'):,} "
+        f"users; colour: their share. {kind.units.capitalize()} are local to {result.tz}.",
         f"{ties:,} of {table.num_rows:,} preferences are ties, given to the first category by name.",
         rows.left_out(others, "categories"),
     ]

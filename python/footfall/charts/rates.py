@@ -32,6 +32,8 @@ class Rate:
     measure: str
     none: str
     label: Callable[[pa.Table, Sequence[Row], int], dict[str, str]]
+    people: str | None = None
+    by_whom: str = ""
 
     @property
     def low(self) -> str:
@@ -69,6 +71,8 @@ ATTRIBUTION = Rate(
     measure="the share of visits that follow an ad",
     none="No establishment has a visit: there is no ratio to draw.",
     label=rows.labels,
+    people="visitors",
+    by_whom=" by visitor: the visits of one person are not independent",
 )
 
 
@@ -93,7 +97,7 @@ def _drawn(result: Any, table: pa.Table, options: Options, rate: Rate, meaning: 
     if not rows.total(table, rate.hits):
         trials = f"{rows.total(table, rate.trials):,} {rate.trial_words}"
         return style.nothing(rate.axis, f"0 {rate.hit_words} of {trials}: nothing to compare.", options.width or 520)
-    interval = f"{100 * result.definitions.confidence:g}\u00a0% Wilson interval"
+    interval = f"{100 * result.definitions.confidence:g}\u00a0% Wilson interval{rate.by_whom}"
     by = rows.unit(table)
     if by is None:
         return _period(table, options, rate, f"{meaning}. Line: {interval}.")
@@ -173,6 +177,7 @@ def _points(
         ("high:Q", "to", style.PERCENT),
         ("hits:Q", rate.hit_words.capitalize(), style.COUNT),
         ("trials:Q", rate.trial_words.capitalize(), style.COUNT),
+        *([("people:Q", rate.people.capitalize(), style.COUNT)] if rate.people else []),
         ("rank:Q", "Rank", style.COUNT),
     )
     layers = [
@@ -199,6 +204,7 @@ def _value(row: Row, rate: Rate, label: dict[str, str]) -> Row:
         "hits": row[rate.hits],
         "trials": row[rate.trials],
         "rank": row["rank"],
+        **({"people": row[rate.people]} if rate.people else {}),
         "short": f"{row[rate.hits]:,} of {style.compact(row[rate.trials])}",
         "counts": f"{row[rate.hits]:,} {rate.hit_words} of {row[rate.trials]:,} {rate.trial_words}",
     }
@@ -233,10 +239,8 @@ def _sentence(rate: Rate, shown: int, table: pa.Table) -> str:
 
 def _over_time(table: pa.Table, by: str, options: Options, rate: Rate, meaning: str, z: float) -> Any:
     """A line with its interval for each of the best in all the time together."""
-    pooled = rows.summed(table, rate.key, (rate.trials, rate.hits))
-    pooled = [row for row in pooled if row[rate.trials] and row[rate.hits] <= row[rate.trials]]
-    pooled.sort(key=lambda row: -_wilson_low(row[rate.hits], row[rate.trials], z))
-    chosen = [row[rate.key] for row in pooled[: options.top or 6]]
+    lows = _lows_together(table, rate, z)
+    chosen = sorted(lows, key=lambda key: (-lows[key], key))[: options.top or 6]
     shown = over_time.recent(rows.where(table.filter(pc.is_valid(table[rate.ratio])), rate.key, chosen), by)
     label = rate.label(table, shown, style.LABEL_LETTERS)
     lines = over_time.Lines(by=by, value="ratio", axis=rate.axis, format="~%", tip=style.PERCENT, end=_end(shown, rate))
@@ -248,9 +252,23 @@ def _over_time(table: pa.Table, by: str, options: Options, rate: Rate, meaning: 
     return over_time.drawn(panels, lines, options, _sentence(rate, len(panels), table) + f", {by} by {by}", notes)
 
 
-def _wilson_low(hits: int, trials: int, z: float) -> float:
-    """Return the lower end of the Wilson interval (Wilson 1927)."""
-    share, square = hits / trials, z * z
-    middle = share + square / (2 * trials)
+def _lows_together(table: pa.Table, rate: Rate, z: float) -> dict[str, float]:
+    """Return the interval's lower end of all the time together, by key.
+
+    Its effective trials are those of the parts together, which their intervals tell: the ends of Wilson's interval
+    (1927) are where (end - ratio)^2 = z^2 end (1 - end) / trials.
+    """
+    sums: dict[str, tuple[int, int, float]] = {}
+    for row in table.filter(pc.is_valid(table[rate.low])).to_pylist():
+        end = row[rate.high] if row[rate.ratio] < 1 else row[rate.low]
+        width = end - row[rate.ratio]
+        effective = z * z * end * (1 - end) / width**2 if width else row[rate.trials]
+        hits, trials, so_far = sums.get(row[rate.key], (0, 0, 0.0))
+        sums[row[rate.key]] = hits + row[rate.hits], trials + row[rate.trials], so_far + effective
+    return {key: _wilson_low(hits / trials, effective or 1.0, z) for key, (hits, trials, effective) in sums.items()}
+
+
+def _wilson_low(share: float, trials: float, z: float) -> float:
+    square = z * z
     spread = z * math.sqrt(share * (1 - share) / trials + square / (4 * trials * trials))
-    return (middle - spread) / (1 + square / trials)
+    return (share + square / (2 * trials) - spread) / (1 + square / trials)

@@ -38,9 +38,18 @@ def _terms(dataset: Any) -> list[tuple[str, str, str]]:
         ("CTR", "Clicks / views, as sums over the period; without views there is none.", "Usual in advertising."),
         (
             "Interval",
-            f"Wilson interval of {100 * chosen.confidence:g} %. Ranks order by its lower end, so that one click in one "
-            "view is not the best campaign.",
+            f"How far chance alone may have moved a ratio: of all such intervals, {100 * chosen.confidence:g} % hold "
+            "the ratio that many more people would have. Wilson's interval; ranks order by its lower end, so that one "
+            "click in one view is not the best campaign.",
             "Wilson (1927), Probable inference, the law of succession, and statistical inference, JASA 22.",
+        ),
+        (
+            "Interval by visitor",
+            "The visits of one person are not independent: a hundred pings of one visitor tell about one visitor. The "
+            "ratio of attributed visits therefore gets the interval of as many independent visits as would tell as "
+            "much, which are fewer the more each visitor's visits are alike and the more a few visitors dominate.",
+            "Kish (1965), Survey sampling. Korn and Graubard (1998), Confidence intervals for proportions with small "
+            "expected number of positive counts estimated from survey data, Survey Methodology 24.",
         ),
         (
             "Calendar",

@@ -8,7 +8,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from footfall.charts import profiles, rows
+from footfall.charts import profiles, rows, style
 from footfall.report.html import percent
 
 Row = dict[str, Any]
@@ -28,53 +28,88 @@ def sentence(job: str, result: Any) -> str:
 
 
 def _campaigns(table: pa.Table, confidence: str) -> str:
+    views, clicks = rows.total(table, "views"), rows.total(table, "clicks")
+    if not views:
+        return "No campaign has a click-through rate: there are no views."
+    if not clicks:
+        return f"None of {style.plural(views, 'view')} led to a click."
+    share = f" ({percent(clicks / views)})" if clicks <= views else ""
+    counts = f"{style.plural(clicks, 'click')} in {style.plural(views, 'view')}{share}"
+    together = f"{style.all_of(table.num_rows, 'campaign')} together: {counts}." if table.num_rows > 1 else ""
     best = rows.best(table, 1, "ctr_low")
     if not best:
-        return "No campaign has a click-through rate: there are no views."
+        return f"No campaign has an interval: each has more clicks than views, or no view. {together}".rstrip()
     row = best[0]
-    views, clicks = rows.total(table, "views"), rows.total(table, "clicks")
-    return (
-        f"Campaign {row['campaign_id']} does best: {row['clicks']:,} clicks in {row['views']:,} views, "
-        f"{_interval(row, 'ctr', confidence)}. All {table.num_rows:,} campaigns together: {percent(clicks / views)} "
-        f"of {views:,} views."
-    )
+    if not row["clicks"]:
+        return f"The only clicks are in campaigns that have more clicks than views, which have no interval. {together}"
+    lead = f"Campaign {row['campaign_id']} does best{_as_others(table, row, 'ctr_low', 'do')}"
+    found = f"{style.plural(row['clicks'], 'click')} in {style.plural(row['views'], 'view')}"
+    lead = lead if together else f"The only campaign is {row['campaign_id']}"
+    return f"{lead}: {found}, {_interval(row, 'ctr', confidence)}. {together}".rstrip()
 
 
 def _visits(table: pa.Table, _: str) -> str:
+    visits = rows.total(table, "visits")
+    if not visits:
+        return f"No visit: {_nobody_came(table.num_rows)}."
     row = rows.best(table, 1, "visits")[0]
+    found = f"{style.plural(row['visits'], 'visit')} by {_people(row['visitors'])}"
+    if table.num_rows == 1:
+        return f"The only establishment is {_name(table, row)}: {found}."
     without = pc.sum(pc.equal(table["visits"], 0)).as_py()
+    rest = f"{without:,} {'has' if without == 1 else 'have'} none" if without else "each has some"
     return (
-        f"{_name(table, row)} has the most visits: {row['visits']:,} by {row['visitors']:,} people. All "
-        f"{table.num_rows:,} establishments together: {rows.total(table, 'visits'):,} visits; {without:,} have none."
+        f"{_name(table, row)} has the most visits{_as_others(table, row, 'visits', 'have')}: {found}. "
+        f"{style.all_of(table.num_rows, 'establishment')} together: {style.plural(visits, 'visit')}; {rest}."
     )
 
 
 def _attribution(table: pa.Table, confidence: str) -> str:
     visits, attributed = rows.total(table, "visits"), rows.total(table, "attributed_visits")
-    best = rows.best(table, 1, "ratio_low")
-    if not best:
-        return "No establishment has a visit, so there is no ratio."
+    if not visits:
+        return f"No visit, and so no ratio: {_nobody_came(table.num_rows)}."
     if not attributed:
-        return f"None of {visits:,} visits followed an interaction with an ad of the establishment."
-    row = best[0]
+        return f"None of {style.plural(visits, 'visit')} followed an interaction with an ad of the establishment."
+    row = rows.best(table, 1, "ratio_low")[0]
+    lead = f"{_name(table, row)} leads{_as_others(table, row, 'ratio_low', 'do')}"
+    together = (
+        f" {style.all_of(table.num_rows, 'establishment')} together: {percent(attributed / visits)} of "
+        f"{style.plural(visits, 'visit')}."
+    )
+    if table.num_rows == 1:
+        lead, together = f"The only establishment is {_name(table, row)}", ""
     return (
-        f"{_name(table, row)} leads: {row['attributed_visits']:,} of its {row['visits']:,} visits followed an "
-        f"interaction with its ads, {_interval(row, 'ratio', confidence)}. All establishments together: "
-        f"{percent(attributed / visits)} of {visits:,} visits. This is a correlation; it does not show that the ad was "
-        "the cause."
+        f"{lead}: {row['attributed_visits']:,} of its {style.plural(row['visits'], 'visit')} by "
+        f"{_people(row['visitors'])} followed an interaction with its ads, {_interval(row, 'ratio', confidence)}."
+        f"{together} This is a correlation; it does not show that the ad was the cause."
     )
 
 
 def _hours(table: pa.Table, _: str) -> str:
-    top = rows.summed(table, "category", ["interactions"])[0]
-    hour = rows.summed(table, "hour", ["interactions"])[0]
     everything = rows.total(table, "interactions")
-    start = hour["hour"]
-    return (
-        f"Most interactions are with ads of category {rows.category(top['category'])}: {top['interactions']:,} of "
-        f"{everything:,}. The busiest hour of all is {start:02d}:00 to {start + 1:02d}:00, with "
-        f"{percent(hour['interactions'] / everything)} of them."
-    )
+    if not everything:
+        return "There are no interactions."
+    top = _top(rows.summed(table, "category", ["interactions"]), "interactions")
+    names, count = _several([rows.category(row["category"]) for row in top]), top[0]["interactions"]
+    each = f"{count:,} of {everything:,} ({percent(count / everything)})"
+    if count == everything:
+        first = f"All {style.plural(everything, 'interaction')} are with ads of category {names}."
+        first = first if everything > 1 else f"The only interaction is with an ad of category {names}."
+    elif len(top) > 1:
+        first = f"The categories whose ads have the most interactions are {names}: {each} each."
+    else:
+        part = "Most interactions are" if 2 * count > everything else "The largest part of the interactions is"
+        first = f"{part} with ads of category {names}: {each}."
+    return f"{first} {_busiest(table, everything)}"
+
+
+def _busiest(table: pa.Table, everything: int) -> str:
+    top = _top(rows.summed(table, "hour", ["interactions"]), "interactions")
+    hours = _several([f"{row['hour']:02d}:00 to {row['hour'] + 1:02d}:00" for row in top])
+    share = percent(top[0]["interactions"] / everything)
+    if len(top) > 1:
+        return f"The busiest hours of all are {hours}, with {share} of them each."
+    return f"The busiest hour of all is {hours}, with {share} of them."
 
 
 def _preferred(table: pa.Table, _: str) -> str:
@@ -82,11 +117,58 @@ def _preferred(table: pa.Table, _: str) -> str:
     groups = table.group_by([kind.time, "category"]).aggregate([("user_id", "count")]).to_pylist()
     found = ((words, [group for group in groups if group[kind.time] == time]) for time, words in kind.times.items())
     words = "; ".join(f"{time}: {_favourite(some)}" for time, some in found if some)
-    return f"Preferred by the most of {rows.distinct(table, 'user_id'):,} users: {words}."
+    ties = pc.sum(table["tied"]).as_py() or 0
+    note = f" {ties:,} of {table.num_rows:,} preferences are ties, given to the first category by name." if ties else ""
+    return f"Preferred by the largest number of users: {words}.{note}"
 
 
 def _favourite(groups: Sequence[Row]) -> str:
-    return min((-group["user_id_count"], rows.category(group["category"])) for group in groups)[1]
+    """Return the category that the largest number of users prefers, and how many of how many do."""
+    users = sum(group["user_id_count"] for group in groups)
+    top = _top(groups, "user_id_count")
+    names = sorted(rows.category(group["category"]) for group in top)
+    counts = f"{top[0]['user_id_count']:,} of {style.plural(users, 'user')}"
+    return f"{_several(names)} ({counts}{' each' if len(top) > 1 else ''})"
+
+
+def _top(found: Sequence[Row], count: str) -> list[Row]:
+    """Return the rows with the largest count, of which there may be several."""
+    largest = max(row[count] for row in found)
+    return [row for row in found if row[count] == largest]
+
+
+def _several(names: Sequence[str]) -> str:
+    """Return names as a list in words.
+
+    Examples
+    --------
+    >>> _several(["a"]), _several(["a", "b"]), _several(["a", "b", "c", "d", "e"])
+    ('a', 'a and b', 'a, b and 3 more')
+    """
+    if len(names) == 1:
+        return names[0]
+    if len(names) <= 3:
+        return f"{', '.join(names[:-1])} and {names[-1]}"
+    return f"{names[0]}, {names[1]} and {len(names) - 2} more"
+
+
+def _as_others(table: pa.Table, row: Row, measure: str, verb: str) -> str:
+    """Return that others have the same `measure` as the first by rank, if so."""
+    others = pc.sum(pc.equal(table[measure], row[measure])).as_py() - 1
+    if not others:
+        return ""
+    singular = {"do": "does", "have": "has"}[verb]
+    return f" (as {singular} 1 other)" if others == 1 else f" (as {verb} {others:,} others)"
+
+
+def _people(count: int) -> str:
+    return f"{count:,} {'person' if count == 1 else 'people'}"
+
+
+def _nobody_came(establishments: int) -> str:
+    if establishments == 1:
+        return "nobody came near the only establishment"
+    return f"nobody came near any of {establishments:,} establishments"
 
 
 def _interval(row: Row, ratio: str, confidence: str) -> str:

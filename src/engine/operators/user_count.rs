@@ -1,4 +1,5 @@
-//! `UserCount`: counts by user and keys of few values of any rows, and sums of such counts.
+//! `UserCount`: counts by user and keys of few values of any rows, also of those that meet a condition, and sums of such
+//! counts.
 
 use std::fmt;
 use std::sync::Arc;
@@ -82,9 +83,51 @@ struct Grouping {
     types: Vec<DataType>,
     /// The number of the key that is the user.
     user: usize,
-    /// Counts that are added up; rows are counted if none.
-    of: Option<Arc<dyn PhysicalExpr>>,
+    measure: Measure,
     schema: SchemaRef,
+}
+
+/// What is counted of a group.
+#[derive(Debug)]
+enum Measure {
+    /// Its rows.
+    Rows,
+    /// Its rows, and those that meet a condition.
+    RowsAndThose(Arc<dyn PhysicalExpr>),
+    /// Counts, which are added up.
+    Counts(Arc<dyn PhysicalExpr>),
+}
+
+impl Measure {
+    fn of(stage: &AggregateExec) -> Option<Self> {
+        match (stage.aggr_expr(), stage.filter_expr()) {
+            ([rows], [None]) if counts_all(rows) => Some(Self::Rows),
+            ([rows, those], [None, Some(condition)]) if counts_all(rows) && counts_all(those) => {
+                Some(Self::RowsAndThose(Arc::clone(condition)))
+            }
+            ([sum], [None]) => match &sum.expressions()[..] {
+                [of] if sum.fun().name() == "sum" && is_count(of, &stage.input_schema()) => {
+                    Some(Self::Counts(Arc::clone(of)))
+                }
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+
+    fn condition(&self) -> Option<&Arc<dyn PhysicalExpr>> {
+        match self {
+            Self::RowsAndThose(condition) => Some(condition),
+            _ => None,
+        }
+    }
+
+    fn counts(&self) -> Option<&Arc<dyn PhysicalExpr>> {
+        match self {
+            Self::Counts(counts) => Some(counts),
+            _ => None,
+        }
+    }
 }
 
 /// What counts as `node` does, if it counts by user.
@@ -104,30 +147,31 @@ impl Grouping {
         let [user] = users[..] else { return None };
         let is_other = |number: usize| has_few_values(&keys[number]) && is_countable(&types[number]);
         let are_few = (0..keys.len()).filter(|number| *number != user).all(is_other);
-        let ([measure], [None]) = (stage.aggr_expr(), stage.filter_expr()) else { return None };
-        let of = match (counts_all(measure), &measure.expressions()[..]) {
-            (true, _) => None,
-            (false, [of]) if measure.fun().name() == "sum" && is_count(of, &input) => Some(Arc::clone(of)),
-            _ => return None,
-        };
-        (are_few && keys.len() <= MOST_KEYS).then(|| Self { keys, types, user, of, schema })
+        let measure = Measure::of(stage)?;
+        (are_few && keys.len() <= MOST_KEYS).then(|| Self { keys, types, user, measure, schema })
+    }
+
+    /// What makes the combination of a row: the other keys, and whether it meets the condition, if there is one.
+    fn others(&self) -> Vec<Arc<dyn PhysicalExpr>> {
+        let keys = self.keys.iter().enumerate().filter(|(number, _)| *number != self.user).map(|(_, key)| key);
+        keys.chain(self.measure.condition()).cloned().collect()
     }
 
     /// Counts the `rows` of one task: the combinations of the other keys get numbers of its own first, so that tasks
     /// ask each other for new ones only.
     async fn count(self: Arc<Self>, rows: SendableRecordBatchStream, all: Arc<Users>) -> PlanResult<()> {
-        let others: Vec<_> = (0..self.keys.len()).filter(|number| *number != self.user).collect();
-        let types: Vec<_> = others.iter().map(|number| self.types[*number].clone()).collect();
+        let (expressions, schema) = (self.others(), rows.schema());
+        let types = expressions.iter().map(|other| other.data_type(&schema)).collect::<PlanResult<Vec<_>>>()?;
         let (mut own, mut numbers, mut waiting) = (Counts::new(&types, 1), vec![], UserRows::new(Arc::clone(&all)));
         let mut rows = Box::pin(yielding(rows));
         while let Some(rows) = rows.next().await.transpose()? {
             let of = |expression: &Arc<dyn PhysicalExpr>| expression.evaluate(&rows)?.into_array(rows.num_rows());
-            let others = others.iter().map(|number| of(&self.keys[*number])).collect::<PlanResult<Vec<_>>>()?;
+            let others = expressions.iter().map(of).collect::<PlanResult<Vec<_>>>()?;
             let groups = own.groups_of(&others, rows.num_rows());
             if own.len() > numbers.len() {
                 numbers = all.numbers_of(&own.keys()?, own.len());
             }
-            let counts = self.of.as_ref().map(of).transpose()?;
+            let counts = self.measure.counts().map(of).transpose()?;
             let users = of(&self.keys[self.user])?;
             let users = users.as_string_view();
             let id = |row: usize| if users.is_valid(row) { Id::at(users, row) } else { Id::null() };
@@ -177,10 +221,15 @@ async fn run(
     order: Option<LexOrdering>,
     outlets: Outlets,
 ) -> PlanResult<()> {
-    let users = Users::new(IdForm::Text, grouping.user, &grouping.types, Arc::clone(&grouping.schema));
+    let has_condition = grouping.measure.condition().is_some();
+    let mut types = grouping.types.clone();
+    types.extend(has_condition.then_some(DataType::Boolean));
+    let users = Users::new(IdForm::Text, grouping.user, &types, Arc::clone(&grouping.schema));
     let (users, tasks) = (Arc::new(users), rows.len());
     all(rows.into_iter().map(|rows| Arc::clone(&grouping).count(rows, Arc::clone(&users)))).await?;
-    UserGroups::of(&users, order.as_ref())?.give(tasks, outlets).await
+    let groups = UserGroups::of(&users, order.as_ref())?;
+    let groups = if has_condition { groups.with_condition()? } else { groups };
+    groups.give(tasks, outlets).await
 }
 
 impl fmt::Debug for UserCountExec {
@@ -214,7 +263,8 @@ impl ExecutionPlan for UserCountExec {
         &self,
         f: &mut dyn FnMut(&Arc<dyn PhysicalExpr>) -> PlanResult<TreeNodeRecursion>,
     ) -> PlanResult<TreeNodeRecursion> {
-        for expression in self.grouping.keys.iter().chain(&self.grouping.of) {
+        let measure = &self.grouping.measure;
+        for expression in self.grouping.keys.iter().chain(measure.condition()).chain(measure.counts()) {
             if f(expression)? == TreeNodeRecursion::Stop {
                 return Ok(TreeNodeRecursion::Stop);
             }
@@ -227,6 +277,7 @@ impl ExecutionPlan for UserCountExec {
         order: &[PhysicalSortExpr],
     ) -> PlanResult<SortOrderPushdownResult<Arc<dyn ExecutionPlan>>> {
         let order = LexOrdering::new(order.to_vec())
+            .filter(|_| self.grouping.measure.condition().is_none())
             .filter(|order| UserGroups::can_come_in(order, self.grouping.user, self.grouping.keys.len()));
         Ok(match order {
             Some(order) => {

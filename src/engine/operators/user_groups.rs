@@ -4,7 +4,7 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use datafusion::arrow::array::{Array, ArrayRef, Int64Array, RecordBatch, UInt32Array, new_null_array};
+use datafusion::arrow::array::{Array, ArrayRef, AsArray, Int64Array, RecordBatch, UInt32Array, new_null_array};
 use datafusion::arrow::compute::{SortColumn, concat, lexsort_to_indices, sort_to_indices, take};
 use datafusion::arrow::datatypes::{Field, Schema, SchemaRef};
 use datafusion::common::{Result as PlanResult, exec_err};
@@ -17,6 +17,7 @@ use super::outlets::Outlets;
 use super::shared_work::spawned;
 use super::user_shares::ByUser;
 use super::users::Users;
+use crate::counting::Counts;
 use crate::engine::guard::is_order_by_value;
 
 /// Groups of one batch that leaves.
@@ -35,6 +36,70 @@ pub struct UserGroups {
     combinations: Vec<u32>,
     /// Those keys in that order.
     others: Vec<ArrayRef>,
+    /// If rows that meet a condition are counted too: the condition is part of the combination.
+    met: Option<Met>,
+}
+
+/// The condition within combinations, by their place in the order.
+struct Met {
+    /// Whether their rows meet it.
+    holds: Vec<bool>,
+    /// The place of the first combination that has the same keys.
+    first: Vec<u32>,
+}
+
+impl Met {
+    /// Of combinations with these `keys` and this `condition`, which is not met where it is null.
+    fn of(keys: &[ArrayRef], condition: &ArrayRef) -> Self {
+        let types: Vec<_> = keys.iter().map(|key| key.data_type().clone()).collect();
+        let groups = Counts::new(&types, 1).groups_of(keys, condition.len());
+        let mut first = vec![u32::MAX; groups.len()];
+        let first = (0..).zip(groups).map(|(place, group)| {
+            let first = &mut first[group as usize];
+            *first = place.min(*first);
+            *first
+        });
+        let first = first.collect();
+        Self { holds: condition.as_boolean().iter().map(|holds| holds == Some(true)).collect(), first }
+    }
+}
+
+/// The columns of one output batch, user by user.
+#[derive(Default)]
+struct CountColumns {
+    users: Vec<u32>,
+    combinations: Vec<u32>,
+    counts: Vec<i64>,
+    /// Counts of rows that meet the condition.
+    met: Vec<i64>,
+    /// By combination: the last row that it has.
+    last: Vec<u32>,
+}
+
+impl CountColumns {
+    fn add(&mut self, user: u32, combination: u32, count: u32) {
+        self.users.push(user);
+        self.combinations.push(combination);
+        self.counts.push(count.into());
+    }
+
+    /// Adds to the row that `user` has of this combination but for its condition, if there is one.
+    fn add_met(&mut self, user: u32, combination: u32, count: u32, met: &Met) {
+        let (first, holds) = (met.first[combination as usize], met.holds[combination as usize]);
+        self.last.resize(met.first.len(), u32::MAX);
+        let last = self.last[first as usize] as usize;
+        let row = match self.users.get(last) {
+            Some(own) if *own == user => last,
+            _ => {
+                self.last[first as usize] = self.users.len() as u32;
+                self.add(user, first, 0);
+                self.met.push(0);
+                self.users.len() - 1
+            }
+        };
+        self.counts[row] += i64::from(count);
+        self.met[row] += if holds { i64::from(count) } else { 0 };
+    }
 }
 
 /// The counts of a share.
@@ -75,7 +140,15 @@ impl UserGroups {
         let in_order = UInt32Array::from(combinations.clone());
         let others = keys.iter().map(|key| take(key, &in_order, None)).collect::<Result<_, _>>()?;
         let (schema, key) = (Arc::clone(users.schema()), users.key());
-        Ok(Self { schema, key, users: ids, places, shares, combinations, others })
+        Ok(Self { schema, key, users: ids, places, shares, combinations, others, met: None })
+    }
+
+    /// The same, where the last of the keys is a condition: a row for each combination of the others, with all counts
+    /// and those that meet it.
+    pub fn with_condition(mut self) -> PlanResult<Self> {
+        let Some(condition) = self.others.pop() else { return exec_err!("counts without the condition") };
+        self.met = Some(Met::of(&self.others, &condition));
+        Ok(self)
     }
 
     /// Gives all counts away in their order, made by so many tasks.
@@ -96,24 +169,26 @@ impl UserGroups {
     }
 
     fn batch(&self, users: Range<usize>) -> PlanResult<RecordBatch> {
-        let (mut of_user, mut of_combination, mut counts) = (vec![], vec![], vec![]);
+        let (mut rows, mut is_full) = (CountColumns::default(), false);
         for (user, (share, number)) in (0..).zip(&self.places[users.clone()]) {
             self.shares[*share as usize].for_each_of(*number, &self.combinations, |rank, count| {
-                of_user.push(user);
-                of_combination.push(rank);
-                counts.push(count);
+                is_full |= count == u32::MAX;
+                match &self.met {
+                    None => rows.add(user, rank, count),
+                    Some(met) => rows.add_met(user, rank, count, met),
+                }
             });
         }
-        if counts.contains(&u32::MAX) {
+        if is_full {
             return exec_err!("{} rows or more are of one user and group", u32::MAX);
         }
-        let of_combination = UInt32Array::from(of_combination);
+        let combinations = UInt32Array::from(rows.combinations);
         let mut columns =
-            self.others.iter().map(|key| take(key, &of_combination, None)).collect::<Result<Vec<_>, _>>()?;
+            self.others.iter().map(|key| take(key, &combinations, None)).collect::<Result<Vec<_>, _>>()?;
         let users = self.users.slice(users.start, users.len());
-        columns.insert(self.key, take(&users, &UInt32Array::from(of_user), None)?);
-        let counts: ArrayRef = Arc::new(Int64Array::from_iter_values(counts.into_iter().map(i64::from)));
-        columns.resize(self.schema.fields().len(), counts);
+        columns.insert(self.key, take(&users, &UInt32Array::from(rows.users), None)?);
+        columns.push(Arc::new(Int64Array::from(rows.counts)));
+        columns.resize(self.schema.fields().len(), Arc::new(Int64Array::from(rows.met)));
         Ok(RecordBatch::try_new(Arc::clone(&self.schema), columns)?)
     }
 }

@@ -259,9 +259,14 @@ impl Counts {
 
     /// Each key of the groups so far.
     pub fn keys(&self) -> Result<Vec<ArrayRef>, ArrowError> {
+        self.keys_from(0)
+    }
+
+    /// Each key of the groups from the number `first` on.
+    pub fn keys_from(&self, first: usize) -> Result<Vec<ArrayRef>, ArrowError> {
         let width = self.coders.len();
-        let key =
-            |(number, coder): (usize, &Coder)| coder.decode(self.keys.iter().skip(number).step_by(width).copied());
+        let codes = &self.keys[first * width..];
+        let key = |(number, coder): (usize, &Coder)| coder.decode(codes.iter().skip(number).step_by(width).copied());
         self.coders.iter().enumerate().map(key).collect()
     }
 

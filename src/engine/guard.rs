@@ -36,7 +36,7 @@ use super::parquet_table::parquet_source;
 use super::table_file::TableFile;
 
 /// Functions that have a value, and no error, for all values that they are given.
-const WITHOUT_ERRORS: [&str; 27] = [
+const WITHOUT_ERRORS: [&str; 29] = [
     "local_day",
     "local_week",
     "local_month",
@@ -54,6 +54,8 @@ const WITHOUT_ERRORS: [&str; 27] = [
     "haversine_m",
     "wilson_low",
     "wilson_high",
+    "wilson_low_by_user",
+    "wilson_high_by_user",
     "btrim",
     "character_length",
     "coalesce",

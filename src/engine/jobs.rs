@@ -135,14 +135,7 @@ pub const JOBS: [Job; 8] = [
         counts: Counts {
             sql: include_str!("jobs/visit_attribution.counts.sql"),
             keys: &["bucket", "establishment_id"],
-            sums: &[
-                "visits",
-                "visitors",
-                "attributed_visits",
-                "visits_squared",
-                "visits_times_attributed",
-                "attributed_squared",
-            ],
+            sums: &["visits", "visitors", "attributed_visits", "vv", "va", "aa"],
         },
         finish: include_str!("jobs/visit_attribution.finish.sql"),
     },

@@ -5,12 +5,8 @@ FROM (
            coalesce(visits, 0) AS visits, coalesce(visitors, 0) AS visitors,
            coalesce(attributed_visits, 0) AS attributed_visits,
            CASE WHEN visits > 0 THEN CAST(attributed_visits AS DOUBLE) / CAST(visits AS DOUBLE) END AS ratio,
-           wilson_low_by_user(
-               attributed_visits, visits, visitors, attributed_squared, visits_times_attributed, visits_squared
-           ) AS ratio_low,
-           wilson_high_by_user(
-               attributed_visits, visits, visitors, attributed_squared, visits_times_attributed, visits_squared
-           ) AS ratio_high
+           wilson_low_by_user(attributed_visits, visits, visitors, aa, va, vv) AS ratio_low,
+           wilson_high_by_user(attributed_visits, visits, visitors, aa, va, vv) AS ratio_high
     FROM establishments AS e
     CROSS JOIN ({buckets}) AS buckets
     LEFT JOIN counts

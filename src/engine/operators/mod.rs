@@ -27,6 +27,7 @@ mod totals;
 mod user_count;
 mod user_groups;
 mod user_shares;
+mod user_sums;
 mod users;
 mod visit_join;
 

@@ -4,7 +4,8 @@
 use std::fmt;
 use std::sync::Arc;
 
-use datafusion::arrow::array::{Array, AsArray};
+use datafusion::arrow::array::{Array, ArrayRef, AsArray};
+use datafusion::arrow::compute::prep_null_mask_filter;
 use datafusion::arrow::datatypes::{DataType, Int64Type, Schema, SchemaRef};
 use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode, TreeNodeRecursion};
 use datafusion::common::{Result as PlanResult, internal_err};
@@ -26,6 +27,7 @@ use super::count::{counts_all, first_stage, has_few_values};
 use super::outlets::Outlets;
 use super::shared_work::{SharedWork, all};
 use super::user_groups::UserGroups;
+use super::user_sums::SumsOfUsers;
 use super::users::{IdForm, UserRows, Users};
 use super::yielding;
 use crate::counting::{Counts, MOST_KEYS, is_countable};
@@ -69,11 +71,19 @@ impl PhysicalOptimizerRule for UseUserCounts {
 pub struct UserCountExec {
     input: Arc<dyn ExecutionPlan>,
     grouping: Arc<Grouping>,
-    /// The order of the groups, which then are one partition.
-    order: Option<LexOrdering>,
+    output: Output,
     properties: Arc<PlanProperties>,
     metrics: ExecutionPlanMetricsSet,
     shared: SharedWork,
+}
+
+/// What becomes of the counts.
+#[derive(Debug, Clone)]
+enum Output {
+    /// A row for each group; in one partition where an order is wanted.
+    Groups(Option<LexOrdering>),
+    /// A row for each combination of the keys but the user.
+    Sums(Arc<SumsOfUsers>),
 }
 
 /// By what is counted, and what.
@@ -103,7 +113,8 @@ impl Measure {
         match (stage.aggr_expr(), stage.filter_expr()) {
             ([rows], [None]) if counts_all(rows) => Some(Self::Rows),
             ([rows, those], [None, Some(condition)]) if counts_all(rows) && counts_all(those) => {
-                Some(Self::RowsAndThose(Arc::clone(condition)))
+                let is_condition = condition.data_type(&stage.input_schema()).is_ok_and(|of| of == DataType::Boolean);
+                is_condition.then(|| Self::RowsAndThose(Arc::clone(condition)))
             }
             ([sum], [None]) => match &sum.expressions()[..] {
                 [of] if sum.fun().name() == "sum" && is_count(of, &stage.input_schema()) => {
@@ -132,9 +143,12 @@ impl Measure {
 
 /// What counts as `node` does, if it counts by user.
 fn in_place_of(node: &Arc<dyn ExecutionPlan>) -> Option<UserCountExec> {
+    if let Some((sums, counts)) = SumsOfUsers::of(node) {
+        return Some(counts.with(Arc::clone(&counts.input), Output::Sums(Arc::new(sums))));
+    }
     let first = first_stage(node)?;
     let grouping = Grouping::of(first, node.schema())?;
-    Some(UserCountExec::new(Arc::clone(first.input()), Arc::new(grouping), None))
+    Some(UserCountExec::new(Arc::clone(first.input()), Arc::new(grouping), Output::Groups(None)))
 }
 
 impl Grouping {
@@ -166,10 +180,14 @@ impl Grouping {
         let mut rows = Box::pin(yielding(rows));
         while let Some(rows) = rows.next().await.transpose()? {
             let of = |expression: &Arc<dyn PhysicalExpr>| expression.evaluate(&rows)?.into_array(rows.num_rows());
-            let others = expressions.iter().map(of).collect::<PlanResult<Vec<_>>>()?;
+            let mut others = expressions.iter().map(of).collect::<PlanResult<Vec<_>>>()?;
+            if self.measure.condition().is_some() {
+                others.iter_mut().skip(self.keys.len() - 1).for_each(never_null);
+            }
             let groups = own.groups_of(&others, rows.num_rows());
             if own.len() > numbers.len() {
-                numbers = all.numbers_of(&own.keys()?, own.len());
+                let new = own.len() - numbers.len();
+                numbers.extend(all.numbers_of(&own.keys_from(numbers.len())?, new));
             }
             let counts = self.measure.counts().map(of).transpose()?;
             let users = of(&self.keys[self.user])?;
@@ -191,6 +209,13 @@ impl Grouping {
     }
 }
 
+/// A condition that is null is not met.
+fn never_null(condition: &mut ArrayRef) {
+    if condition.null_count() > 0 {
+        *condition = Arc::new(prep_null_mask_filter(condition.as_boolean()));
+    }
+}
+
 fn is_user(key: &Arc<dyn PhysicalExpr>) -> bool {
     key.downcast_ref::<Column>().is_some_and(|column| column.name() == "user_id")
 }
@@ -201,24 +226,47 @@ fn is_count(of: &Arc<dyn PhysicalExpr>, schema: &Schema) -> bool {
 }
 
 impl UserCountExec {
-    fn new(input: Arc<dyn ExecutionPlan>, grouping: Arc<Grouping>, order: Option<LexOrdering>) -> Self {
-        let partitions = if order.is_some() { 1 } else { input.output_partitioning().partition_count() };
-        let orders = order.clone().map(Vec::from);
+    fn new(input: Arc<dyn ExecutionPlan>, grouping: Arc<Grouping>, output: Output) -> Self {
+        let (schema, order, partitions) = match &output {
+            Output::Groups(None) => (&grouping.schema, None, input.output_partitioning().partition_count()),
+            Output::Groups(order) => (&grouping.schema, order.clone().map(Vec::from), 1),
+            Output::Sums(sums) => (&sums.schema, None, 1),
+        };
         let properties = PlanProperties::new(
-            EquivalenceProperties::new_with_orderings(Arc::clone(&grouping.schema), orders),
+            EquivalenceProperties::new_with_orderings(Arc::clone(schema), order),
             Partitioning::UnknownPartitioning(partitions),
             EmissionType::Final,
             Boundedness::Bounded,
         );
         let (properties, metrics) = (Arc::new(properties), ExecutionPlanMetricsSet::new());
-        Self { input, grouping, order, properties, metrics, shared: SharedWork::default() }
+        Self { input, grouping, output, properties, metrics, shared: SharedWork::default() }
+    }
+
+    fn with(&self, input: Arc<dyn ExecutionPlan>, output: Output) -> Self {
+        Self::new(input, Arc::clone(&self.grouping), output)
+    }
+
+    /// Whether its rows are groups by user.
+    pub fn is_by_user(&self) -> bool {
+        matches!(self.output, Output::Groups(_))
+    }
+
+    /// How many keys are not the user.
+    pub fn other_keys(&self) -> usize {
+        self.grouping.keys.len() - 1
+    }
+
+    /// The number of a key among those that are not the user; `None` for the user.
+    pub fn number_of_other(&self, key: usize) -> Option<usize> {
+        let user = self.grouping.user;
+        (key != user).then_some(key - usize::from(key > user))
     }
 }
 
 async fn run(
     grouping: Arc<Grouping>,
     rows: Vec<SendableRecordBatchStream>,
-    order: Option<LexOrdering>,
+    output: Output,
     outlets: Outlets,
 ) -> PlanResult<()> {
     let has_condition = grouping.measure.condition().is_some();
@@ -227,6 +275,10 @@ async fn run(
     let users = Users::new(IdForm::Text, grouping.user, &types, Arc::clone(&grouping.schema));
     let (users, tasks) = (Arc::new(users), rows.len());
     all(rows.into_iter().map(|rows| Arc::clone(&grouping).count(rows, Arc::clone(&users)))).await?;
+    let order = match output {
+        Output::Groups(order) => order,
+        Output::Sums(sums) => return outlets.send(Ok(sums.batch(&users, has_condition, tasks).await?)).await,
+    };
     let groups = UserGroups::of(&users, order.as_ref())?;
     let groups = if has_condition { groups.with_condition()? } else { groups };
     groups.give(tasks, outlets).await
@@ -241,8 +293,12 @@ impl fmt::Debug for UserCountExec {
 impl DisplayAs for UserCountExec {
     fn fmt_as(&self, _: DisplayFormatType, f: &mut fmt::Formatter) -> fmt::Result {
         let keys: Vec<String> = self.grouping.keys.iter().map(ToString::to_string).collect();
-        let order = self.order.as_ref().map_or_else(String::new, |order| format!(", order=[{order}]"));
-        write!(f, "UserCountExec: keys=[{}]{order}", keys.join(", "))
+        let output = match &self.output {
+            Output::Groups(None) => String::new(),
+            Output::Groups(Some(order)) => format!(", order=[{order}]"),
+            Output::Sums(sums) => format!(", sums over users={:?}", sums.names()),
+        };
+        write!(f, "UserCountExec: keys=[{}]{output}", keys.join(", "))
     }
 }
 
@@ -277,11 +333,11 @@ impl ExecutionPlan for UserCountExec {
         order: &[PhysicalSortExpr],
     ) -> PlanResult<SortOrderPushdownResult<Arc<dyn ExecutionPlan>>> {
         let order = LexOrdering::new(order.to_vec())
-            .filter(|_| self.grouping.measure.condition().is_none())
+            .filter(|_| self.is_by_user() && self.grouping.measure.condition().is_none())
             .filter(|order| UserGroups::can_come_in(order, self.grouping.user, self.grouping.keys.len()));
         Ok(match order {
             Some(order) => {
-                let ordered = Self::new(Arc::clone(&self.input), Arc::clone(&self.grouping), Some(order));
+                let ordered = self.with(Arc::clone(&self.input), Output::Groups(Some(order)));
                 SortOrderPushdownResult::Exact { inner: Arc::new(ordered) }
             }
             None => SortOrderPushdownResult::Unsupported,
@@ -293,7 +349,7 @@ impl ExecutionPlan for UserCountExec {
         mut children: Vec<Arc<dyn ExecutionPlan>>,
     ) -> PlanResult<Arc<dyn ExecutionPlan>> {
         let Some(input) = children.pop() else { return internal_err!("UserCountExec has one child") };
-        Ok(Arc::new(Self::new(input, Arc::clone(&self.grouping), self.order.clone())))
+        Ok(Arc::new(self.with(input, self.output.clone())))
     }
 
     fn execute(&self, partition: usize, context: Arc<TaskContext>) -> PlanResult<SendableRecordBatchStream> {
@@ -303,7 +359,7 @@ impl ExecutionPlan for UserCountExec {
             let rows = 0..self.input.output_partitioning().partition_count();
             let rows = rows.map(|partition| self.input.execute(partition, Arc::clone(&context)));
             let rows = rows.collect::<PlanResult<Vec<_>>>()?;
-            Ok(Box::pin(run(Arc::clone(&self.grouping), rows, self.order.clone(), outlets)) as _)
+            Ok(Box::pin(run(Arc::clone(&self.grouping), rows, self.output.clone(), outlets)) as _)
         };
         self.shared.stream(partition, partitions, self.schema(), metrics, work)
     }

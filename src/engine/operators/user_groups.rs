@@ -41,16 +41,16 @@ pub struct UserGroups {
 }
 
 /// The condition within combinations, by their place in the order.
-struct Met {
+pub struct Met {
     /// Whether their rows meet it.
-    holds: Vec<bool>,
+    pub holds: Vec<bool>,
     /// The place of the first combination that has the same keys.
-    first: Vec<u32>,
+    pub first: Vec<u32>,
 }
 
 impl Met {
     /// Of combinations with these `keys` and this `condition`, which is not met where it is null.
-    fn of(keys: &[ArrayRef], condition: &ArrayRef) -> Self {
+    pub fn of(keys: &[ArrayRef], condition: &ArrayRef) -> Self {
         let types: Vec<_> = keys.iter().map(|key| key.data_type().clone()).collect();
         let groups = Counts::new(&types, 1).groups_of(keys, condition.len());
         let mut first = vec![u32::MAX; groups.len()];

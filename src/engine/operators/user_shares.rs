@@ -147,6 +147,21 @@ impl ByUser {
         }
     }
 
+    /// The count of one user and combination.
+    #[inline]
+    pub fn count_of(&self, user: u32, combination: u32) -> u32 {
+        match self {
+            Self::Dense(counts, width) if (combination as usize) < *width => {
+                counts.get(user as usize * *width + combination as usize).copied().unwrap_or_default()
+            }
+            Self::Dense(..) => 0,
+            Self::Sparse(groups, counts) => {
+                let group = groups.find(Id::number(u128::from(user) << 32 | u128::from(combination)));
+                group.map_or(0, |group| counts[group as usize])
+            }
+        }
+    }
+
     /// Calls `group(user, combination, count)` for each group.
     pub fn for_each(&self, mut group: impl FnMut(u32, u32, u32)) {
         match self {

@@ -84,6 +84,11 @@ impl Users {
         });
         shares.collect()
     }
+
+    /// The counts of each share; counting begins anew.
+    pub fn take_counts(&self) -> Vec<ByUser> {
+        self.shares.iter().map(|share| std::mem::take(&mut *lock(share)).counts).collect()
+    }
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

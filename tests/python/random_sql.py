@@ -159,6 +159,7 @@ class Tally:
 
     def differs(self, number, who, sql, theirs, ours):
         self.differences.append(f"{number}, {who}: {sql}\n  {shown(theirs, ours)}")
+        print(self.differences[-1], file=sys.stderr)
 
 
 def shown(theirs, ours):
@@ -216,7 +217,6 @@ def main():
         return print(*(f"{number}: {statement(number, literals).sql}" for number in numbers), sep="\n")
     with tempfile.TemporaryDirectory() as folder:
         tally = ask_all(numbers, folder)
-    print(*tally.differences, sep="\n")
     print(
         f"{tally.statements} statements, {len(tally.differences)} differences; {tally.beside_duckdb} beside DuckDB,"
         f" {tally.only_ours} that it does not know, {tally.refused} refused by all, {tally.empty} without rows"

@@ -155,7 +155,7 @@ class Conditions:
                 (f"{column.ref} || ':'", "text", "text"),
                 (f"lower({column.ref})", column.name, "text"),
                 (f"CAST(length({column.ref}) AS BIGINT)", "length", "int"),
-                (f"TRY_CAST(btrim({column.ref}) AS BIGINT)", "integer", "int"),
+                (f"TRY_CAST(trim({column.ref}) AS BIGINT)", "integer", "int"),
             ])  # fmt: skip
         if column.type == "int" and kind < 0.75:
             return self.one_of([f"{column.ref} + 1", f"{column.ref} % 3", f"-{column.ref}"]), "number", "int"

@@ -36,7 +36,7 @@ use super::parquet_table::parquet_source;
 use super::table_file::TableFile;
 
 /// Functions that have a value, and no error, for all values that they are given.
-const WITHOUT_ERRORS: [&str; 29] = [
+const WITHOUT_ERRORS: [&str; 31] = [
     "local_day",
     "local_week",
     "local_month",
@@ -47,6 +47,8 @@ const WITHOUT_ERRORS: [&str; 29] = [
     "integer_as_text",
     "dictionary_as_text",
     "measured",
+    "number_of_text",
+    "instant_of_text",
     "number_of_ad",
     "establishment_of_ad",
     "is_advertised",

@@ -295,6 +295,15 @@ def test_numbers_and_texts_of_json_are_read_as_they_are_written(tmp_path):
     assert seen == ["12345678901234567890123", "1.50", "1e3", "-0", "é", "😀", "true", " ", ""]
 
 
+def test_letters_of_every_plane_may_be_written_as_numbers(tmp_path):
+    """Two of 16 bits make one beyond U+FFFF, and not another one with a bit less."""
+    ids = ["\U00010000", "\U0001f600", "\U00020000", "\U000fffff", "\U0010ffff"]
+    text = json_text("interactions", [{**ROWS["interactions"][0], "user_id": name} for name in ids])
+    assert "\\ud840" in text
+    data = with_table(tmp_path, "interactions.jsonl", text)
+    assert data.sql("SELECT user_id FROM interactions").to_arrow().column("user_id").to_pylist() == ids
+
+
 # Files that change.
 
 

@@ -117,7 +117,7 @@ impl CsvReader {
                 Ok(decoded) => decoded,
                 Err(error) => return Err(self.explained(&error.to_string())),
             };
-            let is_text = self.letters.are_whole(&buffer[..decoded]) && !(is_end && !self.letters.begun.is_empty());
+            let is_text = self.letters.are_whole(&buffer[..decoded]) && (!is_end || self.letters.begun.is_empty());
             if !is_text {
                 return Err(self.explained(NO_TEXT));
             }

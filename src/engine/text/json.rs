@@ -1,5 +1,6 @@
 //! JSON lines: one object in each line. Numbers become their text.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::io::BufRead;
 
@@ -17,6 +18,8 @@ use crate::{Error, Result};
 
 /// How many lines tell the keys at once; all of the file is searched for others.
 const LINES_FOR_KEYS: usize = 1_000;
+/// Bytes of a letter as two numbers of 16 bits.
+const PAIR_BYTES: usize = 12;
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
 type Object = std::collections::BTreeMap<String, IgnoredAny>;
@@ -72,6 +75,39 @@ fn must_be_object(line: &[u8]) -> std::result::Result<(), String> {
         Some(b'{') => serde_json::from_slice::<IgnoredAny>(line).map(|_| ()).map_err(|e| e.to_string()),
         _ => Err("each line is expected to be one".into()),
     }
+}
+
+/// Replaces pairs of numbers by the letters beyond U+FFFF that they stand for: Arrow's decoder takes those from U+20000 on
+/// for others.
+fn with_letters(line: &[u8]) -> Cow<'_, [u8]> {
+    if !line.windows(3).any(|bytes| matches!(bytes, [b'\\', b'u', b'd' | b'D'])) {
+        return line.into();
+    }
+    let mut out = Vec::with_capacity(line.len());
+    let mut rest = line;
+    while let Some((first, after)) = rest.split_first() {
+        if let Some(letter) = pair_at(rest) {
+            out.extend(letter.encode_utf8(&mut [0; 4]).as_bytes());
+            rest = &rest[PAIR_BYTES..];
+        } else if let (b'\\', Some((escaped, after))) = (first, after.split_first()) {
+            out.extend([*first, *escaped]);
+            rest = after;
+        } else {
+            out.push(*first);
+            rest = after;
+        }
+    }
+    out.into()
+}
+
+/// The letter that `text` begins with as a pair of numbers, such as `\ud83d\ude00`.
+fn pair_at(text: &[u8]) -> Option<char> {
+    let unit = |at: usize| {
+        let digits = text.get(at..at + PAIR_BYTES / 2)?.strip_prefix(br"\u")?;
+        u16::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()
+    };
+    let units = [unit(0)?, unit(PAIR_BYTES / 2)?];
+    char::decode_utf16(units).next()?.ok().filter(|letter| *letter > '\u{ffff}')
 }
 
 /// What a line that begins at byte `at` holds besides spaces and the mark at the beginning of the file.
@@ -137,7 +173,7 @@ impl JsonReader {
         let mut lines = ObjectLines::new(self.span.read_from(start)?, start);
         while let Some((at, line)) = lines.next().map_err(|e| file.error(e))? {
             let mut decoder = decoder(&self.schema, 1)?;
-            if let Err(error) = decoder.decode(line).and_then(|_| decoder.flush()) {
+            if let Err(error) = decoder.decode(&with_letters(line)).and_then(|_| decoder.flush()) {
                 return Ok(Some(file.error(format!("line {}: {error}", line_number(file, at)))));
             }
         }
@@ -157,7 +193,7 @@ impl SpanReader for JsonReader {
         while self.decoder.len() < self.rows {
             let Some((at, line)) = lines.next().map_err(|e| file.error(e))? else { break };
             must_be_object(line)
-                .and_then(|()| self.decoder.decode(line).map_err(|e| e.to_string()))
+                .and_then(|()| self.decoder.decode(&with_letters(line)).map_err(|e| e.to_string()))
                 .map_err(|e| no_object(file, at, &e))?;
         }
         self.at = lines.at;
@@ -165,5 +201,23 @@ impl SpanReader for JsonReader {
             Ok(batch) => Ok(batch),
             Err(error) => Err(self.explained(start, &error.to_string())),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::with_letters;
+
+    #[test]
+    fn pairs_of_numbers_become_letters() {
+        let unpaired: &[&[u8]] =
+            &[br#"{"a": "\\ud840\udc00"}"#, br#"{"a": "\ud840"}"#, br#"{"a": "\u00e9"}"#, br"\ud840\u00"];
+        for line in unpaired {
+            assert_eq!(with_letters(line).as_ref(), *line);
+        }
+        assert_eq!(
+            with_letters(br#"["\ud840\udc00", "\\\uDBFF\uDFFF"]"#),
+            "[\"\u{20000}\", \"\\\\\u{10ffff}\"]".as_bytes()
+        );
     }
 }

@@ -63,7 +63,10 @@ fn spans(file: &TableFile, before: u64, share: u64, has_quotes: bool) -> Result<
     };
     let mut ends: Vec<u64> = std::iter::once(0).chain(cuts).chain([size]).collect();
     ends.dedup();
-    Ok(if size == 0 { vec![0..0] } else { ends.windows(2).map(|ends| ends[0]..ends[1]).collect() })
+    if size == 0 {
+        return Ok(std::iter::once(0..0).collect());
+    }
+    Ok(ends.windows(2).map(|ends| ends[0]..ends[1]).collect())
 }
 
 /// Whether there is a quote before byte `end`: all cores look.

@@ -375,10 +375,10 @@ def test_one_of_many_files_that_changes_is_named(tmp_path, ending):
 @pytest.mark.parametrize("ending", ENDINGS)
 def test_workers_of_a_cluster_refuse_files_that_changed_after_the_driver_opened_them(tmp_path, ending):
     """What a worker does, without a cluster."""
-    from footfall import _native
+    from footfall import _native, zones
     from footfall.engines import packets
 
-    options = {"columns": {}, "epoch_unit": None, "tz": "UTC", "threads": 1, "memory_limit": None,
+    options = {"columns": {}, "epoch_unit": None, "tz": zones.zone("UTC"), "threads": 1, "memory_limit": None,
                "definitions": {"radius_m": 50.0, "window_us": 1, "z": 1.96}}  # fmt: skip
     root = write_town(tmp_path / "category=x" / "town", ending=ending)
     pieces = _native.Session(str(root), {}, **options).pieces("pings", 2)
@@ -394,10 +394,10 @@ def test_workers_of_a_cluster_refuse_files_that_changed_after_the_driver_opened_
 
 
 def test_a_worker_knows_which_folders_are_columns(tmp_path):
-    from footfall import _native
+    from footfall import _native, zones
     from footfall.engines import packets
 
-    options = {"columns": {}, "epoch_unit": None, "tz": "UTC", "threads": 1, "memory_limit": None,
+    options = {"columns": {}, "epoch_unit": None, "tz": zones.zone("UTC"), "threads": 1, "memory_limit": None,
                "definitions": {"radius_m": 50.0, "window_us": 1, "z": 1.96}}  # fmt: skip
     folder = tmp_path / "accuracy_m=9" / "pings" / "user_id=a%2Fb"
     folder.mkdir(parents=True)

@@ -77,13 +77,13 @@ class QueryError(DefinitionError):
     >>> import footfall, pyarrow as pa
     >>> data = footfall.open({"ads": pa.table({"ad_id": [7], "campaign_id": ["lunch"], "category": ["food"]})})
     >>> try:
-    ...     data.sql("SELECT campain_id FROM ads")
+    ...     data.sql("SELECT campaign_id FROM adds")
     ... except footfall.QueryError as error:
     ...     print(error)
-    there is no column `campain_id`; did you mean `campaign_id`? The columns are ad_id, campaign_id, category.
-      line 1, column 8:
-        SELECT campain_id FROM ads
-               ^
+    there is no table `adds`; did you mean `ads`? The tables are ads.
+      line 1, column 25:
+        SELECT campaign_id FROM adds
+                                ^
     """
 
     def __init__(self, message: str, *, line: int | None = None, column: int | None = None) -> None:

@@ -167,9 +167,9 @@ mod tests {
         let conditions: Vec<Expr> = (0..1_000).map(|number| col("column1").gt(lit(number))).collect();
         let chain = conditions.iter().cloned().reduce(Expr::or).unwrap().and(col("column1").is_null());
         let plan = filtered(chain);
-        assert_eq!(depth_of(&plan).unwrap(), 1_003);
+        assert_eq!(depth_of(&plan).unwrap(), 1_002);
         let plan = balanced(plan).unwrap();
-        assert_eq!(depth_of(&plan).unwrap(), 14);
+        assert_eq!(depth_of(&plan).unwrap(), 13);
         let LogicalPlan::Filter(filter) = plan else { panic!("it stays a filter") };
         let [left, right] = operands(filter.predicate, Operator::And).try_into().unwrap();
         assert_eq!((operands(left, Operator::Or), right), (conditions, col("column1").is_null()));

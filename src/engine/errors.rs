@@ -234,9 +234,8 @@ mod tests {
     fn memory_that_ends_is_told_in_whatever_it_comes() {
         let shared = DataFusionError::Shared(Arc::new(DataFusionError::ResourcesExhausted("8 MB".into())));
         let error = error_of(ArrowError::ExternalError(Box::new(shared)).into());
-        assert!(
-            matches!(&error, Error::Definition { name, reason, .. } if name == "memory_limit" && reason.contains("8 MB"))
-        );
+        assert!(matches!(&error, Error::Definition { name, reason, .. }
+                if name == "memory_limit" && reason.contains("8 MB")));
     }
 
     #[test]

@@ -222,7 +222,7 @@ pub struct Request {
     pub by: String,
     /// These users only.
     pub users: Option<Vec<String>>,
-    /// The measure to rank by; the job's first if none.
+    /// The measure to rank by; the job's first if `None`.
     pub rank_by: Option<String>,
 }
 
@@ -242,9 +242,8 @@ const BUCKETS: [(&str, &str); 4] = [
 impl Job {
     /// The job called `name`.
     pub fn named(name: &str) -> Result<&'static Job> {
-        let known = || JOBS.iter().map(|job| job.name).collect::<Vec<_>>().join(", ");
-        let job = JOBS.iter().find(|job| job.name == name);
-        job.ok_or_else(|| refuse("job", name, format!("expected one of {}", known())))
+        let expected = || format!("expected one of {}", JOBS.each_ref().map(|job| job.name).join(", "));
+        JOBS.iter().find(|job| job.name == name).ok_or_else(|| refuse("job", name, expected()))
     }
 
     /// The statement that counts: integers by key, which add up over any split of whole users.

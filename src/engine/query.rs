@@ -65,7 +65,11 @@ fn steps_of(sql: &str) -> usize {
 
 fn plan_of(context: &SessionContext, sql: &str) -> PlanResult<LogicalPlan> {
     let parser = DFParserBuilder::new(sql).with_recursion_limit(DEEPEST_TEXT).build();
-    let mut statements = parser?.parse_statements()?;
+    let statements = parser?.parse_statements();
+    if statements.is_err() && most_nots(sql) >= DEEPEST_TEXT {
+        return refused(format!("NOT is nested {} deep, and {DEEPEST_TEXT} is the most", most_nots(sql)));
+    }
+    let mut statements = statements?;
     let (Some(statement), true) = (statements.pop_front(), statements.is_empty()) else {
         return refused("one statement at a time: this is none, or several");
     };
@@ -80,6 +84,15 @@ fn plan_of(context: &SessionContext, sql: &str) -> PlanResult<LogicalPlan> {
     let plan = if depth_of(&plan)? > DEEPEST_CHAIN { balanced(plan)? } else { plan };
     not_deeper(depth_of(&plan)?)?;
     Ok(plan)
+}
+
+/// Counts the longest run of NOT: the parser does not tell that it is too long, but looks for the statement's end in it.
+fn most_nots(sql: &str) -> usize {
+    let runs = sql.split_whitespace().scan(0, |run, word| {
+        *run = if word.eq_ignore_ascii_case("not") { *run + 1 } else { 0 };
+        Some(*run)
+    });
+    runs.max().unwrap_or_default()
 }
 
 fn not_deeper(depth: usize) -> PlanResult<()> {

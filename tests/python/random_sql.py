@@ -63,7 +63,7 @@ def asked(root, with_duckdb=True):
         "a limit of memory": footfall.open(root / "data", tz=TZ, threads=2, memory_limit=10**8, progress=False),
     }
     plain = open_(tables, 1)
-    plain = replace(plain, _session=replace(plain._session, given=plain._session.given.plain()))
+    plain = replace(plain, _own=replace(plain._own, given=plain._own.given.plain()))
     return made, Asked(plain, ours, duckdb_of(plain) if with_duckdb else None)
 
 

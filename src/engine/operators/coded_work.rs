@@ -232,7 +232,7 @@ fn keys(question: &Question, columns: &[Arc<Classes>], classes: &[Vec<u32>], row
     Ok(keys.into_iter().flatten().collect())
 }
 
-/// The keys of those rows of a piece that count, and which rows those are; `classes` has the class of each row by column.
+/// The keys of those rows of a piece that count, and which rows those are; `classes` has each row's class, by column.
 pub fn keys_of_rows(
     question: &Question,
     piece: &Piece,

@@ -147,14 +147,15 @@ def test_quality_findings_are_shown(ask, tmp_path):
         assert words in text
 
 
-def test_names_with_markup_are_text(ask, tmp_path):
-    evil = "</script><script>alert(1)</script>"
+@pytest.mark.parametrize("evil", ["</script><script>alert(1)</script>", "<!--<script>", "-->\u2028&lt;"])
+def test_names_with_markup_are_text(ask, tmp_path, evil):
     world = random_world(15, events=200)
     for table, column in [("establishments", "name"), ("ads", "campaign_id"), ("establishments", "category")]:
         for row in world.rows(table):
             row[column] = evil
     page, text = written(ask(world), tmp_path / "r.html")
     assert evil in text and ("script", None) not in page.open
+    assert evil not in (tmp_path / "r.html").read_text(encoding="utf-8")
     check_loads_nothing(page)
 
 

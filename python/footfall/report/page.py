@@ -57,13 +57,18 @@ class Charts:
         spec = chart.to_dict()
         picture = base64.b64encode(svg(spec).encode()).decode()
         image = tag("img", "", src=f"data:image/svg+xml;base64,{picture}", alt=_title(spec)).replace("</img>", "")
-        # Inside a script, only this sequence could end it.
-        data = json.dumps(spec, separators=(",", ":")).replace("</", "<\\/")
+        data = _json_in_script(spec)
         return tag(
             "figure",
             tag("div", image, class_="chart", **{"data-spec": name})
             + f'<script type="application/json" id="{name}">{data}</script>',
         )
+
+
+def _json_in_script(value: Any) -> str:
+    """Return JSON of ASCII without what could end a script, or let a comment in it begin (HTML, 13.2.5.4 and on)."""
+    text = json.dumps(value, separators=(",", ":"))
+    return text.replace("&", "\\u0026").replace("<", "\\u003c").replace(">", "\\u003e")
 
 
 def svg(spec: dict[str, Any]) -> str:

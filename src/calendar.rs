@@ -25,7 +25,7 @@ const DAY_US: i64 = 24 * HOUR_US;
 
 /// A time zone of the IANA database, ready to tell local days and hours. Cloning it is cheap.
 ///
-/// The zone's changes of offset are known up to [`END_US`]; from there on the last 400 years repeat, as the Gregorian
+/// The zone's changes of offset are known up to `END_US`; from there on the last 400 years repeat, as the Gregorian
 /// calendar does to the day of the week, and with it each rule of summer time.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Calendar {

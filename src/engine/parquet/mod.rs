@@ -1,7 +1,8 @@
 //! Parquet files before their rows are read: footers that are checked first, and errors that name the file.
 //!
-//! [`footer`] is the one door to footers: [`bounds`] says which statistics can be trusted, and nothing sees the others.
-//! [`reader`] gives them, and pages as [`pages`] mends them, to DataFusion's scans; [`blame`] names the file in errors.
+//! [`mod@footer`] is the one door to footers: [`bounds`] says which statistics can be trusted, and nothing sees the
+//! others. [`reader`] gives them, and pages as `pages` mends them, to DataFusion's scans; [`mod@blame`] names files in
+//! errors.
 
 pub mod blame;
 pub mod bounds;

@@ -18,8 +18,8 @@ use datafusion::physical_plan::{ExecutionPlan, replace_children_if_necessary};
 use crate::engine::comparisons::CompareFiner;
 
 /// DataFusion's rules for logical plans, without the one that leaves out keys of a sort that others tell: a key of rows
-/// that were grouped, joined and grouped again tells less than it takes it for. First comes the rule that keeps the finer
-/// instants, which the others would cut off.
+/// that were grouped, joined and grouped again tells less than it takes it for. The rule that keeps the finer instants,
+/// which the others would cut off, comes first.
 pub fn logical_rules() -> Vec<Arc<dyn OptimizerRule + Send + Sync>> {
     let mut rules = Optimizer::new().rules;
     rules.retain(|rule| rule.name() != "eliminate_duplicated_expr");
@@ -27,8 +27,8 @@ pub fn logical_rules() -> Vec<Arc<dyn OptimizerRule + Send + Sync>> {
     rules
 }
 
-/// Keeps the order of rows of which the first are left out. DataFusion keeps it for the first rows alone: it forgets the
-/// sort below an offset without a limit.
+/// Keeps the order of rows of which the first are left out. DataFusion keeps it for the first rows alone: it forgets
+/// the sort below an offset without a limit.
 #[derive(Debug)]
 pub struct SkipInOrder;
 
@@ -69,8 +69,8 @@ fn kept(rows: &Arc<dyn ExecutionPlan>) -> Option<PlanResult<Arc<dyn ExecutionPla
     Some(Ok(Arc::new(OutputRequirementExec::new(rows, Some(order), Distribution::SinglePartition, None))))
 }
 
-/// Lets the first rows of each partition be sorted by all that partitions are merged by. DataFusion leaves out what is the
-/// same in all rows of a partition, but its partitions tell each other which rows come too late, by what is left of it.
+/// Sorts the first rows of each partition by all that partitions are merged by. DataFusion leaves out what is the same
+/// in all rows of a partition, but its partitions tell each other which rows come too late, by what is left of it.
 #[derive(Debug)]
 pub struct SortAsMerged;
 

@@ -32,7 +32,7 @@ use datafusion_datasource::morsel::{Morsel, MorselPlan, MorselPlanner, Morselize
 use futures::StreamExt;
 use futures::stream::{self, BoxStream};
 
-use super::parquet::{Readers, blame, blame_of_panic, blamed, options};
+use super::parquet::{Readers, blame, blame_of_panic, blamed, options, quietly};
 use super::slices::Slice;
 use super::table_file::TableFile;
 use crate::Error;
@@ -256,7 +256,7 @@ impl NamedPlanner {
 impl MorselPlanner for NamedPlanner {
     fn plan(self: Box<Self>) -> PlanResult<Option<MorselPlan>> {
         let Self { inner, file } = *self;
-        let planned = catch_unwind(AssertUnwindSafe(|| inner.plan()));
+        let planned = quietly(|| catch_unwind(AssertUnwindSafe(|| inner.plan())));
         let planned = planned.map_err(|panic| blame_of_panic(&file, panic.as_ref()))?;
         let Some(mut plan) = planned.map_err(|error| blame(&file, error))? else { return Ok(None) };
         let morsels = plan.take_morsels().into_iter();
@@ -282,7 +282,9 @@ struct NamedMorsel {
 impl Morsel for NamedMorsel {
     fn into_stream(self: Box<Self>) -> BoxStream<'static, PlanResult<RecordBatch>> {
         let (file, last) = (Arc::clone(&self.file), self.file);
-        let batches = AssertUnwindSafe(self.inner.into_stream()).catch_unwind().map(move |batch| match batch {
+        let mut batches = AssertUnwindSafe(self.inner.into_stream()).catch_unwind().boxed();
+        let batches = stream::poll_fn(move |context| quietly(|| batches.poll_next_unpin(context)));
+        let batches = batches.map(move |batch| match batch {
             Ok(batch) => batch.map_err(|error| blame(&file, error)),
             Err(panic) => Err(blame_of_panic(&file, panic.as_ref())),
         });

@@ -1,7 +1,11 @@
 //! Errors of a file's bytes, told as such: with the file's name, and also where a reader panicked over them.
 
 use std::any::Any;
-use std::panic::AssertUnwindSafe;
+use std::cell::Cell;
+use std::future::poll_fn;
+use std::panic::{self, AssertUnwindSafe};
+use std::pin::pin;
+use std::sync::Once;
 
 use datafusion::arrow::error::ArrowError;
 use datafusion::common::{DataFusionError, Result as PlanResult};
@@ -12,10 +16,40 @@ use crate::engine::table_file::TableFile;
 
 /// What `work` on the bytes of `file` gives. Its errors and panics name the file.
 pub async fn blamed<T>(file: &TableFile, work: impl Future<Output = PlanResult<T>>) -> PlanResult<T> {
-    match AssertUnwindSafe(work).catch_unwind().await {
+    let mut work = pin!(AssertUnwindSafe(work).catch_unwind());
+    match poll_fn(|context| quietly(|| work.as_mut().poll(context))).await {
         Ok(result) => result.map_err(|error| blame(file, error)),
         Err(panic) => Err(blame_of_panic(file, panic.as_ref())),
     }
+}
+
+thread_local! {
+    /// Whether this thread is reading what may make a reader panic.
+    static READS: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Resets whether the thread is reading, also when a reader panics.
+struct Reset(bool);
+
+impl Drop for Reset {
+    fn drop(&mut self) {
+        READS.set(self.0);
+    }
+}
+
+/// Calls `read`, whose panics print nothing: the error that is made of them tells.
+pub fn quietly<T>(read: impl FnOnce() -> T) -> T {
+    static HOOK: Once = Once::new();
+    HOOK.call_once(|| {
+        let print = panic::take_hook();
+        panic::set_hook(Box::new(move |panic| {
+            if !READS.get() {
+                print(panic);
+            }
+        }));
+    });
+    let _reset = Reset(READS.replace(true));
+    read()
 }
 
 /// The same error, or, if it is one of reading and not of computing with what was read, one that names `file`.

@@ -10,6 +10,6 @@ pub mod footer;
 mod pages;
 pub mod reader;
 
-pub use blame::{blame, blame_of_panic, blamed};
+pub use blame::{blame, blame_of_panic, blamed, quietly};
 pub use footer::{footer, start_of};
 pub use reader::{Readers, options, schema};

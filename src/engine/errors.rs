@@ -11,6 +11,11 @@ use datafusion::sql::sqlparser::parser::ParserError;
 use crate::Error;
 use crate::spelling::closest;
 
+/// Lets DataFusion carry an error of ours; [`error_of`] takes it out again.
+pub fn external(error: Error) -> DataFusionError {
+    DataFusionError::External(Box::new(error))
+}
+
 /// Tells what went wrong in reading data or answering a question of ours, where no query is at fault.
 pub fn error_of(error: DataFusionError) -> Error {
     match cause(&error) {

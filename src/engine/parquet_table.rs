@@ -12,7 +12,7 @@ use datafusion::catalog::{Session, TableProvider};
 use datafusion::common::config::ConfigOptions;
 use datafusion::common::stats::Precision;
 use datafusion::common::tree_node::TreeNodeRecursion;
-use datafusion::common::{DataFusionError, Result as PlanResult, Statistics};
+use datafusion::common::{Result as PlanResult, Statistics};
 use datafusion::datasource::listing::PartitionedFile;
 use datafusion::datasource::physical_plan::{
     FileGroup, FileOpener, FileScanConfig, FileScanConfigBuilder, FileSource, ParquetSource,
@@ -32,10 +32,10 @@ use datafusion_datasource::morsel::{Morsel, MorselPlan, MorselPlanner, Morselize
 use futures::StreamExt;
 use futures::stream::{self, BoxStream};
 
+use super::errors::external;
 use super::parquet::{Readers, blame, blame_of_panic, blamed, options, quietly};
 use super::slices::Slice;
 use super::table_file::TableFile;
-use crate::Error;
 
 /// A table of Parquet files, of some of which only the row groups within a range are read.
 #[derive(Debug)]
@@ -115,10 +115,6 @@ fn partitioned(slice: &Slice) -> PlanResult<PartitionedFile> {
         Some(bytes) => partitioned.with_range(bytes.start as i64, bytes.end as i64),
         None => partitioned,
     })
-}
-
-fn external(error: Error) -> DataFusionError {
-    DataFusionError::External(Box::new(error))
 }
 
 /// The Parquet source of a scan, if it is one.

@@ -9,7 +9,7 @@ use datafusion::sql::parser::{DFParserBuilder, Statement};
 use datafusion::sql::sqlparser::ast::Statement as SqlStatement;
 
 use super::depth::{balanced, depth_of, depth_of_text};
-use super::errors::not_there;
+use super::errors::{external, not_there};
 use super::query_error_of;
 use super::run::threads;
 use crate::{Error, Result};
@@ -105,7 +105,7 @@ fn not_deeper(depth: usize) -> PlanResult<()> {
 }
 
 fn refused<T>(message: impl Into<String>) -> PlanResult<T> {
-    Err(DataFusionError::External(Box::new(Error::query(message))))
+    Err(external(Error::query(message)))
 }
 
 /// The statement that only asks, if it is one.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use datafusion::arrow::datatypes::DataType;
-use datafusion::common::{DataFusionError, Result as PlanResult, internal_datafusion_err};
+use datafusion::common::{Result as PlanResult, internal_datafusion_err};
 use datafusion::datasource::listing::{FileRange, PartitionedFile};
 use datafusion::datasource::physical_plan::FileScanConfig;
 use datafusion::execution::TaskContext;
@@ -19,6 +19,7 @@ use super::chunk::Chunk;
 use super::classes::Asked;
 use super::column::is_readable;
 use super::group::{Group, is_needed};
+use crate::engine::errors::external;
 use crate::engine::parquet::{blamed, footer};
 use crate::engine::slices::start_of;
 use crate::engine::table_file::TableFile;
@@ -87,7 +88,7 @@ pub async fn row_groups(
 }
 
 fn must_be_unchanged(file: &TableFile) -> PlanResult<()> {
-    file.must_be_unchanged().map_err(|error| DataFusionError::External(Box::new(error)))
+    file.must_be_unchanged().map_err(external)
 }
 
 /// Each of the `files` once, and the ranges in which the row groups begin that are read.

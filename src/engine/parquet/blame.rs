@@ -12,6 +12,7 @@ use datafusion::common::{DataFusionError, Result as PlanResult};
 use futures::FutureExt;
 
 use crate::Error;
+use crate::engine::errors::external;
 use crate::engine::table_file::TableFile;
 
 /// What `work` on the bytes of `file` gives. Its errors and panics name the file.
@@ -67,10 +68,6 @@ pub fn blame_of_panic(file: &TableFile, panic: &(dyn Any + Send)) -> DataFusionE
     let reason =
         format!("it is broken, or written as Footfall cannot read it: {}", said.unwrap_or("its reader gave up"));
     external(file.must_be_unchanged().err().unwrap_or_else(|| file.error(reason)))
-}
-
-fn external(error: Error) -> DataFusionError {
-    DataFusionError::External(Box::new(error))
 }
 
 fn is_of_reading(error: &DataFusionError) -> bool {

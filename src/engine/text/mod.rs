@@ -32,8 +32,9 @@ use tokio::sync::Mutex;
 use self::csv::{CsvReader, Header};
 use self::json::JsonReader;
 use self::spans::LineSpan;
+use super::errors::external;
 use super::table_file::TableFile;
-use crate::{Error, Result};
+use crate::Result;
 
 /// How lines are read.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -80,10 +81,6 @@ impl TextTable {
         *cut = Some((threads, partitions.clone()));
         Ok(partitions)
     }
-}
-
-fn external(error: Error) -> DataFusionError {
-    DataFusionError::External(Box::new(error))
 }
 
 #[async_trait]

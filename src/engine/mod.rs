@@ -5,7 +5,7 @@
 //! what footers are worth, [`groups`] puts alike files together, and [`catalog`] makes tables of them. [`places`]
 //! holds the two small tables, [`guard`] says what of DataFusion's may be replaced, [`coded`] reads columns of Parquet
 //! as they are written, [`checks`], [`copies`] and [`quality`] say which rows can be used, [`functions`] and
-//! [`operators`] bring the pure core into plans, [`jobs`] keeps the SQL, [`run`] runs it, and [`session`] answers;
+//! [`operators`] bring the pure core into plans, [`jobs`] keeps the SQL, [`run`] runs it, `memory` limits what it holds, and [`session`] answers;
 //! [`slices`] cuts files, [`steps`] jobs, for many workers. [`kernels`] are the two joins by themselves, on tables
 //! that `kernel_tables` checks; [`ingest`] rewrites a data set for many reads. [`query`] plans the user's own
 //! statements, [`depth`] keeps them from nesting too deep, and [`errors`] tells whose fault an error is.
@@ -26,6 +26,7 @@ pub mod instants;
 pub mod jobs;
 mod kernel_tables;
 pub mod kernels;
+mod memory;
 pub mod nouns;
 pub mod operators;
 pub mod parquet;

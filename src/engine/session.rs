@@ -13,7 +13,7 @@ use datafusion::catalog::view::ViewTable;
 use datafusion::common::Result as PlanResult;
 use datafusion::common::utils::memory::RecordBatchMemoryCounter;
 use datafusion::datasource::provider_as_source;
-use datafusion::execution::memory_pool::{FairSpillPool, MemoryConsumer};
+use datafusion::execution::memory_pool::MemoryConsumer;
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion::execution::session_state::SessionStateBuilder;
 use datafusion::logical_expr::{LogicalPlan, LogicalPlanBuilder, col, lit};
@@ -24,9 +24,10 @@ use datafusion::scalar::ScalarValue;
 
 use super::catalog::{Given, Reading, Source, sources};
 use super::jobs::{Job, Request};
+use super::memory::LimitedPool;
 use super::operators::{
-    AttributedVisits, KeepOrder, Known, PlainPlans, SkipInOrder, SortAsMerged, UseCodes, UseCounts, UseLookups,
-    UseTotals, UseUserCounts, Visits, logical_rules,
+    AttributedVisits, KeepOrder, Known, PlainPlans, SkipInOrder, SortAsDemanded, SortAsMerged, UseCodes, UseCounts,
+    UseLookups, UseTotals, UseUserCounts, Visits, logical_rules,
 };
 use super::places::{Ads, Establishments};
 use super::run::{Heartbeat, run, silent, threads, try_run_as};
@@ -318,7 +319,7 @@ fn context_of(
     if let Some(bytes) = memory_limit {
         let execution = &mut config.options_mut().execution;
         execution.sort_spill_reservation_bytes = execution.sort_spill_reservation_bytes.min(bytes / 16);
-        runtime = runtime.with_memory_pool(Arc::new(FairSpillPool::new(bytes)));
+        runtime = runtime.with_memory_pool(Arc::new(LimitedPool::new(bytes)));
     }
     let state = SessionStateBuilder::new().with_config(config).with_runtime_env(runtime.build_arc().map_err(error_of)?);
     let state =
@@ -331,6 +332,7 @@ fn corrected() -> Vec<Arc<dyn PhysicalOptimizerRule + Send + Sync>> {
     let mut rules = PhysicalOptimizer::new().rules;
     rules.insert(after("OutputRequirements", &rules), Arc::new(SkipInOrder));
     rules.insert(after("PushdownSort", &rules), Arc::new(SortAsMerged));
+    rules.insert(after("EnsureCooperative", &rules), Arc::new(SortAsDemanded));
     rules
 }
 

@@ -22,12 +22,17 @@ class Statement:
     duckdb: bool = True
 
 
+# Events in one statement, in joins of joins; products of more of them have no end.
+MOST_EVENTS = 3
+
+
 @dataclass
 class Maker(Conditions):
     """Makes statements; the same for the same number."""
 
     aliases: int = 0
     has_sets: bool = False
+    events: int = 0
     common: list = field(default_factory=list)
 
     # Statements
@@ -228,7 +233,7 @@ class Maker(Conditions):
 
     def from_(self, depth, most, needed=None):
         """A FROM clause and its columns, of which one holds what is `needed`."""
-        if needed is None and most > 1 and self.chance(0.3):
+        if needed is None and most > 1 and self.events < MOST_EVENTS and self.chance(0.3):
             return self.events_and_theirs()
         first, columns = self.item(depth, needed)
         sql, events = f"FROM {first}", self.is_large(first)
@@ -245,6 +250,7 @@ class Maker(Conditions):
         ])  # fmt: skip
         theirs = {"ad_id": "ads", "establishment_id": "establishments"}[id_]
         a, b = self.alias(), self.alias()
+        self.events += 1
         columns = [Column(f"{a}.{name}", name, type_) for name, type_ in NOUNS[events]]
         columns += [Column(f"{b}.{name}", name, type_) for name, type_ in NOUNS[theirs] if name != id_]
         return f"FROM {events} {a} JOIN {theirs} {b} USING ({id_})", columns
@@ -253,6 +259,7 @@ class Maker(Conditions):
         return int(not item.startswith(SMALL))
 
     def item(self, depth, needed=None, small=False):
+        small = small or (needed is None and self.events >= MOST_EVENTS)
         if depth > 0 and not small and needed is None and self.chance(0.3):
             alias = self.alias()
             sql, columns = self.query(depth - 1)
@@ -265,6 +272,7 @@ class Maker(Conditions):
             return f"({sql}) {alias}", columns
         nouns = [noun for noun in NOUNS if needed is None or needed in dict(map(reversed, NOUNS[noun]))]
         noun = self.one_of(SMALL if small else nouns)
+        self.events += noun not in SMALL
         alias = self.alias()
         return f"{noun} {alias}", [Column(f"{alias}.{name}", name, type_) for name, type_ in NOUNS[noun]]
 
@@ -272,6 +280,7 @@ class Maker(Conditions):
         pairs = [(a, b) for a in ours for b in theirs if a.type == b.type and a.type in TEXTS and a.ref != a.name]
         if not pairs:
             if self.is_large(item):
+                self.events += 1
                 limit = f"{self.one_of(theirs).ref} IS NOT NULL AND {self.predicate(theirs, 0)}"
                 return f"{sql} JOIN {item} ON {limit}", ours + theirs
             return f"{sql} CROSS JOIN {item}", ours + theirs

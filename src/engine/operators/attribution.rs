@@ -3,23 +3,51 @@
 use std::fmt;
 use std::sync::Arc;
 
-use datafusion::arrow::datatypes::SchemaRef;
+use datafusion::arrow::datatypes::{Schema, SchemaRef};
 use datafusion::common::Result as PlanResult;
 use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::execution::TaskContext;
 use datafusion::execution::memory_pool::MemoryConsumer;
+use datafusion::physical_expr::expressions::Column;
+use datafusion::physical_expr::utils::collect_columns;
 use datafusion::physical_expr::{EquivalenceProperties, Partitioning, PhysicalExpr};
-use datafusion::physical_plan::execution_plan::{Boundedness, EmissionType};
+use datafusion::physical_plan::execution_plan::{Boundedness, EmissionType, replace_children_if_necessary};
 use datafusion::physical_plan::metrics::{BaselineMetrics, ExecutionPlanMetricsSet, MetricsSet};
+use datafusion::physical_plan::projection::{ProjectionExec, ProjectionExpr};
 use datafusion::physical_plan::{
     DisplayAs, DisplayFormatType, ExecutionPlan, ExecutionPlanProperties, PlanProperties, SendableRecordBatchStream,
 };
 use futures::future::BoxFuture;
 
 use super::Known;
-use super::attribution_work::{Inputs, Work};
+use super::attribution_work::{Inputs, NUMBERS_OF_USERS, Work};
 use super::outlets::Outlets;
 use super::shared_work::SharedWork;
+use crate::engine::guard::{plain, same_rows};
+
+/// `plan` with numbers in place of the users' ids in `column`, if these are attribution's and used for nothing else.
+pub fn with_numbers_of_users(
+    plan: &Arc<dyn ExecutionPlan>,
+    column: usize,
+) -> PlanResult<Option<Arc<dyn ExecutionPlan>>> {
+    let (input, column) = if let Some(projection) = plain::<ProjectionExec>(plan) {
+        let Some(own) = projection.expr()[column].expr.downcast_ref::<Column>() else { return Ok(None) };
+        let asks = |of: &&ProjectionExpr| collect_columns(&of.expr).iter().any(|of| of.index() == own.index());
+        if projection.expr().iter().filter(asks).count() > 1 {
+            return Ok(None);
+        }
+        (projection.input(), own.index())
+    } else if let Some(input) = same_rows(plan) {
+        (input, column)
+    } else {
+        let attribution = plan.downcast_ref::<AttributionExec>();
+        let is_user = attribution.is_some_and(|own| own.schema.index_of("user_id").is_ok_and(|user| user == column));
+        let numbered = attribution.filter(|_| is_user).and_then(AttributionExec::with_numbers_of_users);
+        return Ok(numbered.map(|numbered| Arc::new(numbered) as _));
+    };
+    let Some(input) = with_numbers_of_users(input, column)? else { return Ok(None) };
+    Ok(Some(replace_children_if_necessary(Arc::clone(plan), vec![input])?))
+}
 
 /// Attributes visits to interactions; the rows of both may lie anyhow.
 ///
@@ -68,6 +96,23 @@ impl AttributionExec {
     /// The same, but of visits that nothing earned, only some come, or none, if `only_attributed`.
     pub fn only_attributed(self, only_attributed: bool) -> Self {
         Self { only_attributed, ..self }
+    }
+
+    /// The same, but users have numbers in place of their ids: equal for visits of one user alone. `None` if users are
+    /// not among the columns, visits leave in order, or memory has a limit, within which not all visits are kept.
+    pub fn with_numbers_of_users(&self) -> Option<Self> {
+        let (user, _) = self.schema.column_with_name("user_id")?;
+        if self.in_order || self.inputs.len() > 2 {
+            return None;
+        }
+        let fields = self.schema.fields().iter().enumerate().map(|(place, field)| match place == user {
+            true => Arc::new(field.as_ref().clone().with_data_type(NUMBERS_OF_USERS)),
+            false => Arc::clone(field),
+        });
+        let schema = Arc::new(Schema::new(fields.collect::<Vec<_>>()));
+        let partitions = self.properties.partitioning.partition_count();
+        let numbered = Self::new(self.inputs.clone(), self.known.clone(), schema, partitions);
+        Some(numbered.only_attributed(self.only_attributed))
     }
 
     /// All the work of one execution.

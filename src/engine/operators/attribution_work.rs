@@ -4,8 +4,8 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use datafusion::arrow::array::{
-    ArrayRef, AsArray, BooleanArray, Float64Array, Int64Array, RecordBatch, StringViewArray, TimestampMicrosecondArray,
-    UInt32Array,
+    Array, ArrayRef, AsArray, BooleanArray, Float64Array, Int64Array, RecordBatch, StringViewArray,
+    TimestampMicrosecondArray, UInt32Array, UInt64Array,
 };
 use datafusion::arrow::compute::{filter_record_batch, not, take};
 use datafusion::arrow::datatypes::{DataType, Int64Type, SchemaRef};
@@ -23,6 +23,15 @@ use super::{Known, yielding};
 use crate::attribution::Evidence;
 use crate::decimal;
 use crate::ids::Ids;
+
+/// The type of users where their ids are not asked for: the number of the share, above that of the user there.
+pub const NUMBERS_OF_USERS: DataType = DataType::UInt64;
+
+/// The share of a user and the number there.
+#[inline]
+pub fn place_of_user(number: u64) -> (usize, u32) {
+    ((number >> 32) as usize, number as u32)
+}
 
 /// Visits of one batch that leaves.
 const VISITS_PER_BATCH: usize = 16_384;
@@ -51,6 +60,8 @@ pub struct Work {
     are_integers: bool,
     /// Whether visits leave in the order of user, time and establishment.
     in_order: bool,
+    /// Whether users leave as numbers.
+    numbers_users: bool,
     /// Whether visits leave only if something earned them.
     only_attributed: bool,
 }
@@ -59,6 +70,7 @@ impl Work {
     /// The work of making visits with the columns of `schema`.
     pub fn new(known: Known, schema: SchemaRef, memory: MemoryReservation, outlets: Outlets) -> Self {
         let memory = Arc::new(memory);
+        let numbers_users = schema.field_with_name("user_id").is_ok_and(|user| *user.data_type() == NUMBERS_OF_USERS);
         Self {
             known,
             schema,
@@ -67,6 +79,7 @@ impl Work {
             gives_up: false,
             are_integers: false,
             in_order: false,
+            numbers_users,
             only_attributed: false,
         }
     }
@@ -134,7 +147,7 @@ impl Work {
         let with_distance = self.schema.index_of("distance_m").is_ok();
         let (mut visits, mut held) = (Box::pin(yielding(visits)), 0);
         while let Some(visits) = visits.next().await.transpose()? {
-            let advertised = match self.in_order {
+            let advertised = match self.in_order || self.numbers_users {
                 true => BooleanArray::from(vec![true; visits.num_rows()]),
                 false => self.known.are_advertised(&visits["establishment"]),
             };
@@ -219,7 +232,10 @@ impl Work {
         for number in shares {
             let share = &visits.shares[number];
             let evidence = self.evidence(number, share, &interactions);
-            let users = self.user_ids(&share.users)?;
+            let users = match self.numbers_users {
+                true => Arc::new(numbers_of_users(number, share.users.len())),
+                false => Arc::new(self.user_ids(&share.users)?) as ArrayRef,
+            };
             let mut left = 0..share.visits.len();
             while !left.is_empty() {
                 let rows = self.credited(share, &evidence, &mut left);
@@ -293,7 +309,7 @@ impl Work {
     }
 
     /// The `rows` of `users` as columns.
-    fn batch(&self, users: &StringViewArray, rows: &Rows) -> PlanResult<RecordBatch> {
+    fn batch(&self, users: &dyn Array, rows: &Rows) -> PlanResult<RecordBatch> {
         let Rows { visits, distances_m, credits } = rows;
         let number: UInt32Array = visits.iter().map(|visit| visit.establishment).collect();
         let mut columns: Vec<(&str, ArrayRef)> = vec![("establishment", Arc::new(number))];
@@ -316,6 +332,10 @@ impl Work {
         self.memory.free();
         forward(fallback, self.outlets).await
     }
+}
+
+fn numbers_of_users(share: usize, count: usize) -> UInt64Array {
+    (0..count as u64).map(|user| (share as u64) << 32 | user).collect()
 }
 
 /// The same visits with text for users' ids that are integers.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use datafusion::arrow::array::AsArray;
 use datafusion::arrow::compute::cast;
 use datafusion::arrow::datatypes::{DataType, Int64Type};
-use datafusion::common::Result as PlanResult;
+use datafusion::common::{Result as PlanResult, exec_err};
 
 use super::coded_count::Question;
 use super::coded_work::{Cells, CountsPieces, keys_of_rows};
@@ -86,9 +86,10 @@ impl UserTally {
         let numbers = numbers.as_primitive::<Int64Type>().values();
         let mut rows = rows.map(|(row, combination)| (numbers[entry(row)], combination));
         match self.all.ids() {
-            IdForm::Places(places) => {
-                rows.try_for_each(|(id, combination)| self.rows.wait_at(places.of(id), combination))
-            }
+            IdForm::Places(places) => rows.try_for_each(|(id, combination)| match places.of(id) {
+                Some(place) => Ok(self.rows.wait_at(place, combination)),
+                None => exec_err!("an id lies outside of what its column tells of it"),
+            }),
             _ => {
                 rows.for_each(|(id, combination)| self.rows.wait(Id::integer(id), combination));
                 Ok(())

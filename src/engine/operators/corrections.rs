@@ -13,7 +13,7 @@ use datafusion::physical_plan::limit::GlobalLimitExec;
 use datafusion::physical_plan::projection::ProjectionExec;
 use datafusion::physical_plan::sorts::sort::SortExec;
 use datafusion::physical_plan::sorts::sort_preserving_merge::SortPreservingMergeExec;
-use datafusion::physical_plan::{ExecutionPlan, replace_children_if_necessary};
+use datafusion::physical_plan::{ExecutionPlan, ExecutionPlanProperties, replace_children_if_necessary};
 
 use crate::engine::comparisons::CompareFiner;
 
@@ -92,6 +92,49 @@ impl PhysicalOptimizerRule for SortAsMerged {
     fn schema_check(&self) -> bool {
         true
     }
+}
+
+/// Sorts rows that are not in the order that an operator demands. DataFusion takes a sort away where it thinks that
+/// the rows below are in order, and may find afterwards that they are not, which would be an error.
+#[derive(Debug)]
+pub struct SortAsDemanded;
+
+impl PhysicalOptimizerRule for SortAsDemanded {
+    fn optimize(&self, plan: Arc<dyn ExecutionPlan>, _: &ConfigOptions) -> PlanResult<Arc<dyn ExecutionPlan>> {
+        plan.transform_up(|node| {
+            let inputs = node.children().into_iter().zip(node.required_input_ordering());
+            let inputs = inputs.map(|(input, demand)| sorted_as_demanded(input, demand));
+            let inputs = inputs.collect::<PlanResult<Vec<_>>>()?;
+            if inputs.iter().all(Option::is_none) {
+                return Ok(Transformed::no(node));
+            }
+            let own = node.children().into_iter().zip(inputs);
+            let inputs = own.map(|(own, sorted)| sorted.unwrap_or_else(|| Arc::clone(own))).collect();
+            Ok(Transformed::yes(replace_children_if_necessary(node, inputs)?))
+        })
+        .data()
+    }
+
+    fn name(&self) -> &str {
+        "sort_as_demanded"
+    }
+
+    fn schema_check(&self) -> bool {
+        true
+    }
+}
+
+/// The rows of `input` sorted as an operator demands, if they are not.
+fn sorted_as_demanded(
+    input: &Arc<dyn ExecutionPlan>,
+    demand: Option<OrderingRequirements>,
+) -> PlanResult<Option<Arc<dyn ExecutionPlan>>> {
+    let Some(demand) = demand.map(OrderingRequirements::into_single) else { return Ok(None) };
+    if input.equivalence_properties().ordering_satisfy_requirement(demand.clone())? {
+        return Ok(None);
+    }
+    let sort = SortExec::new(LexOrdering::from(demand), Arc::clone(input)).with_preserve_partitioning(true);
+    Ok(Some(Arc::new(sort)))
 }
 
 /// What sorts the first rows of the partitions that `merge` merges, if it leaves out a part of the order.

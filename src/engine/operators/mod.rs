@@ -35,7 +35,7 @@ use futures::{Stream, StreamExt};
 
 pub use attribution::AttributionExec;
 pub use coded_count::UseCodes;
-pub use corrections::{SkipInOrder, SortAsMerged, logical_rules};
+pub use corrections::{SkipInOrder, SortAsDemanded, SortAsMerged, logical_rules};
 pub use count::{CountExec, UseCounts};
 pub use known::Known;
 pub use late_visits::LateVisits;

@@ -6,12 +6,13 @@ use std::sync::Arc;
 
 use datafusion::arrow::array::{Array, ArrayRef, AsArray};
 use datafusion::arrow::compute::prep_null_mask_filter;
-use datafusion::arrow::datatypes::{DataType, Int64Type, Schema, SchemaRef};
+use datafusion::arrow::datatypes::{DataType, Int64Type, Schema, SchemaRef, UInt64Type};
 use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode, TreeNodeRecursion};
 use datafusion::common::{Result as PlanResult, internal_err};
 use datafusion::config::ConfigOptions;
 use datafusion::execution::TaskContext;
 use datafusion::physical_expr::expressions::Column;
+use datafusion::physical_expr::utils::collect_columns;
 use datafusion::physical_expr::{EquivalenceProperties, LexOrdering, Partitioning, PhysicalExpr, PhysicalSortExpr};
 use datafusion::physical_optimizer::PhysicalOptimizerRule;
 use datafusion::physical_plan::aggregates::AggregateExec;
@@ -23,6 +24,8 @@ use datafusion::physical_plan::{
 };
 use futures::StreamExt;
 
+use super::attribution::with_numbers_of_users;
+use super::attribution_work::{NUMBERS_OF_USERS, place_of_user};
 use super::count::{counts_all, first_stage, has_few_values};
 use super::outlets::Outlets;
 use super::shared_work::{SharedWork, all};
@@ -144,7 +147,7 @@ impl Measure {
 /// What counts as `node` does, if it counts by user.
 fn in_place_of(node: &Arc<dyn ExecutionPlan>) -> Option<UserCountExec> {
     if let Some((sums, counts)) = SumsOfUsers::of(node) {
-        return Some(counts.with(Arc::clone(&counts.input), Output::Sums(Arc::new(sums))));
+        return Some(counts.summed(sums));
     }
     let first = first_stage(node)?;
     let grouping = Grouping::of(first, node.schema())?;
@@ -191,6 +194,11 @@ impl Grouping {
             }
             let counts = self.measure.counts().map(of).transpose()?;
             let users = of(&self.keys[self.user])?;
+            if let Some(users) = users.as_primitive_opt::<UInt64Type>() {
+                let of_rows = users.values().iter().zip(groups);
+                of_rows.for_each(|(user, group)| waiting.wait_at(place_of_user(*user), numbers[group as usize]));
+                continue;
+            }
             let users = users.as_string_view();
             let id = |row: usize| if users.is_valid(row) { Id::at(users, row) } else { Id::null() };
             let groups = groups.into_iter().map(|group| numbers[group as usize]).enumerate();
@@ -246,6 +254,17 @@ impl UserCountExec {
         Self::new(input, Arc::clone(&self.grouping), output)
     }
 
+    /// The same counts, of which only `sums` over users leave: users need no ids then.
+    fn summed(&self, sums: SumsOfUsers) -> Self {
+        let Grouping { keys, user, .. } = self.grouping.as_ref();
+        let column = keys[*user].downcast_ref::<Column>().map(Column::index);
+        let asks = |other: &Arc<dyn PhysicalExpr>| collect_columns(other).iter().any(|of| Some(of.index()) == column);
+        let is_asked_for = self.grouping.others().iter().any(asks);
+        let column = column.filter(|_| !is_asked_for);
+        let numbered = column.and_then(|column| with_numbers_of_users(&self.input, column).ok().flatten());
+        self.with(numbered.unwrap_or_else(|| Arc::clone(&self.input)), Output::Sums(Arc::new(sums)))
+    }
+
     /// Whether its rows are groups by user.
     pub fn is_by_user(&self) -> bool {
         matches!(self.output, Output::Groups(_))
@@ -272,7 +291,9 @@ async fn run(
     let has_condition = grouping.measure.condition().is_some();
     let mut types = grouping.types.clone();
     types.extend(has_condition.then_some(DataType::Boolean));
-    let users = Users::new(IdForm::Text, grouping.user, &types, Arc::clone(&grouping.schema));
+    let user = rows.first().map(|rows| grouping.keys[grouping.user].data_type(&rows.schema())).transpose()?;
+    let ids = if user == Some(NUMBERS_OF_USERS) { IdForm::Numbers } else { IdForm::Text };
+    let users = Users::new(ids, grouping.user, &types, Arc::clone(&grouping.schema));
     let (users, tasks) = (Arc::new(users), rows.len());
     all(rows.into_iter().map(|rows| Arc::clone(&grouping).count(rows, Arc::clone(&users)))).await?;
     let order = match output {

@@ -131,6 +131,7 @@ impl ByUser {
     /// Makes room for so many users and for combinations up to `most`.
     fn make_room(&mut self, users: usize, most: u32) {
         let Self::Dense(counts, width) = self else { return };
+        let users = users.max(counts.len() / *width);
         if most as usize >= *width {
             let width = (most as usize + 1).next_power_of_two();
             let mut wider = match width <= MOST_DENSE {

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use datafusion::arrow::array::{ArrayRef, Int64Array, StringViewArray};
 use datafusion::arrow::datatypes::{DataType, SchemaRef};
-use datafusion::common::{Result as PlanResult, exec_err};
+use datafusion::common::{Result as PlanResult, internal_err};
 
 use super::user_shares::{ByUser, Places, SHARES, Share, waiting};
 use crate::counting::Counts;
@@ -24,6 +24,8 @@ pub enum IdForm {
     Integers,
     /// As integers that are places.
     Places(Places),
+    /// As numbers within shares, of which no text is made.
+    Numbers,
 }
 
 /// What all tasks count together.
@@ -79,6 +81,7 @@ impl Users {
                 IdForm::Text => share.users.to_array()?,
                 IdForm::Integers => decimal::as_text(&Int64Array::from_iter_values(share.users.integers()))?,
                 IdForm::Places(places) => places.ids(number)?,
+                IdForm::Numbers => return internal_err!("users that have numbers alone"),
             };
             Ok((ids, share.counts))
         });
@@ -139,19 +142,17 @@ impl UserRows {
 
     /// Lets a row of the user at `place` wait.
     #[inline]
-    pub fn wait_at(&mut self, place: Option<(usize, u32)>, combination: u32) -> PlanResult<()> {
-        let Some((share, place)) = place else { return exec_err!("an id lies outside of what its column tells of it") };
+    pub fn wait_at(&mut self, (share, place): (usize, u32), combination: u32) {
         self.placed[share].push(u64::from(place) << 32 | u64::from(combination));
         if self.placed[share].len() == WAITING {
             self.count_placed(share);
         }
-        Ok(())
     }
 
     /// Counts what still waits.
     pub fn finish(&mut self) {
         match self.all.ids {
-            IdForm::Places(_) => (0..SHARES).for_each(|share| self.count_placed(share)),
+            IdForm::Places(_) | IdForm::Numbers => (0..SHARES).for_each(|share| self.count_placed(share)),
             _ => (0..SHARES).for_each(|share| self.count(share)),
         }
     }
@@ -179,9 +180,12 @@ impl UserRows {
     }
 
     fn count_placed(&mut self, share: usize) {
-        let IdForm::Places(places) = self.all.ids else { return };
         let rows = self.placed[share].iter().map(|row| ((row >> 32) as u32, *row as u32, 1));
-        lock(&self.all.shares[share]).counts.add_all(rows, places.per_share());
+        let users = match self.all.ids {
+            IdForm::Places(places) => places.per_share(),
+            _ => rows.clone().map(|(user, ..)| user as usize + 1).max().unwrap_or_default(),
+        };
+        lock(&self.all.shares[share]).counts.add_all(rows, users);
         self.placed[share].clear();
     }
 }

@@ -99,10 +99,11 @@ impl AttributionExec {
     }
 
     /// The same, but users have numbers in place of their ids: equal for visits of one user alone. `None` if users are
-    /// not among the columns, visits leave in order, or memory has a limit, within which not all visits are kept.
+    /// not among the columns, distances are, visits leave in order, or memory has a limit, within which not all visits
+    /// are kept.
     pub fn with_numbers_of_users(&self) -> Option<Self> {
         let (user, _) = self.schema.column_with_name("user_id")?;
-        if self.in_order || self.inputs.len() > 2 {
+        if self.in_order || self.inputs.len() > 2 || self.schema.index_of("distance_m").is_ok() {
             return None;
         }
         let fields = self.schema.fields().iter().enumerate().map(|(place, field)| match place == user {

@@ -105,7 +105,11 @@ impl Work {
         let Some(visits) = all(tasks).await?.into_iter().collect::<Option<Vec<_>>>() else {
             return self.forward(inputs.fallback).await;
         };
-        if visits.iter().flat_map(|task| &task.shares).all(|share| share.visits.is_empty()) {
+        if visits
+            .iter()
+            .flat_map(|task| &task.shares)
+            .all(|share| share.visits.is_empty() && share.unadvertised.is_empty())
+        {
             return Ok(());
         }
         let noted = visits.iter().flat_map(|task| &task.shares).map(Share::size_of_notes).sum();
@@ -143,7 +147,8 @@ impl Work {
 
     /// Keeps the visits that may be attributed and gives the others away; nothing is kept where memory ends.
     async fn read_visits(self, visits: SendableRecordBatchStream) -> PlanResult<Option<Visits>> {
-        let mut kept = Some(Visits::new(self.known.establishment_ids.len()));
+        let advertised = self.numbers_users.then(|| Arc::clone(&self.known.advertised));
+        let mut kept = Some(Visits::new(self.known.establishment_ids.len(), advertised));
         let with_distance = self.schema.index_of("distance_m").is_ok();
         let (mut visits, mut held) = (Box::pin(yielding(visits)), 0);
         while let Some(visits) = visits.next().await.transpose()? {
@@ -236,6 +241,11 @@ impl Work {
                 true => Arc::new(numbers_of_users(number, share.users.len())),
                 false => Arc::new(self.user_ids(&share.users)?) as ArrayRef,
             };
+            for visits in share.unadvertised.chunks(VISITS_PER_BATCH).filter(|_| !self.only_attributed) {
+                let credits = vec![None; visits.len()];
+                let rows = Rows { visits: visits.to_vec(), credits, ..Rows::default() };
+                self.outlets.send(self.batch(&users, &rows)).await?;
+            }
             let mut left = 0..share.visits.len();
             while !left.is_empty() {
                 let rows = self.credited(share, &evidence, &mut left);

@@ -22,7 +22,7 @@ pub struct Known {
     /// How long an interaction earns visits.
     pub window_us: i64,
     /// Whether an establishment, by number, has an ad.
-    advertised: Arc<Vec<bool>>,
+    pub advertised: Arc<Vec<bool>>,
 }
 
 impl Known {

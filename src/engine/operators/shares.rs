@@ -1,6 +1,7 @@
 //! Rows of attribution in memory, split by a hash of the user into shares that fit a processor's cache.
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use datafusion::arrow::array::{Array, AsArray, RecordBatch, StringViewArray};
 use datafusion::arrow::datatypes::{Float64Type, Int64Type, TimestampMicrosecondType, UInt32Type};
@@ -34,6 +35,8 @@ pub struct Share {
     pub users: Ids,
     /// Their visits.
     pub visits: Vec<Visit>,
+    /// Visits to establishments without ads, which nothing earned, where their users have numbers, too.
+    pub unadvertised: Vec<Visit>,
     /// How far each visit was from its establishment, if that is wanted.
     pub distances_m: Vec<Option<f64>>,
     /// Where each user's visits begin, once they are sorted, and where the last one's end.
@@ -46,8 +49,9 @@ impl Share {
     /// Takes over the users and visits of `other`.
     pub fn merge(&mut self, other: Share) {
         let numbers: Vec<u32> = other.users.iter().map(|id| self.users.add(id)).collect();
-        let renumbered = other.visits.iter().map(|visit| Visit { user: numbers[visit.user as usize], ..*visit });
-        self.visits.extend(renumbered);
+        let renumbered = |visit: &Visit| Visit { user: numbers[visit.user as usize], ..*visit };
+        self.visits.extend(other.visits.iter().map(renumbered));
+        self.unadvertised.extend(other.unadvertised.iter().map(renumbered));
         self.distances_m.extend(other.distances_m);
     }
 
@@ -86,9 +90,17 @@ impl Share {
         Chances::size_of(self.visits.len()) + self.users.len() * size_of::<u64>()
     }
 
+    /// Keeps a visit, by itself if its establishment has no ad.
+    fn keep(&mut self, visit: Visit, advertised: &Option<Arc<Vec<bool>>>) {
+        match advertised {
+            Some(advertised) if !advertised[visit.establishment as usize] => self.unadvertised.push(visit),
+            _ => self.visits.push(visit),
+        }
+    }
+
     fn size(&self) -> usize {
         self.users.size()
-            + self.visits.capacity() * size_of::<Visit>()
+            + (self.visits.capacity() + self.unadvertised.capacity()) * size_of::<Visit>()
             + self.distances_m.capacity() * size_of::<Option<f64>>()
     }
 }
@@ -102,6 +114,8 @@ pub struct Visits {
     pub visited: Vec<bool>,
     /// The first and the last instant of a visit; the other way round if there is none.
     pub ends_us: (i64, i64),
+    /// Whether an establishment, by number, has an ad, if visits to others are kept by themselves.
+    advertised: Option<Arc<Vec<bool>>>,
     /// By share: visits that wait until there are many, so that a share's users are in the cache while it is worked on.
     waiting: Vec<Vec<WaitingVisit>>,
 }
@@ -122,13 +136,14 @@ struct WaitingVisit {
 }
 
 impl Visits {
-    /// None yet, to any of `establishments`.
-    pub fn new(establishments: usize) -> Self {
+    /// None yet, to any of `establishments`; those to such that are not `advertised` are kept by themselves.
+    pub fn new(establishments: usize, advertised: Option<Arc<Vec<bool>>>) -> Self {
         let shares = (0..SHARES).map(|_| Share::default()).collect();
         Self {
             shares,
             visited: vec![false; establishments],
             ends_us: (i64::MAX, i64::MIN),
+            advertised,
             waiting: vec![vec![]; SHARES],
         }
     }
@@ -167,7 +182,7 @@ impl Visits {
                     // Those that came before go first, as their distances do.
                     self.settle(number);
                     let user = self.shares[number].users.add(id);
-                    self.shares[number].visits.push(Visit { timestamp_us, user, establishment });
+                    self.shares[number].keep(Visit { timestamp_us, user, establishment }, &self.advertised);
                 }
             }
         }
@@ -181,11 +196,10 @@ impl Visits {
 
     fn settle(&mut self, number: usize) {
         let share = &mut self.shares[number];
-        let waiting = self.waiting[number].drain(..);
-        share.visits.extend(waiting.map(|WaitingVisit { user, timestamp_us, establishment }| {
+        for WaitingVisit { user, timestamp_us, establishment } in self.waiting[number].drain(..) {
             let user = share.users.add(Id::number(user));
-            Visit { timestamp_us, user, establishment }
-        }));
+            share.keep(Visit { timestamp_us, user, establishment }, &self.advertised);
+        }
     }
 
     /// The bytes held.

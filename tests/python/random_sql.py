@@ -102,6 +102,9 @@ def duckdb_of(data):
     return connection
 
 
+# Statements that DuckDB 2.0 answers wrongly, and how; ours stay compared with each other.
+WRONG_IN_DUCKDB = {3233: "a row whose n is 0, where n = 14 AND n = 33 is asked for"}
+
 # Whether they agree
 
 
@@ -186,7 +189,7 @@ def ask(number, literals, asked, tally):
         tally.refused += 1
         return
     tally.empty += not plain
-    if asked.duckdb is not None and wanted.duckdb:
+    if asked.duckdb is not None and wanted.duckdb and number not in WRONG_IN_DUCKDB:
         found, error = answer_of_duckdb(asked.duckdb, wanted.sql)
         tally.beside_duckdb += error is None
         tally.only_ours += error is not None

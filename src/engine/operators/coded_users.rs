@@ -84,12 +84,17 @@ impl UserTally {
         }
         let numbers = cast(values, &DataType::Int64)?;
         let numbers = numbers.as_primitive::<Int64Type>().values();
-        let mut rows = rows.map(|(row, combination)| (numbers[entry(row)], combination));
+        let rows = rows.map(|(row, combination)| (numbers[entry(row)], combination));
         match self.all.ids() {
-            IdForm::Places(places) => rows.try_for_each(|(id, combination)| match places.of(id) {
-                Some(place) => Ok(self.rows.wait_at(place, combination)),
-                None => exec_err!("an id lies outside of what its column tells of it"),
-            }),
+            IdForm::Places(places) => {
+                for (id, combination) in rows {
+                    let Some(place) = places.of(id) else {
+                        return exec_err!("an id lies outside of what its column tells of it");
+                    };
+                    self.rows.wait_at(place, combination);
+                }
+                Ok(())
+            }
             _ => {
                 rows.for_each(|(id, combination)| self.rows.wait(Id::integer(id), combination));
                 Ok(())

@@ -22,7 +22,6 @@ from random_statements import statement
 
 import footfall
 
-
 LIMITED = "a limit of memory"
 
 

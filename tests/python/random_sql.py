@@ -18,11 +18,12 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 from random_rows import NOUNS, TZ, world
-from random_statements import statement
+from random_statements import Statement, statement
 
 import footfall
 
 LIMITED = "a limit of memory"
+MOST_ROWS = 100_000
 
 
 @dataclass
@@ -176,9 +177,16 @@ def shown(theirs, ours):
     return f"{str(ours)[:600]} for {str(theirs)[:600]}"
 
 
+def few_rows_of(wanted, data):
+    """The statement, or, if its rows are too many to be held as tuples, how many they are."""
+    count = f"SELECT count(*) AS n FROM ({wanted.sql}) all_rows"
+    rows, _ = answer(data, count)
+    return Statement(count) if rows and rows[0][0] > MOST_ROWS else wanted
+
+
 def ask(number, literals, asked, tally):
     """Asks one statement of all."""
-    wanted = statement(number, literals)
+    wanted = few_rows_of(statement(number, literals), asked.plain)
     tally.statements += 1
     plain, refusal = answer(asked.plain, wanted.sql)
     all_rows = answer(asked.plain, wanted.of)[0] if wanted.of else None

@@ -7,9 +7,9 @@ use datafusion::execution::memory_pool::{FairSpillPool, MemoryConsumer, MemoryLi
 
 /// A [`FairSpillPool`] that never lets exchanges of rows spill.
 ///
-/// `RepartitionExec` of DataFusion 55 waits for ever where two of its tasks spill at once: its reader waits for the older
-/// of two open files while the batch that it needs is in the newer (apache/datafusion#24883). An exchange holds some
-/// batches of each partition, since it reads no further when each has one; they count, but are not refused.
+/// `RepartitionExec` of DataFusion 55 waits for ever where two of its tasks spill at once: its reader waits for the
+/// older of two open files while the batch that it needs is in the newer (apache/datafusion#24883). An exchange holds
+/// some batches of each partition, since it reads no further when each has one; they count, but are not refused.
 #[derive(Debug)]
 pub struct LimitedPool {
     fair: FairSpillPool,

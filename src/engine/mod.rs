@@ -5,10 +5,11 @@
 //! what footers are worth, [`groups`] puts alike files together, and [`catalog`] makes tables of them. [`places`]
 //! holds the two small tables, [`guard`] says what of DataFusion's may be replaced, [`coded`] reads columns of Parquet
 //! as they are written, [`checks`], [`copies`] and [`quality`] say which rows can be used, [`functions`] and
-//! [`operators`] bring the pure core into plans, [`jobs`] keeps the SQL, [`run`] runs it, `memory` limits what it holds, and [`session`] answers;
-//! [`slices`] cuts files, [`steps`] jobs, for many workers. [`kernels`] are the two joins by themselves, on tables
-//! that `kernel_tables` checks; [`ingest`] rewrites a data set for many reads. [`query`] plans the user's own
-//! statements, [`depth`] keeps them from nesting too deep, and [`errors`] tells whose fault an error is.
+//! [`operators`] bring the pure core into plans, [`jobs`] keeps the SQL, [`run`] runs it, `memory` limits what it
+//! holds, and [`session`] answers; [`slices`] cuts files, [`steps`] jobs, for many workers. [`kernels`] are the two
+//! joins by themselves, on tables that `kernel_tables` checks; [`ingest`] rewrites a data set for many reads.
+//! [`query`] plans the user's own statements, [`depth`] keeps them from nesting too deep, and [`errors`] tells whose
+//! fault an error is.
 
 pub mod catalog;
 pub mod checks;

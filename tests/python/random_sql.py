@@ -23,6 +23,7 @@ from random_statements import Statement, statement
 import footfall
 
 LIMITED = "a limit of memory"
+# Of larger answers, only the number of rows is compared: tuples of millions take minutes.
 MOST_ROWS = 100_000
 
 

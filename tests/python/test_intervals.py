@@ -254,6 +254,17 @@ def test_sums_over_users(city, city_data, columns, rest, is_ours):
     assert found.num_rows > 0 and found.equals(with_a_limit.sql(query).to_arrow())
 
 
+def test_sums_over_users_of_a_condition_on_users(city, city_data):
+    """What asks for ids finds ids, also where only sums leave."""
+    query = "SELECT establishment_id, sum(n) AS n, count(*) AS users, sum(m) AS m FROM (SELECT establishment_id, "
+    query += "user_id, count(*) AS n, count(*) FILTER (WHERE user_id LIKE '%3') AS m FROM attributed_visits "
+    query = f"SELECT * FROM ({query} GROUP BY 1, 2) GROUP BY 1) ORDER BY 1"
+    with_a_limit = footfall.open(city, tz="America/Recife", memory_limit="1GiB", progress=False)
+    found = city_data.sql(query).to_arrow()
+    assert found.equals(with_a_limit.sql(query).to_arrow())
+    assert 0 < sum(found["m"].to_pylist()) < sum(found["n"].to_pylist())
+
+
 def test_sums_of_any_size(city_data):
     many = 2**62
     query = "SELECT wilson_low_by_user({0}, {0} * 2 - 1, 3, {1}, {1}, {1} * 2) AS low, "

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use datafusion::arrow::datatypes::{Schema, SchemaRef};
+use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::common::Result as PlanResult;
 use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::execution::TaskContext;
@@ -21,6 +21,7 @@ use futures::future::BoxFuture;
 
 use super::Known;
 use super::attribution_work::{Inputs, NUMBERS_OF_USERS, Work};
+use super::coded::with_type;
 use super::outlets::Outlets;
 use super::shared_work::SharedWork;
 use crate::engine::guard::{plain, same_rows};
@@ -51,8 +52,8 @@ pub fn with_numbers_of_users(
 
 /// Attributes visits to interactions; the rows of both may lie anyhow.
 ///
-/// Visits to establishments without ads are given away as they come, since nothing can have earned them. The others
-/// are kept in 16 bytes each, split by a hash of the user, and of the interactions only those are kept, in 16 bytes
+/// Visits to establishments without ads are emitted as they come, since nothing can have earned them; where users leave
+/// as numbers, they are kept until users have theirs, apart from those that are matched. The others are kept in 16 bytes each, split by a hash of the user, and of the interactions only those are kept, in 16 bytes
 /// again, whose user has visits to the ad's establishment. Then each share of the users is matched by itself.
 ///
 /// Sorting both by user and time took most of the time and of the memory before. It remains the other way for when
@@ -102,15 +103,11 @@ impl AttributionExec {
     /// not among the columns, distances are, visits leave in order, or memory has a limit, within which not all visits
     /// are kept.
     pub fn with_numbers_of_users(&self) -> Option<Self> {
-        let (user, _) = self.schema.column_with_name("user_id")?;
+        self.schema.index_of("user_id").ok()?;
         if self.in_order || self.inputs.len() > 2 || self.schema.index_of("distance_m").is_ok() {
             return None;
         }
-        let fields = self.schema.fields().iter().enumerate().map(|(place, field)| match place == user {
-            true => Arc::new(field.as_ref().clone().with_data_type(NUMBERS_OF_USERS)),
-            false => Arc::clone(field),
-        });
-        let schema = Arc::new(Schema::new(fields.collect::<Vec<_>>()));
+        let schema = with_type(&self.schema, "user_id", &NUMBERS_OF_USERS);
         let partitions = self.properties.partitioning.partition_count();
         let numbered = Self::new(self.inputs.clone(), self.known.clone(), schema, partitions);
         Some(numbered.only_attributed(self.only_attributed))

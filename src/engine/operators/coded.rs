@@ -285,10 +285,10 @@ fn integers_of(expression: &Arc<dyn PhysicalExpr>, schema: &Schema) -> Option<Ar
     fits.then(|| Arc::new(CastExpr::new(Arc::clone(integers), DataType::Int64, None)) as Arc<dyn PhysicalExpr>)
 }
 
-/// `schema`, but `column` is an integer.
-pub fn with_integer(schema: &Schema, column: &str) -> SchemaRef {
+/// `schema`, but `column` is of that type.
+pub fn with_type(schema: &Schema, column: &str, data_type: &DataType) -> SchemaRef {
     let field = |field: &Arc<Field>| match field.name() == column {
-        true => Arc::new(field.as_ref().clone().with_data_type(DataType::Int64)),
+        true => Arc::new(field.as_ref().clone().with_data_type(data_type.clone())),
         false => Arc::clone(field),
     };
     Arc::new(Schema::new(schema.fields().iter().map(field).collect::<Vec<_>>()))

@@ -9,7 +9,7 @@ use datafusion::common::{Result as PlanResult, internal_datafusion_err, internal
 use datafusion::physical_plan::ExecutionPlan;
 use futures::future::BoxFuture;
 
-use super::coded::{Coded, CodedExec, RowGroups, UNITS, at_once, with_integer};
+use super::coded::{Coded, CodedExec, RowGroups, UNITS, at_once, with_type};
 use super::outlets::Outlets;
 use super::rows::Rows;
 use crate::counting::is_countable;
@@ -135,7 +135,7 @@ impl Coded for CodedRows {
         let (place, output) = &mut same.columns[self.schema.index_of(column).ok()?];
         let Output::Value(function) = output else { return None };
         *function = function.without_text_of(&self.asked[*place].data_type)?;
-        same.schema = with_integer(&self.schema, column);
+        same.schema = with_type(&self.schema, column, &DataType::Int64);
         Some(Arc::new(same))
     }
 

@@ -14,7 +14,7 @@ use futures::future::BoxFuture;
 use parquet::file::metadata::ColumnChunkMetaData;
 use parquet::file::statistics::Statistics;
 
-use super::coded::{Coded, CodedExec, RowGroups, at_once, with_integer};
+use super::coded::{Coded, CodedExec, RowGroups, at_once, with_type};
 use super::late_visits::{LATITUDE, LONGITUDE, LateVisits, or_nan};
 use super::outlets::Outlets;
 use super::visit_join::matches;
@@ -100,7 +100,7 @@ impl Coded for CodedVisits {
         let mut same = self.clone();
         let (place, function) = same.0.outputs[self.0.schema.index_of(column).ok()?].as_mut()?;
         *function = function.without_text_of(&self.0.columns[*place].1)?;
-        same.0.schema = with_integer(&self.0.schema, column);
+        same.0.schema = with_type(&self.0.schema, column, &DataType::Int64);
         Some(Arc::new(same))
     }
 

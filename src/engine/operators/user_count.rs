@@ -53,7 +53,7 @@ impl PhysicalOptimizerRule for UseUserCounts {
             return Ok(plan);
         }
         plan.transform_up(|node| {
-            Ok(match in_place_of(&node) {
+            Ok(match in_place_of(&node)? {
                 Some(counts) => Transformed::yes(Arc::new(counts) as Arc<dyn ExecutionPlan>),
                 None => Transformed::no(node),
             })
@@ -145,13 +145,14 @@ impl Measure {
 }
 
 /// What counts as `node` does, if it counts by user.
-fn in_place_of(node: &Arc<dyn ExecutionPlan>) -> Option<UserCountExec> {
+fn in_place_of(node: &Arc<dyn ExecutionPlan>) -> PlanResult<Option<UserCountExec>> {
     if let Some((sums, counts)) = SumsOfUsers::of(node) {
-        return Some(counts.summed(sums));
+        return counts.summed(sums).map(Some);
     }
-    let first = first_stage(node)?;
-    let grouping = Grouping::of(first, node.schema())?;
-    Some(UserCountExec::new(Arc::clone(first.input()), Arc::new(grouping), Output::Groups(None)))
+    let grouped = first_stage(node).and_then(|first| Some((first, Grouping::of(first, node.schema())?)));
+    Ok(grouped.map(|(first, grouping)| {
+        UserCountExec::new(Arc::clone(first.input()), Arc::new(grouping), Output::Groups(None))
+    }))
 }
 
 impl Grouping {
@@ -255,14 +256,16 @@ impl UserCountExec {
     }
 
     /// The same counts, of which only `sums` over users leave: users need no ids then.
-    fn summed(&self, sums: SumsOfUsers) -> Self {
+    fn summed(&self, sums: SumsOfUsers) -> PlanResult<Self> {
         let Grouping { keys, user, .. } = self.grouping.as_ref();
         let column = keys[*user].downcast_ref::<Column>().map(Column::index);
         let asks = |other: &Arc<dyn PhysicalExpr>| collect_columns(other).iter().any(|of| Some(of.index()) == column);
         let is_asked_for = self.grouping.others().iter().any(asks);
-        let column = column.filter(|_| !is_asked_for);
-        let numbered = column.and_then(|column| with_numbers_of_users(&self.input, column).ok().flatten());
-        self.with(numbered.unwrap_or_else(|| Arc::clone(&self.input)), Output::Sums(Arc::new(sums)))
+        let numbered = match column.filter(|_| !is_asked_for) {
+            Some(column) => with_numbers_of_users(&self.input, column)?,
+            None => None,
+        };
+        Ok(self.with(numbered.unwrap_or_else(|| Arc::clone(&self.input)), Output::Sums(Arc::new(sums))))
     }
 
     /// Whether its rows are groups by user.

@@ -21,7 +21,7 @@ const MOST_GROUPS: usize = 1 << 20;
 /// A cell's number has 128 bits, and a code 32 at most.
 pub const MOST_KEYS: usize = 4;
 /// The code of a null; values have 1, 2, 3 as they come.
-const NULL: u32 = 0;
+const NULL_KEY: u32 = 0;
 
 /// Whether values of this type get codes here.
 pub fn is_countable(data_type: &DataType) -> bool {
@@ -52,14 +52,14 @@ impl Coder {
         match self.data_type {
             DataType::Utf8View => {
                 let texts = column.as_string_view();
-                let code = |row| if texts.is_valid(row) { 1 + self.values.add(Id::at(texts, row)) } else { NULL };
+                let code = |row| if texts.is_valid(row) { 1 + self.values.add(Id::at(texts, row)) } else { NULL_KEY };
                 into.extend((0..texts.len()).map(code));
             }
             DataType::Date32 => self.encode_integers(column.as_primitive::<Date32Type>(), into),
             DataType::UInt32 => self.encode_integers(column.as_primitive::<UInt32Type>(), into),
             DataType::Boolean => {
                 let mut code = |holds: bool| 1 + self.values.add(Id::integer(i64::from(holds)));
-                into.extend(column.as_boolean().iter().map(|holds| holds.map_or(NULL, &mut code)));
+                into.extend(column.as_boolean().iter().map(|holds| holds.map_or(NULL_KEY, &mut code)));
             }
             _ => self.encode_integers(column.as_primitive::<Int64Type>(), into),
         }
@@ -71,7 +71,7 @@ impl Coder {
         into: &mut Vec<u32>,
     ) {
         let mut code = |value: i64| 1 + self.values.add(Id::integer(value));
-        into.extend(column.iter().map(|value| value.map_or(NULL, |value| code(value.into()))));
+        into.extend(column.iter().map(|value| value.map_or(NULL_KEY, |value| code(value.into()))));
     }
 
     /// The values of `codes`.

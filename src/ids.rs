@@ -45,10 +45,10 @@ impl<'a> Id<'a> {
     /// The id of nothing: no text has the length that its number begins with.
     #[inline]
     pub fn null() -> Self {
-        Self::number(NULL)
+        Self::number(NULL_ID)
     }
 
-    /// The number that [`Id::number`] makes the same id of; none if the text is too long for its view.
+    /// The number that [`Id::number`] makes the same id of; `None` if the text is too long for its view.
     #[inline]
     pub fn as_number(&self) -> Option<u128> {
         self.text.is_empty().then_some(self.key)
@@ -68,13 +68,13 @@ impl<'a> Id<'a> {
 
     /// A number below `count`, a power of two, that depends on the text alone.
     #[inline]
-    pub fn share(&self, count: usize) -> usize {
+    pub fn shard(&self, count: usize) -> usize {
         self.hash as usize & (count - 1)
     }
 }
 
 /// The number of no id.
-const NULL: u128 = 0xff;
+const NULL_ID: u128 = 0xff;
 
 fn is_inline(view: u128) -> bool {
     view as u32 <= MAX_INLINE_VIEW_LEN

@@ -12,7 +12,7 @@
 //! | [`calendar`] | time zone to local month, week, day, hour, weekday, part of the day; and back |
 //! | [`visits`] | pings past the grid: visits |
 //! | [`attribution`] | visits and interactions in time order: attributed visits |
-//! | [`visit_filter`] | which interactions may have earned a visit, for those who see none |
+//! | [`candidates`] | Bloom filters: which interactions may have earned a visit |
 //! | [`decimal`] | integers as text |
 //! | [`ids`] | ids and other values as small numbers |
 //! | [`counting`] | counts by keys of few values |
@@ -21,11 +21,12 @@
 //! | `synth` | a seeded city with planted answers |
 //! | `py` | the binding: convert, release the GIL, call, wrap |
 //!
-//! The laws: those above `engine` know neither DataFusion nor Python; counts are integers and add up, and ratios are made
-//! from them last, so that any split, any order of rows and any number of threads gives the same bytes.
+//! The laws: those above `engine` know neither DataFusion nor Python; counts are integers and add up, and ratios are
+//! made from them last, so that any split, any order of rows and any number of threads gives the same bytes.
 
 pub mod attribution;
 pub mod calendar;
+pub mod candidates;
 pub mod counting;
 pub mod decimal;
 #[cfg(feature = "engine")]
@@ -40,7 +41,6 @@ pub mod statistics;
 #[cfg(feature = "synth")]
 pub mod synth;
 pub mod units;
-pub mod visit_filter;
 pub mod visits;
 pub mod zones;
 

@@ -191,7 +191,7 @@ fn unknown_zone(tz: &str, names: &[String]) -> Error {
 
 /// The zone within two typing errors of `tz`, which may also be the city alone or in other letter case.
 fn closest_zone<'a>(tz: &str, names: &'a [String]) -> Option<&'a str> {
-    const MOST_ERRORS: usize = 2;
+    const MOST_SLIPS: usize = 2;
     let typed = tz.trim().to_lowercase().replace(' ', "_");
     let errors = |name: &str| {
         let name = name.to_lowercase();
@@ -199,7 +199,7 @@ fn closest_zone<'a>(tz: &str, names: &'a [String]) -> Option<&'a str> {
         edit_distance(&typed, &name).min(edit_distance(&typed, city))
     };
     let (fewest, name) = names.iter().map(|name| (errors(name), name.as_str())).min()?;
-    (fewest <= MOST_ERRORS && fewest < typed.chars().count()).then_some(name)
+    (fewest <= MOST_SLIPS && fewest < typed.chars().count()).then_some(name)
 }
 
 #[cfg(test)]

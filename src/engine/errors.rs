@@ -1,4 +1,4 @@
-//! What DataFusion says went wrong, told apart: the user's query, the user's data, the machine's limits, our bugs.
+//! Errors of DataFusion as ours: of the user's query, the user's data, the machine's limits, or our bugs.
 
 use std::error::Error as AnyError;
 use std::sync::Arc;
@@ -11,7 +11,7 @@ use datafusion::sql::sqlparser::parser::ParserError;
 use crate::Error;
 use crate::spelling::closest;
 
-/// Lets DataFusion carry an error of ours; [`error_of`] takes it out again.
+/// Wraps an error of ours for DataFusion; [`error_of`] unwraps it.
 pub fn external(error: Error) -> DataFusionError {
     DataFusionError::External(Box::new(error))
 }

@@ -12,13 +12,17 @@ use datafusion::common::Result as PlanResult;
 use datafusion::logical_expr::{ColumnarValue, ScalarUDF, Volatility, create_udf};
 use datafusion::prelude::SessionContext;
 
-use super::nouns::instant_type;
-use super::places::Ads;
 use crate::calendar::{Calendar, Clock, day_part};
+use crate::candidates::by_piece::VisitFilter;
+use crate::engine::nouns::instant_type;
+use crate::engine::small_tables::Ads;
 use crate::geo::haversine::haversine_m;
 use crate::ids::Id;
 use crate::statistics::{SumsByUser, wilson_interval};
-use crate::visit_filter::VisitFilter;
+
+/// Functions that have few values.
+pub const FEW_RESULTS: [&str; 6] =
+    ["local_day", "local_week", "local_month", "local_hour", "local_weekday", "day_part"];
 
 type Kernel = dyn Fn(&[ArrayRef]) -> PlanResult<ArrayRef> + Send + Sync;
 
@@ -36,7 +40,7 @@ pub fn function(name: &str, takes: Vec<DataType>, gives: DataType, kernel: Box<K
     create_udf(name, takes, gives, Volatility::Immutable, Arc::new(call))
 }
 
-/// What makes text of values of type `from`, also of instants whose year no calendar has: of these the integer.
+/// A function from values of type `from` to text; instants beyond the calendar become their integer.
 pub fn as_text(name: &str, from: DataType) -> ScalarUDF {
     let kernel = |arrays: &[ArrayRef]| {
         let text = |values: &ArrayRef| cast(values, &DataType::Utf8View);
@@ -195,7 +199,7 @@ fn position(id: &str) -> f64 {
     ((hash ^ (hash >> 33)) >> 11) as f64 / (1_u64 << 53) as f64
 }
 
-/// What a clock says of an instant.
+/// A function of a clock and an instant.
 trait OfClock: Fn(&mut Clock, i64) -> i32 + Send + Sync + 'static {}
 impl<F: Fn(&mut Clock, i64) -> i32 + Send + Sync + 'static> OfClock for F {}
 

@@ -32,8 +32,8 @@ use datafusion::physical_plan::sorts::sort::SortExec;
 use datafusion::physical_plan::sorts::sort_preserving_merge::SortPreservingMergeExec;
 use datafusion::physical_plan::windows::WindowAggExec;
 
-use super::parquet_table::parquet_source;
-use super::table_file::TableFile;
+use crate::engine::files::file::TableFile;
+use crate::engine::sources::parquet_table::parquet_source;
 
 /// Functions that have a value, and no error, for all values that they are given.
 const WITHOUT_ERRORS: [&str; 31] = [
@@ -69,15 +69,8 @@ const WITHOUT_ERRORS: [&str; 31] = [
     "starts_with",
     "upper",
 ];
-/// What the names of functions of a sample begin with, each of which has its fraction in its name.
+/// Prefix of the functions of a sample, each of which has its fraction in its name.
 const SAMPLED: &str = "sampled_";
-
-/// A node of DataFusion's that our operators know.
-pub trait Replaceable: ExecutionPlan + Sized {
-    /// Whether the node says nothing that its replacements leave out. Limits and dynamic filters are [`plain`]'s to
-    /// look for.
-    fn is_plain(&self) -> bool;
-}
 
 /// The node as what it is, if it is that and says nothing that its replacements leave out.
 pub fn plain<T: Replaceable>(node: &Arc<dyn ExecutionPlan>) -> Option<&T> {
@@ -196,6 +189,13 @@ fn fineness(unit: &TimeUnit) -> u8 {
     }
 }
 
+/// A node of DataFusion's that our operators know.
+pub trait Replaceable: ExecutionPlan + Sized {
+    /// Whether the node says nothing that its replacements leave out. Limits and dynamic filters are [`plain`]'s to
+    /// look for.
+    fn is_plain(&self) -> bool;
+}
+
 impl Replaceable for HashJoinExec {
     /// Carried over: both inputs, the columns of equal values, the projection, properties. How rows are spread is
     /// the rules' to ask.
@@ -243,7 +243,7 @@ impl Replaceable for WindowAggExec {
 }
 
 impl Replaceable for DataSourceExec {
-    /// What is read is looked at by [`rows_in_memory`] and [`whole_parquet_files`].
+    /// The source is looked at by [`rows_in_memory`] and [`whole_parquet_files`].
     fn is_plain(&self) -> bool {
         true
     }

@@ -1,6 +1,6 @@
 //! The registry of the jobs, and the statements that each of them is.
 
-use super::nouns::{ADS, ESTABLISHMENTS, INTERACTIONS, PINGS};
+use crate::engine::nouns::{ADS, ESTABLISHMENTS, INTERACTIONS, PINGS};
 use crate::{Error, Result};
 
 /// One answer: its name everywhere, what it needs, and its SQL.
@@ -12,7 +12,7 @@ pub struct Job {
     pub name: &'static str,
     /// A short heading.
     pub title: &'static str,
-    /// What it answers, in a sentence.
+    /// Its answer in a sentence.
     pub question: &'static str,
     /// The tables that it needs.
     pub tables: &'static [&'static str],
@@ -22,15 +22,15 @@ pub struct Job {
     pub users: bool,
     /// The measures that it can rank by, the usual one first.
     pub rank_by: &'static [&'static str],
-    /// What its counts read.
+    /// The input of its counts.
     pub reads: Reads,
-    /// Counts by user that its counts are made of, where these are not themselves by user or simply add up.
-    by_user: Option<Counts>,
-    counts: Counts,
+    /// CountsSql by user that its counts are made of, where these are not themselves by user or simply add up.
+    by_user: Option<CountsSql>,
+    counts: CountsSql,
     finish: &'static str,
 }
 
-/// What counts read.
+/// Input of counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Reads {
     /// Interactions.
@@ -41,9 +41,9 @@ pub enum Reads {
     AttributedVisits,
 }
 
-/// A statement that counts rows by keys. Counts of any split of the rows add up.
+/// A statement that counts rows by keys. CountsSql of any split of the rows add up.
 #[derive(Debug, Clone, Copy)]
-pub struct Counts {
+pub struct CountsSql {
     sql: &'static str,
     /// The columns by which it counts.
     pub keys: &'static [&'static str],
@@ -51,7 +51,7 @@ pub struct Counts {
     pub sums: &'static [&'static str],
 }
 
-impl Counts {
+impl CountsSql {
     /// The statement that adds up the counts in `table`.
     pub fn summed(&self, table: &str) -> String {
         let keys = self.keys.join(", ");
@@ -64,12 +64,12 @@ const INTERACTION_TABLES: &[&str] = &[ADS.name, INTERACTIONS.name];
 const VISIT_TABLES: &[&str] = &[ESTABLISHMENTS.name, PINGS.name];
 const ALL_TABLES: &[&str] = &[ADS.name, ESTABLISHMENTS.name, INTERACTIONS.name, PINGS.name];
 
-const INTERACTION_PROFILE: Counts = Counts {
+const INTERACTION_PROFILE: CountsSql = CountsSql {
     sql: include_str!("jobs/interaction_profile.counts.sql"),
     keys: &["user_id", "day_part", "category"],
     sums: &["interactions"],
 };
-const VISIT_PROFILE: Counts = Counts {
+const VISIT_PROFILE: CountsSql = CountsSql {
     sql: include_str!("jobs/visit_profile.counts.sql"),
     keys: &["user_id", "weekday", "category"],
     sums: &["visits"],
@@ -88,7 +88,7 @@ pub const JOBS: [Job; 8] = [
         rank_by: &["ctr_low", "ctr"],
         reads: Reads::Interactions,
         by_user: None,
-        counts: Counts {
+        counts: CountsSql {
             sql: include_str!("jobs/campaign_ctr.counts.sql"),
             keys: &["bucket", "campaign_id"],
             sums: &["views", "clicks"],
@@ -105,12 +105,12 @@ pub const JOBS: [Job; 8] = [
         users: false,
         rank_by: &["visits", "visitors"],
         reads: Reads::Visits,
-        by_user: Some(Counts {
+        by_user: Some(CountsSql {
             sql: include_str!("jobs/establishment_visits.by_user.sql"),
             keys: &["bucket", "establishment_id", "user_id"],
             sums: &["visits"],
         }),
-        counts: Counts {
+        counts: CountsSql {
             sql: include_str!("jobs/establishment_visits.counts.sql"),
             keys: &["bucket", "establishment_id"],
             sums: &["visits", "visitors"],
@@ -127,12 +127,12 @@ pub const JOBS: [Job; 8] = [
         users: false,
         rank_by: &["ratio_low", "ratio"],
         reads: Reads::AttributedVisits,
-        by_user: Some(Counts {
+        by_user: Some(CountsSql {
             sql: include_str!("jobs/visit_attribution.by_user.sql"),
             keys: &["bucket", "establishment_id", "user_id"],
             sums: &["visits", "attributed_visits"],
         }),
-        counts: Counts {
+        counts: CountsSql {
             sql: include_str!("jobs/visit_attribution.counts.sql"),
             keys: &["bucket", "establishment_id"],
             sums: &["visits", "visitors", "attributed_visits", "vv", "va", "aa"],
@@ -150,7 +150,7 @@ pub const JOBS: [Job; 8] = [
         rank_by: &[],
         reads: Reads::Interactions,
         by_user: None,
-        counts: Counts {
+        counts: CountsSql {
             sql: include_str!("jobs/category_hours.counts.sql"),
             keys: &["bucket", "category", "hour"],
             sums: &["interactions", "views", "clicks"],
@@ -215,12 +215,12 @@ pub const JOBS: [Job; 8] = [
     },
 ];
 
-/// What a job can be asked for.
+/// Options of a job.
 #[derive(Debug, Clone)]
 pub struct Request {
     /// `day`, `week`, `month` or `period`.
     pub by: String,
-    /// These users only.
+    /// The only users, if given.
     pub users: Option<Vec<String>>,
     /// The measure to rank by; the job's first if `None`.
     pub rank_by: Option<String>,
@@ -251,13 +251,13 @@ impl Job {
         self.with_users(&self.counts_of_anybody(request)?, request)
     }
 
-    /// The same, of the counts by user that are summed in `by_user`.
+    /// Writes the statement over counts by user, which `by_user` has summed.
     pub fn counts_of(&self, request: &Request, by_user: &str) -> Result<String> {
         self.with_users(&self.by_unit(self.counts, request)?.replace("{by_user}", by_user), request)
     }
 
     /// The counts by user that the counts are made of, if they are made of any, and their statement.
-    pub fn by_user(&self, request: &Request) -> Result<Option<(Counts, String)>> {
+    pub fn by_user(&self, request: &Request) -> Result<Option<(CountsSql, String)>> {
         let own = self.by_user.or_else(|| self.is_by_user().then_some(self.counts));
         let statement = |counts| self.with_users(&self.by_unit(counts, request)?, request);
         own.map(|counts| Ok((counts, statement(counts)?))).transpose()
@@ -270,7 +270,7 @@ impl Job {
         Ok(self.by_unit(self.counts, request)?.replace("{by_user}", &by_user))
     }
 
-    fn by_unit(&self, counts: Counts, request: &Request) -> Result<String> {
+    fn by_unit(&self, counts: CountsSql, request: &Request) -> Result<String> {
         Ok(counts.sql.replace("{bucket}", self.bucket(request)?.1))
     }
 

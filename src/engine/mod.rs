@@ -1,49 +1,76 @@
 //! DataFusion: nouns in, answers out.
 //!
-//! [`nouns`] says what the columns are, [`parse`] reads those that are text, and [`instants`] and [`comparisons`] keep
-//! instants exact. [`files`] finds the [`table_file`]s, [`text`] and [`parquet_table`] read them, [`parquet`] says
-//! what footers are worth, [`groups`] puts alike files together, and [`catalog`] makes tables of them. [`places`]
-//! holds the two small tables, [`guard`] says what of DataFusion's may be replaced, [`coded`] reads columns of Parquet
-//! as they are written, [`checks`], [`copies`] and [`quality`] say which rows can be used, [`functions`] and
-//! [`operators`] bring the pure core into plans, [`jobs`] keeps the SQL, [`run`] runs it, `memory` limits what it
-//! holds, and [`session`] answers; [`slices`] cuts files, [`steps`] jobs, for many workers. [`kernels`] are the two
-//! joins by themselves, on tables that `kernel_tables` checks; [`ingest`] rewrites a data set for many reads.
-//! [`query`] plans the user's own statements, [`depth`] keeps them from nesting too deep, and [`errors`] tells whose
-//! fault an error is.
+//! The map, in the order in which data flows; nothing below is used by anything above.
+//!
+//! | module | what it does |
+//! |---|---|
+//! | [`errors`] | whose fault an error is |
+//! | [`nouns`] | the four nouns and their columns |
+//! | `exchange` | rows between tasks: channels, one background task for all partitions |
+//! | [`run`] | runs a plan on the shared threads |
+//! | [`files`] | the files of a table |
+//! | [`parquet`] | footers, statistics, column chunks as they are written |
+//! | [`text`] | CSV and JSON lines |
+//! | `small_tables` | establishments with their grid, ads by id |
+//! | [`functions`] | the SQL functions |
+//! | `values` | a caller's columns as a noun's |
+//! | [`sources`] | where the rows of a noun come from, and which of them count |
+//! | [`jobs`] | the registry of jobs, and their SQL |
+//! | `guard` | which of DataFusion's nodes may be replaced |
+//! | `codes` | what depends on one column, once for each dictionary code |
+//! | `visits` | the visit join |
+//! | `attribution` | which interaction earned a visit |
+//! | `counting` | counts by keys |
+//! | `planning` | what is added to DataFusion's planner |
+//! | `memory` | what a limit of memory counts, and what it refuses |
+//! | `context` | a context of DataFusion's: threads, memory limit, rules |
+//! | [`query`] | the user's own statements |
+//! | [`session`] | a data set, opened: what is asked of it |
+//! | `quality` | what is wrong with the rows that do not count |
+//! | [`kernels`] | the two joins by themselves, on a caller's tables |
+//! | [`steps`] | jobs cut for many workers |
+//! | [`ingest`] | a data set rewritten for many reads |
+//!
+//! Words of this house beside the field's:
+//!
+//! | here | elsewhere |
+//! |---|---|
+//! | noun | a declared table |
+//! | source | a table provider before its columns have our names and types |
+//! | piece | a partition of a table, as one worker reads it |
+//! | code | a dictionary index |
+//! | class | an equivalence class of codes: nothing that is asked tells them apart |
+//! | group | a combination of keys, by number (DataFusion's group index) |
+//! | tally | the counts by group: the state of an aggregate |
+//! | shard | the users of one range of hashes: a hash partition |
+//! | candidate | an interaction that a Bloom filter lets pass |
+//! | credit | last-touch attribution: the interaction that earned the visit |
+//! | emit | send a batch to an output partition |
+//! | fallback | DataFusion's own plan, where ours cannot hold what it needs |
 
-pub mod catalog;
-pub mod checks;
-pub mod coded;
-pub mod comparisons;
-pub mod copies;
-pub mod depth;
+mod attribution;
+mod codes;
+mod context;
+mod counting;
 pub mod errors;
+mod exchange;
 pub mod files;
 pub mod functions;
-pub mod groups;
-pub mod guard;
+mod guard;
 pub mod ingest;
-pub mod instants;
 pub mod jobs;
-mod kernel_tables;
 pub mod kernels;
 mod memory;
 pub mod nouns;
-pub mod operators;
 pub mod parquet;
-pub mod parquet_table;
-pub mod parse;
-pub mod places;
-pub mod quality;
+mod planning;
+mod quality;
 pub mod query;
 pub mod run;
 pub mod session;
-pub mod slices;
+mod small_tables;
+pub mod sources;
 pub mod steps;
-pub mod table_file;
 pub mod text;
-
-use errors::{error_of, query_error_of, statement_error_of};
-
-/// What a scanned table is called inside a plan.
-const RAW: &str = "given";
+mod values;
+mod visits;

@@ -4,8 +4,10 @@ use std::sync::Arc;
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::time::Duration;
 
-use datafusion::arrow::array::RecordBatch;
-use datafusion::arrow::datatypes::SchemaRef;
+use datafusion::arrow::array::{Array, ArrayRef, RecordBatch, RecordBatchOptions};
+use datafusion::arrow::compute::cast;
+use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use datafusion::arrow::error::ArrowError;
 use datafusion::common::Result as PlanResult;
 use datafusion::execution::TaskContext;
 use datafusion::physical_plan::{ExecutionPlan, execute_stream_partitioned};
@@ -15,20 +17,23 @@ use futures::{StreamExt, TryStreamExt};
 use once_cell::race::OnceBox;
 use tokio::runtime::{Builder, Runtime};
 
-use super::error_of;
-use super::operators::spawned;
+use crate::engine::errors::error_of;
+use crate::engine::exchange::task::spawned;
 use crate::{Error, Result};
+
+/// Tables and results, as they come out.
+pub type Table = (SchemaRef, Vec<RecordBatch>);
 
 /// How often the caller hears of progress and may stop the work.
 pub const HEARTBEAT: Duration = Duration::from_millis(100);
 
-/// What a thread may use of its stack, of which it takes what it uses: long chains of conditions are asked by recursion.
+/// Stack of a thread, committed as it is used: long chains of conditions are evaluated by recursion.
 const WORKER_STACK: usize = 64 << 20;
 
 /// Called at each heartbeat with the rows read so far; an error stops the work.
 pub type Heartbeat<'a> = &'a mut dyn FnMut(u64) -> Result<()>;
 
-/// A heartbeat that nobody hears.
+/// A heartbeat that does nothing.
 pub fn silent(_rows: u64) -> Result<()> {
     Ok(())
 }
@@ -61,17 +66,17 @@ pub fn threads() -> &'static Runtime {
 }
 
 /// All rows of `frame`.
-pub fn run(frame: DataFrame, heartbeat: Heartbeat) -> Result<(SchemaRef, Vec<RecordBatch>)> {
+pub fn run(frame: DataFrame, heartbeat: Heartbeat) -> Result<Table> {
     try_run_as(frame, Ok, heartbeat)?.map_err(error_of)
 }
 
 /// All rows of `frame`, in what `shape` makes of each batch: on all threads, and in the order of the plan, partition
 /// after partition. What the plan fails with is left to the caller to tell.
-pub fn try_run_as(
+fn try_run_as(
     frame: DataFrame,
     shape: impl Fn(RecordBatch) -> PlanResult<RecordBatch> + Copy + Send + 'static,
     heartbeat: Heartbeat,
-) -> Result<PlanResult<(SchemaRef, Vec<RecordBatch>)>> {
+) -> Result<PlanResult<Table>> {
     let context = Arc::new(frame.task_ctx());
     let plan = match watched(async move { frame.create_physical_plan().await }, &|| 0, heartbeat)? {
         Ok(plan) => plan,
@@ -128,5 +133,48 @@ fn rows_read(plan: &Arc<dyn ExecutionPlan>) -> u64 {
             read.or_else(|| metrics?.output_rows()).unwrap_or(0) as u64
         }
         below => below,
+    }
+}
+
+/// All rows of `frame` as they leave: plain text columns and signed integers, one type for one thing everywhere.
+pub fn run_outward(frame: DataFrame, heartbeat: Heartbeat) -> Result<Table> {
+    try_run_outward(frame, heartbeat)?.map_err(error_of)
+}
+
+/// The same, but the plan's error is left as it is.
+pub fn try_run_outward(frame: DataFrame, heartbeat: Heartbeat) -> Result<PlanResult<Table>> {
+    let answer = try_run_as(frame, |batch| Ok(outward(&batch)?), heartbeat)?;
+    Ok(answer.map(|(schema, batches)| (outward_schema(&schema), batches)))
+}
+
+fn outward(batch: &RecordBatch) -> std::result::Result<RecordBatch, ArrowError> {
+    let schema = outward_schema(&batch.schema());
+    let columns = batch.columns().iter().zip(schema.fields());
+    let columns = columns.map(|(column, field)| outward_column(column, field.data_type()));
+    let columns = columns.collect::<std::result::Result<_, _>>()?;
+    let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
+    RecordBatch::try_new_with_options(schema, columns, &options)
+}
+
+/// The types in which rows leave.
+pub fn outward_schema(schema: &Schema) -> SchemaRef {
+    let fields = schema.fields().iter().map(|f| Field::new(f.name(), outward_type(f.data_type()), true));
+    Schema::new(fields.collect::<Vec<_>>()).into()
+}
+
+fn outward_type(inner: &DataType) -> DataType {
+    match inner {
+        DataType::Utf8View | DataType::LargeUtf8 => DataType::Utf8,
+        DataType::Dictionary(_, value) => outward_type(value),
+        DataType::UInt64 => DataType::UInt64,
+        integer if integer.is_integer() => DataType::Int64,
+        other => other.clone(),
+    }
+}
+
+fn outward_column(column: &ArrayRef, to: &DataType) -> std::result::Result<ArrayRef, ArrowError> {
+    match column.data_type() == to {
+        true => Ok(Arc::clone(column)),
+        false => cast(column, to),
     }
 }

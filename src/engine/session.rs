@@ -4,37 +4,32 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use datafusion::arrow::array::{Array, ArrayRef, AsArray, RecordBatch, RecordBatchOptions};
-use datafusion::arrow::compute::{cast, concat_batches};
-use datafusion::arrow::datatypes::{DataType, Field, Int64Type, Schema, SchemaRef};
-use datafusion::arrow::error::ArrowError;
+use datafusion::arrow::array::{AsArray, RecordBatch};
+use datafusion::arrow::compute::concat_batches;
+use datafusion::arrow::datatypes::Int64Type;
 use datafusion::catalog::MemTable;
 use datafusion::catalog::view::ViewTable;
-use datafusion::common::Result as PlanResult;
 use datafusion::common::utils::memory::RecordBatchMemoryCounter;
 use datafusion::datasource::provider_as_source;
 use datafusion::execution::memory_pool::MemoryConsumer;
-use datafusion::execution::runtime_env::RuntimeEnvBuilder;
-use datafusion::execution::session_state::SessionStateBuilder;
 use datafusion::logical_expr::{LogicalPlan, LogicalPlanBuilder, col, lit};
-use datafusion::physical_optimizer::PhysicalOptimizerRule;
-use datafusion::physical_optimizer::optimizer::PhysicalOptimizer;
-use datafusion::prelude::{DataFrame, SessionConfig, SessionContext};
+use datafusion::prelude::{DataFrame, SessionContext};
 use datafusion::scalar::ScalarValue;
 
-use super::catalog::{Given, Reading, Source, sources};
-use super::jobs::{Job, Request};
-use super::memory::LimitedPool;
-use super::operators::{
-    AttributedVisits, KeepOrder, Known, PlainPlans, SkipInOrder, SortAsDemanded, SortAsMerged, UseCodes, UseCounts,
-    UseLookups, UseTotals, UseUserCounts, Visits, logical_rules,
-};
-use super::places::{Ads, Establishments};
-use super::run::{Heartbeat, run, silent, threads, try_run_as};
-use super::steps::EVIDENCE;
-use super::{error_of, functions, quality, query, query_error_of, statement_error_of};
 use crate::calendar::Calendar;
-use crate::visit_filter::VisitFilter;
+use crate::candidates::by_piece::VisitFilter;
+use crate::engine::attribution::ads::AttributionSpec;
+use crate::engine::attribution::table::AttributedVisits;
+use crate::engine::context::{new_context, plain_context, planned, thread_count};
+use crate::engine::errors::{error_of, query_error_of};
+use crate::engine::jobs::{Job, Request};
+use crate::engine::nouns::EVIDENCE;
+use crate::engine::run::{Heartbeat, Table, run, run_outward, silent, try_run_outward};
+use crate::engine::small_tables::{Ads, Establishments};
+use crate::engine::sources::catalog::{Given, Reading, Source, sources};
+use crate::engine::sources::usable::usable_rows;
+use crate::engine::visits::table::Visits;
+use crate::engine::{functions, query};
 use crate::{Error, Result};
 
 /// The definitions that a caller may change, and the machine's limits.
@@ -69,9 +64,6 @@ pub struct Restriction {
 
 const EVERYTHING: Restriction = Restriction { users: 1.0, start_us: None, end_us: None };
 
-/// Tables and results, as they come out.
-pub type Table = (SchemaRef, Vec<RecordBatch>);
-
 /// A data set that can be asked.
 #[derive(Clone)]
 pub struct Session {
@@ -83,11 +75,6 @@ pub struct Session {
     /// Which interactions may have earned a visit.
     pub(super) visit_filter: Arc<VisitFilter>,
     pub(super) context: SessionContext,
-}
-
-/// The machine's cores, or what the caller wants.
-pub fn thread_count(wanted: Option<usize>) -> usize {
-    wanted.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, Into::into)).max(1)
 }
 
 impl Session {
@@ -115,7 +102,7 @@ impl Session {
         Self { sources, options, establishments, ads, restriction, visit_filter, context }.planned()
     }
 
-    /// The same data set, limited further: fractions of users multiply, and times intersect.
+    /// Restricts the data set further: fractions of users multiply, and times intersect.
     pub fn restrict(&self, further: Restriction) -> Result<Self> {
         let own = self.restriction;
         let restriction = Restriction {
@@ -126,7 +113,7 @@ impl Session {
         Self { restriction, ..self.clone() }.planned()
     }
 
-    /// The same data set, asked by DataFusion's own operators wherever it has one.
+    /// The same data set with DataFusion's own operators wherever it has one.
     pub fn plain(&self) -> Result<Self> {
         let options = Arc::new(Options { is_plain: true, ..self.options.as_ref().clone() });
         Self { options, ..self.clone() }.planned()
@@ -155,10 +142,7 @@ impl Session {
     /// A context with the functions and the small tables.
     pub(super) fn small_context(&self) -> Result<SessionContext> {
         let Options { threads, memory_limit, is_plain, .. } = *self.options;
-        let context = match is_plain {
-            false => new_context(threads, memory_limit)?,
-            true => context_of(config(threads).with_extension(Arc::new(PlainPlans)), memory_limit, corrected())?,
-        };
+        let context = if is_plain { plain_context(threads, memory_limit) } else { new_context(threads, memory_limit) }?;
         functions::register(&context, &self.options.calendar, self.options.z);
         if let Some(ads) = &self.ads {
             context.register_udf(functions::may_have_earned(Arc::clone(ads), Arc::clone(&self.visit_filter)));
@@ -190,7 +174,7 @@ impl Session {
     /// Registers what `visits`, which have their establishment's number, followed of the `evidence`.
     pub(super) fn register_attributed(&self, visits: LogicalPlan, evidence: LogicalPlan) -> Result<()> {
         let (Some(places), Some(ads)) = (&self.establishments, &self.ads) else { return Ok(()) };
-        let known = Known::new(Arc::clone(places.ids()), Arc::clone(ads), self.options.window_us);
+        let known = AttributionSpec::new(Arc::clone(places.ids()), Arc::clone(ads), self.options.window_us);
         self.register("attributed_visits", AttributedVisits::new(visits, evidence, known))
     }
 
@@ -210,7 +194,7 @@ impl Session {
         let instant = |us: i64| lit(ScalarValue::TimestampMicrosecond(Some(us), Some("UTC".into())));
         wanted.extend(start_us.map(|us| col("timestamp").gt_eq(instant(us))));
         wanted.extend(self.restriction.end_us.map(|us| col("timestamp").lt(instant(us))));
-        let rows = LogicalPlanBuilder::from(quality::usable_rows(source)?);
+        let rows = LogicalPlanBuilder::from(usable_rows(source)?);
         let rows = wanted.into_iter().try_fold(rows, LogicalPlanBuilder::filter).and_then(LogicalPlanBuilder::build);
         rows.map_err(error_of)
     }
@@ -292,75 +276,12 @@ impl Session {
     }
 }
 
-/// Plans a statement of ours.
-pub(super) fn planned(context: &SessionContext, statement: &str) -> Result<DataFrame> {
-    threads().block_on(context.sql(statement)).map_err(statement_error_of)
-}
-
-pub(super) fn new_context(threads: Option<usize>, memory_limit: Option<usize>) -> Result<SessionContext> {
-    context_of(config(threads), memory_limit, rules(memory_limit.is_some()))
-}
-
-fn config(threads: Option<usize>) -> SessionConfig {
-    let mut config = SessionConfig::new().with_target_partitions(thread_count(threads));
-    // A look-up reads its table at once and has nothing to tell the scan later.
-    config.options_mut().optimizer.enable_join_dynamic_filter_pushdown = false;
-    // Errors of a query tell where in its text they are.
-    config.options_mut().sql_parser.collect_spans = true;
-    config
-}
-
-fn context_of(
-    mut config: SessionConfig,
-    memory_limit: Option<usize>,
-    rules: Vec<Arc<dyn PhysicalOptimizerRule + Send + Sync>>,
-) -> Result<SessionContext> {
-    let mut runtime = RuntimeEnvBuilder::new();
-    if let Some(bytes) = memory_limit {
-        let execution = &mut config.options_mut().execution;
-        execution.sort_spill_reservation_bytes = execution.sort_spill_reservation_bytes.min(bytes / 16);
-        runtime = runtime.with_memory_pool(Arc::new(LimitedPool::new(bytes)));
-    }
-    let state = SessionStateBuilder::new().with_config(config).with_runtime_env(runtime.build_arc().map_err(error_of)?);
-    let state =
-        state.with_default_features().with_optimizer_rules(logical_rules()).with_physical_optimizer_rules(rules);
-    Ok(SessionContext::new_with_state(state.build()))
-}
-
-/// DataFusion's own rules, and ours that correct what comes of them.
-fn corrected() -> Vec<Arc<dyn PhysicalOptimizerRule + Send + Sync>> {
-    let mut rules = PhysicalOptimizer::new().rules;
-    rules.insert(after("OutputRequirements", &rules), Arc::new(SkipInOrder));
-    rules.insert(after("PushdownSort", &rules), Arc::new(SortAsMerged));
-    rules.insert(after("EnsureCooperative", &rules), Arc::new(SortAsDemanded));
-    rules
-}
-
-/// These and those that use our operators: codes are used before filters go into scans and rows are exchanged, and totals
-/// before rows are sorted for them; look-ups and counts, in what has no codes, when all else is settled.
-fn rules(is_limited: bool) -> Vec<Arc<dyn PhysicalOptimizerRule + Send + Sync>> {
-    let mut rules = corrected();
-    let joined = after("join_selection", &rules);
-    rules.insert(joined, Arc::new(UseCodes { is_limited }));
-    rules.insert(joined + 1, Arc::new(UseUserCounts { is_limited }));
-    rules.insert(joined + 2, Arc::new(UseTotals));
-    rules.push(Arc::new(KeepOrder));
-    rules.push(Arc::new(UseLookups));
-    rules.push(Arc::new(UseCounts));
-    rules
-}
-
-/// The place after the first rule of this name.
-fn after(name: &str, rules: &[Arc<dyn PhysicalOptimizerRule + Send + Sync>]) -> usize {
-    rules.iter().position(|rule| rule.name() == name).map_or(0, |place| place + 1)
-}
-
 /// The usable rows of a small noun in order of id, one for each id; of rows that disagree, the smallest.
 pub(super) fn small_table(context: &SessionContext, source: &Source) -> Result<RecordBatch> {
     let noun = source.noun();
     let names: Vec<&str> = noun.columns.iter().map(|column| column.name).collect();
     let (id, rest) = (names[0], names[1..].join(", "));
-    let rows = ViewTable::new(quality::usable_rows(source)?, None);
+    let rows = ViewTable::new(usable_rows(source)?, None);
     context.register_table("rows", Arc::new(rows)).map_err(error_of)?;
     let query = format!(
         "SELECT {id}, {rest} FROM (SELECT *, row_number() OVER (PARTITION BY {id} ORDER BY {rest}) AS copy FROM rows)
@@ -369,47 +290,4 @@ pub(super) fn small_table(context: &SessionContext, source: &Source) -> Result<R
     let (schema, batches) = run(planned(context, &query)?, &mut silent)?;
     context.deregister_table("rows").map_err(error_of)?;
     Ok(concat_batches(&schema, &batches)?)
-}
-
-/// All rows of `frame` as they leave: plain text columns and signed integers, one type for one thing everywhere.
-pub(super) fn run_outward(frame: DataFrame, heartbeat: Heartbeat) -> Result<Table> {
-    try_run_outward(frame, heartbeat)?.map_err(error_of)
-}
-
-/// The same, but what the plan fails with is left to the caller to tell.
-fn try_run_outward(frame: DataFrame, heartbeat: Heartbeat) -> Result<PlanResult<Table>> {
-    let answer = try_run_as(frame, |batch| Ok(outward(&batch)?), heartbeat)?;
-    Ok(answer.map(|(schema, batches)| (outward_schema(&schema), batches)))
-}
-
-fn outward(batch: &RecordBatch) -> std::result::Result<RecordBatch, ArrowError> {
-    let schema = outward_schema(&batch.schema());
-    let columns = batch.columns().iter().zip(schema.fields());
-    let columns = columns.map(|(column, field)| outward_column(column, field.data_type()));
-    let columns = columns.collect::<std::result::Result<_, _>>()?;
-    let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
-    RecordBatch::try_new_with_options(schema, columns, &options)
-}
-
-/// The types in which rows leave.
-pub(super) fn outward_schema(schema: &Schema) -> SchemaRef {
-    let fields = schema.fields().iter().map(|f| Field::new(f.name(), outward_type(f.data_type()), true));
-    Schema::new(fields.collect::<Vec<_>>()).into()
-}
-
-fn outward_type(inner: &DataType) -> DataType {
-    match inner {
-        DataType::Utf8View | DataType::LargeUtf8 => DataType::Utf8,
-        DataType::Dictionary(_, value) => outward_type(value),
-        DataType::UInt64 => DataType::UInt64,
-        integer if integer.is_integer() => DataType::Int64,
-        other => other.clone(),
-    }
-}
-
-fn outward_column(column: &ArrayRef, to: &DataType) -> std::result::Result<ArrayRef, ArrowError> {
-    match column.data_type() == to {
-        true => Ok(Arc::clone(column)),
-        false => cast(column, to),
-    }
 }

@@ -12,34 +12,33 @@ use datafusion::catalog::MemTable;
 use datafusion::catalog::view::ViewTable;
 use datafusion::logical_expr::LogicalPlan;
 
-use super::catalog::{Given, Reading, Source, memory_table, sources};
-use super::jobs::{Job, Reads, Request};
 use super::kernels;
-use super::nouns::{INTERACTIONS, PINGS, VISITS};
-use super::operators::IS_COUNT;
-use super::run::Heartbeat;
-use super::session::{Session, Table, thread_count};
-use super::slices::{self, Slice};
 use crate::attribution::Visit;
+use crate::candidates::by_piece::VisitFilter;
+use crate::engine::context::thread_count;
+use crate::engine::counting::by_user::IS_COUNT;
+use crate::engine::jobs::{Job, Reads, Request};
+use crate::engine::nouns::{EVIDENCE, INTERACTIONS, PINGS, VISITS};
+use crate::engine::run::{Heartbeat, Table};
+use crate::engine::session::Session;
+use crate::engine::sources::catalog::{Given, Reading, Source, memory_table, sources};
+use crate::engine::sources::slice::{self, Slice};
 use crate::ids::{Id, Ids};
-use crate::visit_filter::VisitFilter;
 use crate::{Error, Result};
 
 /// Counts of pieces, as a table.
-const PARTS: &str = "parts";
+const PARTIAL_COUNTS: &str = "parts";
 /// Counts by user that moved, as a table.
 const BY_USER: &str = "by_user";
-/// Interactions that can have earned visits.
-pub const EVIDENCE: &str = "evidence";
 /// Bits for more visits than these would take longer to hand out than the interactions that they save: 32 MiB.
 const MOST_VISITS: usize = 12_000_000;
 
-/// What one worker makes of its piece of a table.
+/// Statement that a worker runs on its piece of a table.
 #[derive(Debug)]
 pub struct Map {
     /// The table that pieces are of.
     pub table: &'static str,
-    /// What is made of them.
+    /// The name of its result.
     pub name: &'static str,
     /// How.
     pub sql: String,
@@ -48,9 +47,9 @@ pub struct Map {
 /// The steps of a job.
 #[derive(Debug)]
 pub struct Steps {
-    /// What is made of the pieces of tables.
+    /// Statements over pieces of tables.
     pub maps: Vec<Map>,
-    /// What is made of all that the maps made of some users; nothing moves if none.
+    /// The statement over all that the maps made of some users; nothing moves if `None`.
     pub of_users: Option<String>,
 }
 
@@ -65,7 +64,7 @@ impl Steps {
             Some((_, sql)) => {
                 Self { maps: vec![Map { table, name: BY_USER, sql }], of_users: Some(counts_of_users(job, request)?) }
             }
-            None => Self { maps: vec![Map { table, name: PARTS, sql: job.counts(request)? }], of_users: None },
+            None => Self { maps: vec![Map { table, name: PARTIAL_COUNTS, sql: job.counts(request)? }], of_users: None },
         })
     }
 }
@@ -97,10 +96,10 @@ impl Session {
         Steps::of(self.job(name)?, request)
     }
 
-    /// The files of `table` in about so many pieces; none if it is in memory.
+    /// The files of `table` in about so many pieces; `None` if it is in memory.
     pub fn pieces(&self, table: &str, wanted: u64) -> Result<Vec<Vec<Slice>>> {
         let source = self.sources.get(table);
-        slices::pieces(&source.map(Source::files).unwrap_or_default(), wanted)
+        slice::pieces(&source.map(Source::files).unwrap_or_default(), wanted)
     }
 
     /// This data set's small tables beside a piece of another, so that they are not read for each piece; and what is
@@ -185,13 +184,13 @@ impl Session {
         let job = self.job(name)?;
         let all = match counts.contains_key(BY_USER) {
             true => counts_of_users(job, request)?,
-            false => job.summed(PARTS),
+            false => job.summed(PARTIAL_COUNTS),
         };
         let counts = self.beside(counts)?;
         if job.is_by_user() {
             return counts.answer_of(&job.sql_of(&all, request)?, heartbeat);
         }
-        let counts = super::run::run(counts.frame(&all)?, heartbeat)?;
+        let counts = run(counts.frame(&all)?, heartbeat)?;
         self.finish(job, request, counts, heartbeat)
     }
 }

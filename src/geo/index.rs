@@ -2,7 +2,7 @@
 
 use super::grid::Grid;
 use super::haversine::{arc_m, half_chord_squared};
-use super::pairs::{Place, SHORT, place};
+use super::place::{Place, SHORT, place};
 use crate::error::{Error, Result};
 use crate::units::EARTH_RADIUS_M;
 

@@ -4,7 +4,8 @@ mod grid;
 pub mod haversine;
 pub mod index;
 mod pairs;
+mod place;
 
 pub use haversine::{haversine_each, haversine_m};
 pub use index::EstablishmentIndex;
-pub(crate) use pairs::{Matcher, PINGS};
+pub(crate) use pairs::{Matcher, PINGS_AT_ONCE};

@@ -6,34 +6,19 @@
 
 use super::haversine::arcs_m;
 use super::index::EstablishmentIndex;
-
-/// Where something is, in degrees, and the cosine of its latitude.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Place {
-    pub(super) latitude: f64,
-    pub(super) longitude: f64,
-    pub(super) cosine: f64,
-}
-
-#[inline]
-pub(super) fn place(latitude: f64, longitude: f64) -> Place {
-    Place { latitude, longitude, cosine: latitude.to_radians().cos() }
-}
+use super::place::{Place, SHORT, place};
 
 /// Pings looked at together: with their pairs, they fit into the second-level cache, and most into the first.
-pub(crate) const PINGS: usize = 1_024;
+pub(crate) const PINGS_AT_ONCE: usize = 1_024;
 /// Pairs measured together.
 const PAIRS: usize = 1_024;
-/// Most lists are not longer: up to here, their copy takes no branch.
-pub(super) const SHORT: usize = 4;
-
 /// Pings of one batch in cells that list any establishment.
 struct Pings {
     count: usize,
-    rows: [u32; PINGS],
-    places: [Place; PINGS],
+    rows: [u32; PINGS_AT_ONCE],
+    places: [Place; PINGS_AT_ONCE],
     /// Where the list of each one's cell begins and ends.
-    lists: [(u32, u32); PINGS],
+    lists: [(u32, u32); PINGS_AT_ONCE],
 }
 
 /// Pairs that may be near, and what is measured of them. Loops over them have no branch that the processor might guess
@@ -52,14 +37,19 @@ struct Pairs {
 /// Finds the pairs of pings and establishments that are nearer than an index's radius, batch by batch.
 pub(crate) struct Matcher<'a> {
     index: &'a EstablishmentIndex,
-    buckets: [u32; PINGS],
+    buckets: [u32; PINGS_AT_ONCE],
     pings: Pings,
     pairs: Pairs,
 }
 
 impl<'a> Matcher<'a> {
     pub(crate) fn new(index: &'a EstablishmentIndex) -> Self {
-        let pings = Pings { count: 0, rows: [0; PINGS], places: [Place::default(); PINGS], lists: [(0, 0); PINGS] };
+        let pings = Pings {
+            count: 0,
+            rows: [0; PINGS_AT_ONCE],
+            places: [Place::default(); PINGS_AT_ONCE],
+            lists: [(0, 0); PINGS_AT_ONCE],
+        };
         let pairs = Pairs {
             count: 0,
             ping: [0; PAIRS + SHORT],
@@ -69,7 +59,7 @@ impl<'a> Matcher<'a> {
             cosines: [0.0; PAIRS],
             distance_m: [0.0; PAIRS],
         };
-        Self { index, buckets: [0; PINGS], pings, pairs }
+        Self { index, buckets: [0; PINGS_AT_ONCE], pings, pairs }
     }
 
     /// Calls `found` with pairs, as columns: pings by their row, establishments, distances in metres. At most [`PINGS`]

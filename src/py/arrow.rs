@@ -7,7 +7,7 @@ use pyo3_arrow::PyTable;
 use pyo3_arrow::input::AnyRecordBatch;
 
 use super::errors::raise;
-use crate::engine::session::Table;
+use crate::engine::run::Table;
 
 /// The batches of anything that speaks the protocol, as a table or as a stream.
 pub fn batches_of(data: AnyRecordBatch) -> PyResult<(SchemaRef, Vec<RecordBatch>)> {

@@ -9,8 +9,9 @@ use pyo3::types::PyDict;
 use super::errors::raise;
 use super::session::attended;
 use super::zone::PyZone;
+use crate::engine::ingest::ingest as rewrite;
 use crate::engine::ingest::progress::Progress;
-use crate::engine::ingest::{ROWS_PER_PART, Request, ingest as rewrite};
+use crate::engine::ingest::request::{IngestRequest, ROWS_PER_PART};
 use crate::engine::nouns::EpochUnit;
 
 /// Rewrites the folder `source` as `target` and returns each table's counts.
@@ -29,7 +30,7 @@ pub fn ingest<'py>(
 ) -> PyResult<Bound<'py, PyDict>> {
     let epoch_unit = epoch_unit.as_deref().map(EpochUnit::parse).transpose().map_err(raise)?;
     let rows_per_part = rows_per_part.unwrap_or(ROWS_PER_PART);
-    let request = Request { source, target, calendar: tz.0.clone(), columns, epoch_unit, rows_per_part };
+    let request = IngestRequest { source, target, calendar: tz.0.clone(), columns, epoch_unit, rows_per_part };
     let done = attended(py, progress.as_ref(), |heartbeat| rewrite(&request, heartbeat))?;
     counts(py, &done)
 }

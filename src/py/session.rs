@@ -11,14 +11,14 @@ use pyo3_arrow::input::AnyRecordBatch;
 use super::arrow::{batches_of, table};
 use super::errors::raise;
 use super::zone::PyZone;
-use crate::engine::catalog::{Given, Reading};
+use crate::engine::files::file::{Stamp, TableFile};
 use crate::engine::jobs::{JOBS, Job, Request};
 use crate::engine::nouns::EpochUnit;
-use crate::engine::run::Heartbeat;
-use crate::engine::session::{Options, Restriction, Session, Table};
-use crate::engine::slices::Slice;
+use crate::engine::run::{Heartbeat, Table};
+use crate::engine::session::{Options, Restriction, Session};
+use crate::engine::sources::catalog::{Given, Reading};
+use crate::engine::sources::slice::Slice;
 use crate::engine::steps::Steps;
-use crate::engine::table_file::{Stamp, TableFile};
 use crate::{Error, Result};
 
 /// The tables of one data set, restricted or not, ready to answer.
@@ -26,7 +26,7 @@ use crate::{Error, Result};
 pub struct PySession(Session);
 
 #[derive(FromPyObject)]
-enum Source {
+enum GivenTable {
     Path(PathBuf),
     Slices(Vec<PySlice>),
     Data(AnyRecordBatch),
@@ -44,15 +44,15 @@ struct Definitions {
     z: f64,
 }
 
-impl Source {
+impl GivenTable {
     fn given(self) -> PyResult<Given> {
         match self {
-            Source::Path(path) => Ok(Given::Path(path.display().to_string())),
-            Source::Slices(slices) => {
+            GivenTable::Path(path) => Ok(Given::Path(path.display().to_string())),
+            GivenTable::Slices(slices) => {
                 let slices = slices.into_iter().map(slice).collect::<Result<_>>();
                 Ok(Given::Slices(slices.map_err(raise)?))
             }
-            Source::Data(data) => batches_of(data).map(|(schema, batches)| Given::Batches(schema, batches)),
+            GivenTable::Data(data) => batches_of(data).map(|(schema, batches)| Given::Batches(schema, batches)),
         }
     }
 }
@@ -65,7 +65,7 @@ fn slice((path, bytes, opened): PySlice) -> Result<Slice> {
     Ok(Slice { file, bytes: bytes.map(|(start, end)| start..end) })
 }
 
-fn given(tables: BTreeMap<String, Source>) -> PyResult<BTreeMap<String, Given>> {
+fn given(tables: BTreeMap<String, GivenTable>) -> PyResult<BTreeMap<String, Given>> {
     tables.into_iter().map(|(name, source)| Ok((name, source.given()?))).collect()
 }
 
@@ -114,7 +114,7 @@ impl PySession {
     fn new(
         py: Python<'_>,
         root: Option<PathBuf>,
-        tables: BTreeMap<String, Source>,
+        tables: BTreeMap<String, GivenTable>,
         tz: PyRef<'_, PyZone>,
         columns: BTreeMap<String, String>,
         definitions: Definitions,
@@ -226,7 +226,7 @@ impl PySession {
     fn with_piece(
         &self,
         py: Python<'_>,
-        tables: BTreeMap<String, Source>,
+        tables: BTreeMap<String, GivenTable>,
         columns: BTreeMap<String, String>,
         epoch_unit: Option<String>,
         visit_filter: Option<AnyRecordBatch>,

@@ -53,23 +53,14 @@
 //!
 //! On a day on which clocks go forward or back, plans keep to the hours since midnight; counts stay local.
 
-mod categories;
-mod day;
-mod days;
-mod life;
-mod market;
+mod ids;
 mod parts;
-mod pen;
-mod person;
-mod places;
-mod plan;
+mod people;
 mod random;
-mod roads;
 mod tables;
-mod tastes;
 #[cfg(test)]
 mod tests;
-mod trips;
+mod town;
 mod truth;
 
 use std::fs;
@@ -77,56 +68,14 @@ use std::path::Path;
 use std::sync::atomic::AtomicBool;
 use std::thread;
 
-use chrono::NaiveDate;
-use rand::distr::Distribution;
-use rand_distr::Poisson;
 use serde_json::{Value, json};
 
-use crate::calendar::Calendar;
-use crate::geo::EstablishmentIndex;
 use crate::{Error, Result};
-use days::{Days, wrong};
-use market::Market;
-use parts::{Output, write_parts};
-use places::{Places, Point};
-use plan::Sizes;
-use random::Stream;
-use tables::{Part, io};
-use tastes::Likings;
-
-/// Nobody lives or works this close to an establishment: being at home is no visit.
-const QUIET_M: f64 = 100.0;
-
-/// A city to be made.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct City {
-    /// Another seed is another city.
-    pub seed: u64,
-    /// Exactly how many location records.
-    pub pings: u64,
-    /// How many users; by default one for 500 pings, or for 200 pings a day if there are few days.
-    pub users: Option<u64>,
-    /// How many establishments; by default one for 1,000 pings, from 40 to 1,000.
-    pub establishments: Option<u64>,
-    /// The first local day.
-    pub start: NaiveDate,
-    /// How many days.
-    pub days: u32,
-    /// The clock by which people live.
-    pub calendar: Calendar,
-    /// How many threads; by default one per processor.
-    pub threads: Option<usize>,
-}
-
-impl Default for City {
-    /// A million pings in Recife, from March to May 2024.
-    fn default() -> Self {
-        let start = NaiveDate::from_ymd_opt(2024, 3, 1).expect("the first of March exists");
-        let (users, establishments, threads) = (None, None, None);
-        let calendar = Calendar::new("America/Recife").expect("every database has it");
-        Self { seed: 1, pings: 1_000_000, users, establishments, start, days: 92, calendar, threads }
-    }
-}
+use parts::{Destination, write_parts};
+use tables::{PartWriter, io};
+pub use town::city::City;
+use town::days::wrong;
+use town::world::World;
 
 /// What was written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -161,7 +110,7 @@ pub fn write_city(root: &Path, city: &City, progress: &(dyn Fn(u64) + Sync), can
     write_truth(root, &json!({ "complete": false }))?;
     write_table(root, "establishments.parquet", &tables::establishments(&world.market, &world.sizes)?)?;
     write_table(root, "ads.parquet", &tables::ads(&world.market, &world.sizes)?)?;
-    let counts = write_parts(&world, &Output { root, progress, cancel }, threads)?;
+    let counts = write_parts(&world, &Destination { root, progress, cancel }, threads)?;
     write_truth(root, &truth::truth(city, &world, &counts))?;
     Ok(Summary {
         pings: counts.pings,
@@ -207,53 +156,7 @@ fn write_truth(root: &Path, truth: &Value) -> Result<()> {
 }
 
 fn write_table(root: &Path, name: &str, rows: &arrow::array::RecordBatch) -> Result<()> {
-    let mut part = Part::create(root.join(name), rows.schema())?;
+    let mut part = PartWriter::create(root.join(name), rows.schema())?;
     part.write(rows)?;
     part.finish()
-}
-
-/// What all users share.
-#[derive(Debug)]
-struct World {
-    seed: u64,
-    sizes: Sizes,
-    days: Days,
-    places: Places,
-    market: Market,
-    likings: Likings,
-    shops: EstablishmentIndex,
-}
-
-impl World {
-    fn new(city: &City) -> Result<Self> {
-        let (days, sizes, places) = (Days::new(city)?, Sizes::new(city)?, Places::default());
-        let market = Market::new(city.seed, &sizes, &places);
-        let degrees = |of: fn(Point) -> f64| -> Vec<_> {
-            market.establishments.iter().map(|establishment| of(establishment.place)).collect()
-        };
-        let shops = EstablishmentIndex::new(&degrees(Point::latitude), &degrees(Point::longitude), QUIET_M)?;
-        Ok(Self { seed: city.seed, sizes, days, places, market, likings: Likings::default(), shops })
-    }
-
-    /// A place that is not next to an establishment, if one is soon found.
-    fn quiet(&self, random: &mut Stream, draw: impl Fn(&mut Stream) -> Point) -> Point {
-        let mut place = draw(random);
-        for _ in 0..12 {
-            if !self.shops.is_near_any(place.latitude(), place.longitude()) {
-                break;
-            }
-            place = draw(random);
-        }
-        place
-    }
-
-    /// An instant of a day, to the millisecond.
-    fn instant_us(&self, day: usize, at_s: f64) -> i64 {
-        self.days.begin_us(day) + (at_s * 1000.0) as i64 * 1000
-    }
-}
-
-/// How often something happens that happens `mean` times on average, `mean` being above zero.
-fn times(mean: f64, random: &mut Stream) -> usize {
-    Poisson::new(mean).map_or(0.0, |poisson| poisson.sample(random)) as usize
 }

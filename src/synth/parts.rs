@@ -5,14 +5,15 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::thread;
 
-use super::World;
-use super::life::Life;
-use super::tables::{BATCH_ROWS, Ids, InteractionRows, Part, PingRows};
-use super::truth::Counts;
+use super::ids::IdFormat;
+use super::tables::{BATCH_ROWS, InteractionRows, PartWriter, PingRows};
+use super::truth::PlantedCounts;
+use crate::synth::people::events::Life;
+use crate::synth::town::world::World;
 use crate::{Error, Result};
 
 /// Where the parts go, who wants to know, and who may stop it.
-pub struct Output<'a> {
+pub struct Destination<'a> {
     /// The city's folder.
     pub root: &'a Path,
     /// Is told how many pings are written.
@@ -22,23 +23,23 @@ pub struct Output<'a> {
 }
 
 /// What the threads share.
-struct Work<'a> {
+struct PartsWork<'a> {
     world: &'a World,
-    output: &'a Output<'a>,
+    output: &'a Destination<'a>,
     next_part: AtomicU64,
     pings: AtomicU64,
     failed: AtomicBool,
 }
 
 /// Writes all parts and returns what they hold.
-pub fn write_parts(world: &World, output: &Output, threads: usize) -> Result<Counts> {
+pub fn write_parts(world: &World, output: &Destination, threads: usize) -> Result<PlantedCounts> {
     let (next_part, pings, failed) = Default::default();
-    let work = Work { world, output, next_part, pings, failed };
+    let work = PartsWork { world, output, next_part, pings, failed };
     let results: Vec<_> = thread::scope(|scope| {
         let workers: Vec<_> = (0..threads).map(|_| scope.spawn(|| work.run())).collect();
         workers.into_iter().map(|worker| worker.join().unwrap_or_else(|_| Err(panicked()))).collect()
     });
-    let mut sum = Counts::default();
+    let mut sum = PlantedCounts::default();
     for counts in results {
         sum.add(&counts?);
     }
@@ -55,9 +56,9 @@ fn panicked() -> Error {
     Error::Internal("a thread that writes a city panicked".into())
 }
 
-impl Work<'_> {
+impl PartsWork<'_> {
     /// Writes one part after the other until there are no more.
-    fn run(&self) -> Result<Counts> {
+    fn run(&self) -> Result<PlantedCounts> {
         let mut life = Life::default();
         loop {
             let part = self.next_part.fetch_add(1, Relaxed);
@@ -81,9 +82,9 @@ impl Work<'_> {
         let sizes = &self.world.sizes;
         let (mut pings, mut interactions) = (PingRows::default(), InteractionRows::new(sizes));
         let [pings_path, interactions_path] = self.paths(part);
-        let mut pings_part = Part::create(pings_path, pings.take()?.schema())?;
-        let mut interactions_part = Part::create(interactions_path, interactions.take()?.schema())?;
-        let (users, ids) = (sizes.users_of(part), Ids::users(sizes));
+        let mut pings_part = PartWriter::create(pings_path, pings.take()?.schema())?;
+        let mut interactions_part = PartWriter::create(interactions_path, interactions.take()?.schema())?;
+        let (users, ids) = (sizes.users_of(part), IdFormat::users(sizes));
         for user in users.clone() {
             life.live(self.world, user, &ids.id(user), &mut pings, &mut interactions);
             let last = user + 1 == users.end;
@@ -98,7 +99,7 @@ impl Work<'_> {
         interactions_part.finish()
     }
 
-    fn write_pings(&self, part: &mut Part, rows: &mut PingRows) -> Result<()> {
+    fn write_pings(&self, part: &mut PartWriter, rows: &mut PingRows) -> Result<()> {
         if self.output.cancel.load(Relaxed) {
             return Err(Error::Cancelled);
         }

@@ -15,54 +15,16 @@ use parquet::basic::{Compression, Encoding, ZstdLevel};
 use parquet::file::properties::WriterProperties;
 use parquet::schema::types::ColumnPath;
 
-use super::categories::CATEGORIES;
-use super::life::Event;
-use super::market::Market;
-use super::plan::Sizes;
+use super::ids::IdFormat;
+use crate::synth::people::events::Event;
+use crate::synth::town::categories::CATEGORIES;
+use crate::synth::town::market::Market;
+use crate::synth::town::plan::Sizes;
 use crate::{Error, Result};
 
 /// Rows are handed to the Parquet writer in batches of about this size.
 pub const BATCH_ROWS: usize = 65_536;
 const ROW_GROUP_ROWS: usize = 1_048_576;
-
-/// Ids of one kind: a letter and a number, so wide that ids sort like their numbers.
-#[derive(Clone, Copy, Debug)]
-pub struct Ids {
-    letter: char,
-    width: usize,
-}
-
-impl Ids {
-    fn new(letter: char, least_width: usize, count: u64) -> Self {
-        let digits = count.saturating_sub(1).max(1).ilog10() as usize + 1;
-        Self { letter, width: digits.max(least_width) }
-    }
-
-    /// `u0000123`.
-    pub fn users(sizes: &Sizes) -> Self {
-        Self::new('u', 7, sizes.users)
-    }
-
-    /// `e00012`.
-    pub fn establishments(sizes: &Sizes) -> Self {
-        Self::new('e', 5, sizes.establishments as u64)
-    }
-
-    /// `a00034`.
-    pub fn ads(sizes: &Sizes) -> Self {
-        Self::new('a', 5, sizes.ads as u64)
-    }
-
-    /// `c03`.
-    pub fn campaigns(sizes: &Sizes) -> Self {
-        Self::new('c', 2, sizes.campaigns as u64)
-    }
-
-    /// The id of a number.
-    pub fn id(&self, number: u64) -> String {
-        format!("{}{number:0width$}", self.letter, width = self.width)
-    }
-}
 
 /// One location record, without its user.
 #[derive(Debug)]
@@ -128,7 +90,7 @@ pub struct InteractionRows {
 impl InteractionRows {
     /// No rows yet.
     pub fn new(sizes: &Sizes) -> Self {
-        let ids = Ids::ads(sizes);
+        let ids = IdFormat::ads(sizes);
         let ad_ids = (0..sizes.ads).map(|ad| ids.id(ad as u64)).collect();
         let (user_id, ad_id, action) = Default::default();
         Self { user_id, ad_id, action, timestamps_us: Vec::new(), ad_ids }
@@ -164,7 +126,7 @@ fn timestamps(values_us: &mut Vec<i64>) -> ArrayRef {
 
 /// The table `establishments`.
 pub fn establishments(market: &Market, sizes: &Sizes) -> Result<RecordBatch> {
-    let (all, ids) = (&market.establishments, Ids::establishments(sizes));
+    let (all, ids) = (&market.establishments, IdFormat::establishments(sizes));
     let text = |value: &dyn Fn(usize) -> String| Arc::new(StringArray::from_iter_values((0..all.len()).map(value)));
     let degrees = |value: &dyn Fn(usize) -> f64| Arc::new(Float64Array::from_iter_values((0..all.len()).map(value)));
     let hours = |value: &dyn Fn(usize) -> u32| {
@@ -184,8 +146,8 @@ pub fn establishments(market: &Market, sizes: &Sizes) -> Result<RecordBatch> {
 
 /// The table `ads`.
 pub fn ads(market: &Market, sizes: &Sizes) -> Result<RecordBatch> {
-    let establishments = Ids::establishments(sizes);
-    let (ads, campaigns) = (Ids::ads(sizes), Ids::campaigns(sizes));
+    let establishments = IdFormat::establishments(sizes);
+    let (ads, campaigns) = (IdFormat::ads(sizes), IdFormat::campaigns(sizes));
     let ad_ids = StringArray::from_iter_values((0..market.ads.len()).map(|ad| ads.id(ad as u64)));
     let rows = || market.ads.iter();
     let establishment_ids: StringArray =
@@ -202,12 +164,12 @@ pub fn ads(market: &Market, sizes: &Sizes) -> Result<RecordBatch> {
 
 /// A Parquet file that is being written.
 #[derive(Debug)]
-pub struct Part {
+pub struct PartWriter {
     path: PathBuf,
     writer: ArrowWriter<File>,
 }
 
-impl Part {
+impl PartWriter {
     /// Creates the file, for rows of a schema.
     pub fn create(path: PathBuf, schema: SchemaRef) -> Result<Self> {
         let file = File::create(&path).map_err(|error| io(&path, &error))?;
@@ -233,7 +195,7 @@ pub fn io(path: &Path, error: &dyn std::error::Error) -> Error {
     Error::Io { path: path.display().to_string(), reason: error.to_string() }
 }
 
-/// Ids and accuracies repeat, so they go through a dictionary; positions do not, and times only grow.
+/// IdFormat and accuracies repeat, so they go through a dictionary; positions do not, and times only grow.
 fn properties() -> WriterProperties {
     let properties = WriterProperties::builder()
         .set_compression(Compression::ZSTD(ZstdLevel::default()))

@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use super::categories::{CATEGORIES, COUNT, hour_curves};
-use super::day::CAUSED_VISIT;
-use super::tables::Ids;
-use super::tastes::{AD_TASTE, WEEKDAY_TASTE};
-use super::{City, World};
+use super::ids::IdFormat;
 use crate::calendar::DAY_PARTS;
+use crate::synth::town::categories::{CATEGORIES, COUNT, hour_curves};
+use crate::synth::town::city::City;
+use crate::synth::town::tastes::{AD_TASTE, CAUSED_VISIT, WEEKDAY_TASTE};
+use crate::synth::town::world::World;
 
 /// The tastes of so many users are told; the others' are alike.
 const USERS_TOLD: u64 = 200;
@@ -17,7 +17,7 @@ const WEEKDAYS: [&str; 7] = ["1", "2", "3", "4", "5", "6", "7"];
 
 /// Exact counts of what was written; they add up over users and parts.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Counts {
+pub struct PlantedCounts {
     /// Rows of `pings`.
     pub pings: u64,
     /// Views and clicks by campaign.
@@ -32,15 +32,15 @@ pub struct Counts {
     pub caused_trips: u64,
 }
 
-impl Counts {
-    /// Counts a view or click.
+impl PlantedCounts {
+    /// PlantedCounts a view or click.
     pub fn add_event(&mut self, campaign: usize, category: usize, hour: usize, click: bool) {
         self.campaigns.entry(campaign).or_default()[usize::from(click)] += 1;
         self.hours.entry((category, hour)).or_default()[usize::from(click)] += 1;
     }
 
     /// Adds the counts of other users.
-    pub fn add(&mut self, other: &Counts) {
+    pub fn add(&mut self, other: &PlantedCounts) {
         self.pings += other.pings;
         self.eligible_views += other.eligible_views;
         self.caused_trips += other.caused_trips;
@@ -68,7 +68,7 @@ fn add_all<K: Ord + Copy>(sums: &mut BTreeMap<K, [u64; 2]>, counts: &BTreeMap<K,
 }
 
 /// The contents of `truth.json`, as described at the head of this module's parent.
-pub fn truth(city: &City, world: &World, counts: &Counts) -> Value {
+pub fn truth(city: &City, world: &World, counts: &PlantedCounts) -> Value {
     let [views, clicks] = counts.interactions();
     json!({
         "complete": true,
@@ -97,8 +97,8 @@ pub fn truth(city: &City, world: &World, counts: &Counts) -> Value {
     })
 }
 
-fn campaigns(world: &World, counts: &Counts) -> Value {
-    let ids = Ids::campaigns(&world.sizes);
+fn campaigns(world: &World, counts: &PlantedCounts) -> Value {
+    let ids = IdFormat::campaigns(&world.sizes);
     let one = |(campaign, ctr): (usize, &f64)| {
         let [views, clicks] = counts.campaigns.get(&campaign).copied().unwrap_or_default();
         json!({ "campaign_id": ids.id(campaign as u64), "ctr": ctr, "views": views, "clicks": clicks })
@@ -106,7 +106,7 @@ fn campaigns(world: &World, counts: &Counts) -> Value {
     world.market.ctr.iter().enumerate().map(one).collect()
 }
 
-fn categories(counts: &Counts) -> Value {
+fn categories(counts: &PlantedCounts) -> Value {
     let curves = hour_curves();
     let one = |category: usize| {
         let share: f64 = curves[category].iter().sum();
@@ -131,7 +131,7 @@ fn tastes(world: &World, user: u64) -> Value {
         pairs.map(|(key, &category)| (key.to_string(), json!(CATEGORIES[category].name))).collect()
     };
     json!({
-        "user_id": Ids::users(&world.sizes).id(user),
+        "user_id": IdFormat::users(&world.sizes).id(user),
         "ad_category_by_day_part": names(&DAY_PARTS, &tastes.ads),
         "establishment_category_by_weekday": names(&WEEKDAYS, &tastes.outings),
     })

@@ -266,17 +266,21 @@ def random_options(seed: int, folder: Path) -> None:
     options = {name: chance.choice(ODD) for name in chance.sample(OPTIONS, chance.choice([1, 1, 2, 3]))}
     options["threads"] = options.get("threads") if not _is_huge(options.get("threads")) else 4
     try:
-        data = footfall.open(folder / "data", progress=False, **options)
-        data.rows()
-        asked = [lambda: data.campaign_ctr(by=chance.choice(ODD)), lambda: data.sample(users=chance.choice(ODD)).rows(),
-                 lambda: data.between(chance.choice(ODD), chance.choice(ODD)).rows(),
-                 lambda: data.interaction_profile(users=chance.choice(ODD)), lambda: data.sql(chance.choice(ODD)),
-                 lambda: data.establishment_visits(rank_by=chance.choice(ODD))]  # fmt: skip
-        chance.choice(asked)()
+        _ask(footfall.open(folder / "data", progress=False, **options), chance)
     except footfall.InternalError as error:
         raise Finding(f"{options!r}: InternalError: {error}") from error
     except REFUSALS:
-        pass
+        return  # A refusal is an answer.
+
+
+def _ask(data: Any, chance: random.Random) -> None:
+    """Ask for something with an odd option."""
+    odd = chance.choice(ODD)
+    data.rows()
+    asked = [lambda: data.campaign_ctr(by=odd), lambda: data.sample(users=odd).rows(),
+             lambda: data.between(odd, chance.choice(ODD)).rows(), lambda: data.interaction_profile(users=odd),
+             lambda: data.sql(odd), lambda: data.establishment_visits(rank_by=odd)]  # fmt: skip
+    chance.choice(asked)()
 
 
 def _is_huge(value: Any) -> bool:

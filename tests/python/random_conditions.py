@@ -170,7 +170,8 @@ class Conditions:
         return f"CASE WHEN {self.predicate(columns, 0)} THEN {first} ELSE {second} END"
 
     def order(self, keys):
-        each = lambda key: f"{key} {self.one_of(['', 'ASC', 'DESC'])} NULLS {self.one_of(['FIRST', 'LAST'])}"  # noqa: E731
+        ways, ends = ["", "ASC", "DESC"], ["FIRST", "LAST"]
+        each = lambda key: f"{key} {self.one_of(ways)} NULLS {self.one_of(ends)}"  # noqa: E731
         keys = list(keys)
         return ", ".join(each(keys[i]) for i in self.rng.permutation(len(keys)))
 

@@ -8,6 +8,7 @@ import subprocess
 import sys
 
 import pytest
+import rust_modules
 
 import footfall
 from footfall import _native
@@ -42,22 +43,44 @@ def test_maps_of_modules_below_are_whole_too(project):
             assert table == files | folders, file
 
 
-def test_data_flows_downwards(project):
-    """Nothing below in the map is used by anything above."""
-    source = (project / "src" / "lib.rs").read_text(encoding="utf-8")
+@pytest.mark.parametrize("map_file", ["lib.rs", "engine/mod.rs"])
+def test_data_flows_downwards(project, map_file):
+    """Nothing below in a map is used by anything above."""
+    source = (project / "src" / map_file).read_text(encoding="utf-8")
     order = re.findall(r"^//! \| \[?`(\w+)`\]?", source, re.MULTILINE)
-    for position, module in enumerate(order):
-        place = project / "src" / module
-        files = [place.with_suffix(".rs")] if place.with_suffix(".rs").exists() else sorted(place.rglob("*.rs"))
-        for file in (file for file in files if "tests" not in file.parts):
-            assert not used_modules(file) & set(order[position + 1 :]), file
+    above = "engine::" if map_file.startswith("engine") else ""
+    for module, used in rust_modules.imports(project / "src").items():
+        own = room(module, above)
+        for other in used:
+            theirs = room(other, above)
+            if own in order and theirs in order:
+                assert order.index(theirs) <= order.index(own), f"{module} uses {other}, which stands below it"
 
 
-def used_modules(file):
-    """The crate's modules that a file uses; its comments and its own tests may look anywhere."""
-    production = file.read_text(encoding="utf-8").split("#[cfg(test)]\nmod ")[0]
-    code = "\n".join(line.split("//")[0] for line in production.splitlines())
-    return set(re.findall(r"\bcrate::(\w+)", code))
+def room(module, above):
+    """The module of a map that a module belongs to."""
+    return module.removeprefix(above).split("::")[0] if module.startswith(above) else None
+
+
+def test_no_modules_use_each_other_in_a_circle(project):
+    assert rust_modules.circles(rust_modules.imports(project / "src")) == []
+
+
+def test_circles_are_found():
+    graph = {"a": {"b"}, "b": {"c"}, "c": {"a", "d"}, "d": set()}
+    assert rust_modules.circles(graph) == [["a", "b", "c"]]
+
+
+def test_no_name_of_a_type_or_constant_is_of_two(project):
+    """A reader who looks a name up finds one thing."""
+    declared = re.compile(
+        r"^(?:pub(?:\([a-z]+\))? )?(?:struct|enum|trait|type|const|static) (?!fn\b)(\w+)", re.MULTILINE
+    )
+    homes = {}
+    for file in rust_modules.files_of_modules(project / "src").values():
+        for name in declared.findall(rust_modules.production(file)):
+            homes.setdefault(name, []).append(str(file.relative_to(project)))
+    assert {name: files for name, files in homes.items() if len(files) > 1} == {}
 
 
 @pytest.mark.parametrize("job", JOBS, ids=lambda job: job["name"])

@@ -6,10 +6,10 @@ use std::sync::Arc;
 use arrow::array::{ArrayRef, Float64Array, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray};
 use arrow::util::pretty::pretty_format_batches;
 use footfall::calendar::Calendar;
-use footfall::engine::catalog::{Given, Reading};
 use footfall::engine::jobs::{JOBS, Request};
 use footfall::engine::run::silent;
 use footfall::engine::session::{Options, Session};
+use footfall::engine::sources::catalog::{Given, Reading};
 use footfall::units::{ATTRIBUTION_WINDOW_US, VISIT_RADIUS_M, WILSON_Z};
 
 const USERS: i64 = 40;

@@ -2,6 +2,7 @@
 //!
 //! | module | what it does |
 //! |---|---|
+//! | [`request`] | what is rewritten, and how |
 //! | [`target`] | the folder that is written: whose it is, what is hidden until all is done, how it is completed |
 //! | [`progress`] | what is done, and of which source; kept as JSON |
 //! | [`reader`] | the files' rows one after the other, each with its cell, its month and whether it can be used |
@@ -15,48 +16,28 @@
 pub mod part;
 pub mod progress;
 pub mod reader;
+pub mod request;
 pub mod runs;
 pub mod table;
 pub mod target;
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 
 use self::progress::{Identity, Progress};
+use self::request::IngestRequest;
 use self::target::Target;
-use super::catalog::{Reading, sources};
-use super::nouns::EpochUnit;
-use super::run::Heartbeat;
-use crate::calendar::Calendar;
-use crate::{Error, Result};
-
-/// Rows of a part, unless the caller wants another size: some 60 bytes each in memory, and a few parts at once.
-pub const ROWS_PER_PART: usize = 2_097_152;
-
-/// What is to be rewritten, and how.
-#[derive(Debug, Clone)]
-pub struct Request {
-    /// The folder that is read.
-    pub source: PathBuf,
-    /// The folder that is written.
-    pub target: PathBuf,
-    /// The clock of the months.
-    pub calendar: Calendar,
-    /// Our names of columns to the caller's.
-    pub columns: BTreeMap<String, String>,
-    /// The unit of timestamps that are integers.
-    pub epoch_unit: Option<EpochUnit>,
-    /// At most so many rows are in one part, nearly.
-    pub rows_per_part: usize,
-}
+use crate::Result;
+use crate::engine::run::Heartbeat;
+use crate::engine::sources::catalog::{Reading, sources};
 
 /// Writes the data set, or what is missing of it, and tells what is there in the end.
 ///
 /// # Errors
 ///
-/// [`Error::Io`] for a folder that is not ours to write, a source that has changed since an earlier call, or a part
-/// that does not hold what was written; [`Error::Definition`] for an option that makes no sense; those of reading.
-pub fn ingest(request: &Request, heartbeat: Heartbeat) -> Result<Progress> {
+/// [`crate::Error::Io`] for a folder that is not ours to write, a source that has changed since an earlier call, or a
+/// part that does not hold what was written; [`crate::Error::Definition`] for an option that makes no sense; those of
+/// reading.
+pub fn ingest(request: &IngestRequest, heartbeat: Heartbeat) -> Result<Progress> {
     let reading = Reading { columns: request.columns.clone(), epoch_unit: request.epoch_unit, threads: 1 };
     let identity = || -> Result<_> {
         let sources = sources(Some(&request.source), BTreeMap::new(), &reading)?;
@@ -76,9 +57,4 @@ pub fn ingest(request: &Request, heartbeat: Heartbeat) -> Result<Progress> {
     identity()?.0.must_be(&asked, &request.target)?;
     target.complete(&progress)?;
     Ok(progress)
-}
-
-/// An error about a path.
-fn io(path: &std::path::Path, reason: impl std::fmt::Display) -> Error {
-    Error::Io { path: path.display().to_string(), reason: reason.to_string() }
 }

@@ -16,7 +16,7 @@ use parquet::basic::Compression;
 use parquet::file::properties::{EnabledStatistics, WriterProperties, WriterPropertiesBuilder};
 use parquet::schema::types::ColumnPath;
 
-use super::io;
+use crate::engine::files::file::unreadable;
 use crate::{Error, Result};
 
 /// Rows between two looks at whether to stop.
@@ -32,8 +32,9 @@ const DICTIONARY_BYTES: usize = 4 << 20;
 
 /// Writes the rows of `batches`, whose last column is the cell, and returns how many they are.
 pub fn write(path: &Path, schema: &SchemaRef, batches: Vec<RecordBatch>, cancel: &AtomicBool) -> Result<u64> {
-    let file = File::create(path).map_err(|e| io(path, e))?;
-    let mut writer = ArrowWriter::try_new(file, Arc::clone(schema), Some(properties())).map_err(|e| io(path, e))?;
+    let file = File::create(path).map_err(|e| unreadable(path, e))?;
+    let mut writer =
+        ArrowWriter::try_new(file, Arc::clone(schema), Some(properties())).map_err(|e| unreadable(path, e))?;
     if let Some(rows) = joined(batches)? {
         let order = order(&rows)?;
         for start in (0..order.len()).step_by(ROWS_PER_STEP) {
@@ -42,10 +43,10 @@ pub fn write(path: &Path, schema: &SchemaRef, batches: Vec<RecordBatch>, cancel:
             }
             let step = take_record_batch(&rows, &order.slice(start, ROWS_PER_STEP.min(order.len() - start)))?;
             let columns = step.columns()[..schema.fields().len()].to_vec();
-            writer.write(&RecordBatch::try_new(Arc::clone(schema), columns)?).map_err(|e| io(path, e))?;
+            writer.write(&RecordBatch::try_new(Arc::clone(schema), columns)?).map_err(|e| unreadable(path, e))?;
         }
     }
-    let written = writer.close().map_err(|e| io(path, e))?;
+    let written = writer.close().map_err(|e| unreadable(path, e))?;
     Ok(written.file_metadata().num_rows() as u64)
 }
 

@@ -1,13 +1,14 @@
-//! What is done so far, and of which source with which options: the manifest, complete or not.
+//! The manifest, complete or not: which source, which options, which parts are written.
 
 use std::collections::BTreeMap;
 use std::path::Path;
 
 use serde_json::{Map, Value, json};
 
-use super::{Request, io};
-use crate::engine::catalog::Source;
-use crate::engine::table_file::TableFile;
+use super::request::IngestRequest;
+use crate::engine::files::file::TableFile;
+use crate::engine::files::file::unreadable;
+use crate::engine::sources::catalog::Source;
 use crate::{Error, Result};
 
 /// Changes when parts are written in another way.
@@ -29,25 +30,25 @@ pub struct PartFile {
     pub rows: u64,
 }
 
-/// What is done of one table.
+/// Progress of one table.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct TableProgress {
     /// Source files that are read to the end, and whose rows are in `parts`.
     pub files: usize,
     /// Rows read.
     pub read: u64,
-    /// Of these, rows that cannot be used.
+    /// Unusable rows among these.
     pub left_out: u64,
-    /// What is written.
+    /// The parts written.
     pub parts: Vec<PartFile>,
     /// Whether that is all.
     pub done: bool,
 }
 
-/// What is done of all tables.
+/// Progress of all tables.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Progress {
-    /// Of which source, and how it is read.
+    /// The source, and how it is read.
     pub identity: Identity,
     /// By table.
     pub tables: BTreeMap<String, TableProgress>,
@@ -55,7 +56,7 @@ pub struct Progress {
 
 impl Identity {
     /// The source's files by name, size and time of change, and the options.
-    pub fn of(request: &Request, sources: &BTreeMap<&'static str, Source>) -> Self {
+    pub fn of(request: &IngestRequest, sources: &BTreeMap<&'static str, Source>) -> Self {
         let options = json!({
             "format": FORMAT,
             "tz": request.calendar.tz(),
@@ -75,11 +76,11 @@ impl Identity {
     pub fn must_be(&self, asked: &Self, target: &Path) -> Result<()> {
         if self.options != asked.options {
             let reason = format!("it was begun with other options: {}; choose another folder", self.options);
-            return Err(io(target, reason));
+            return Err(unreadable(target, reason));
         }
         match self.files == asked.files {
             true => Ok(()),
-            false => Err(io(target, "the source has changed since this was begun; choose another folder")),
+            false => Err(unreadable(target, "the source has changed since this was begun; choose another folder")),
         }
     }
 }
@@ -122,19 +123,19 @@ impl TableProgress {
 }
 
 impl Progress {
-    /// Nothing is done.
+    /// Progress of a run that has not begun.
     pub fn new(identity: Identity) -> Self {
         Self { identity, tables: BTreeMap::new() }
     }
 
-    /// Reads what [`Progress::write`] wrote; none if there is no such file.
+    /// Reads what [`Progress::write`] wrote; `None` if there is no such file.
     pub fn read(path: &Path) -> Result<Option<Self>> {
         if !path.exists() {
             return Ok(None);
         }
-        let text = std::fs::read_to_string(path).map_err(|e| io(path, e))?;
+        let text = std::fs::read_to_string(path).map_err(|e| unreadable(path, e))?;
         let found = serde_json::from_str(&text).ok().and_then(|value| Self::of_json(&value));
-        let ours = found.ok_or_else(|| io(path, "not written by footfall ingest; choose another folder"))?;
+        let ours = found.ok_or_else(|| unreadable(path, "not written by footfall ingest; choose another folder"))?;
         Ok(Some(ours))
     }
 
@@ -149,8 +150,8 @@ impl Progress {
             "tables": tables,
         });
         let beside = path.with_extension("json.new");
-        std::fs::write(&beside, format!("{value:#}\n")).map_err(|e| io(&beside, e))?;
-        std::fs::rename(&beside, path).map_err(|e| io(path, e))
+        std::fs::write(&beside, format!("{value:#}\n")).map_err(|e| unreadable(&beside, e))?;
+        std::fs::rename(&beside, path).map_err(|e| unreadable(path, e))
     }
 
     fn of_json(value: &Value) -> Option<Self> {
@@ -160,7 +161,7 @@ impl Progress {
         Some(Self { identity, tables })
     }
 
-    /// What is done of the table `name`.
+    /// The progress of the table `name`.
     pub fn table(&self, name: &str) -> TableProgress {
         self.tables.get(name).cloned().unwrap_or_default()
     }

@@ -13,12 +13,14 @@ use futures::StreamExt;
 use h3o::{LatLng, Resolution};
 
 use crate::calendar::Calendar;
-use crate::engine::catalog::{Part, Source};
-use crate::engine::functions::{self, function};
+use crate::engine::context::new_context;
+use crate::engine::errors::error_of;
+use crate::engine::functions;
+use crate::engine::functions::function;
 use crate::engine::nouns::{Column, Kind};
 use crate::engine::run::threads;
-use crate::engine::session::new_context;
-use crate::engine::{error_of, quality};
+use crate::engine::sources::catalog::{Source, SourcePart};
+use crate::engine::sources::usable::usable;
 use crate::{Error, Result};
 
 /// Cells of some 0.1 km², 200 m from edge to edge: a few times as wide as a visit's radius.
@@ -27,14 +29,14 @@ const RESOLUTION: Resolution = Resolution::Nine;
 /// Columns after those that are written: the cell, the month (of instants), and whether the row can be used.
 pub const BESIDE: [&str; 3] = ["cell", "month", "usable"];
 
-/// What comes from the reader.
+/// Message of the reader.
 #[derive(Debug)]
 pub enum Read {
     /// Rows, usable or not, with the columns of [`BESIDE`] last.
     Rows(RecordBatch),
     /// A file has no more rows.
     FileDone,
-    /// There are no more files.
+    /// The end of all files.
     End,
 }
 
@@ -60,7 +62,7 @@ impl<'a> Reader<'a> {
         Schema::new(fields.collect::<Vec<_>>()).into()
     }
 
-    /// Sends the rows of all files but the first `skip`, until there are no more or nobody listens.
+    /// Sends the rows of all files but the first `skip`, until the end, or until the receiver is gone.
     pub fn send(&self, skip: usize, to: &SyncSender<Result<Read>>) {
         if let Err(error) = self.send_files(skip, to) {
             // Nobody to tell: the other side has given up.
@@ -69,7 +71,7 @@ impl<'a> Reader<'a> {
     }
 
     fn send_files(&self, skip: usize, to: &SyncSender<Result<Read>>) -> Result<()> {
-        let files = self.source.parts.iter().map(Part::in_order).collect::<Result<Vec<_>>>()?;
+        let files = self.source.parts.iter().map(SourcePart::in_order).collect::<Result<Vec<_>>>()?;
         for file in files.into_iter().flatten().skip(skip) {
             threads().block_on(self.send_file(&file, to))?;
             send(to, Read::FileDone)?;
@@ -77,7 +79,7 @@ impl<'a> Reader<'a> {
         send(to, Read::End)
     }
 
-    async fn send_file(&self, file: &Part, to: &SyncSender<Result<Read>>) -> Result<()> {
+    async fn send_file(&self, file: &SourcePart, to: &SyncSender<Result<Read>>) -> Result<()> {
         let rows = LogicalPlanBuilder::from(self.source.part_converted(file)?).project(self.expressions()?);
         let plan = rows.and_then(LogicalPlanBuilder::build).map_err(error_of)?;
         let frame = self.context.execute_logical_plan(plan).await.map_err(error_of)?;
@@ -101,7 +103,7 @@ impl<'a> Reader<'a> {
             true => self.context.udf("local_month").map_err(error_of)?.call(vec![col("timestamp")]),
             false => lit(ScalarValue::Date32(None)),
         };
-        let beside = [cell, month, quality::usable(self.source.noun())];
+        let beside = [cell, month, usable(self.source.noun())];
         Ok(named.chain(beside.into_iter().zip(BESIDE).map(|(expression, name)| expression.alias(name))).collect())
     }
 }
@@ -110,7 +112,7 @@ fn send(to: &SyncSender<Result<Read>>, read: Read) -> Result<()> {
     to.send(Ok(read)).map_err(|_| Error::Cancelled)
 }
 
-/// The same rows in a schema that all files share: in some of them a column cannot be null.
+/// Casts rows to the schema of all files, in some of which a column is REQUIRED.
 fn any_nullable(batch: RecordBatch) -> Result<RecordBatch> {
     let fields = batch.schema_ref().fields().iter().map(|field| field.as_ref().clone().with_nullable(true));
     let schema = Schema::new(fields.collect::<Vec<_>>());

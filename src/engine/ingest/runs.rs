@@ -12,7 +12,7 @@ use crate::Result;
 
 /// A part holds at most so many bytes in memory, however few rows these are.
 const BYTES_PER_PART: usize = 256 << 20;
-/// Rows that wait, in parts. A month seldom fills its part exactly when another does.
+/// Most rows that are buffered, in parts: months seldom fill their parts at the same time.
 const PARTS_WAITING: usize = 2;
 /// Days since 1970 of the months that get a folder of their own, 1980 to 2099: wrong instants must not make a folder
 /// of each month since Adam.
@@ -29,7 +29,7 @@ pub struct Sealed {
 
 /// Where a row belongs: days since 1970 of its month's first day.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Place {
+enum MonthFolder {
     Month(i32),
     OtherMonth,
     Nowhere,
@@ -42,20 +42,20 @@ struct Waiting {
     bytes: usize,
 }
 
-/// Rows that wait for more.
+/// Buffered rows of a month.
 #[derive(Debug)]
-pub struct Runs {
+pub struct MonthRuns {
     rows_per_part: usize,
-    waiting: BTreeMap<Place, Waiting>,
+    waiting: BTreeMap<MonthFolder, Waiting>,
 }
 
-impl Runs {
+impl MonthRuns {
     /// No rows yet.
     pub fn new(rows_per_part: usize) -> Self {
         Self { rows_per_part, waiting: BTreeMap::new() }
     }
 
-    /// Takes the rows of `batch` that `usable` marks, and gives away parts that are full.
+    /// Buffers the rows of `batch` that `usable` marks, and emits parts that are full.
     pub fn add(&mut self, batch: &RecordBatch, usable: &BooleanArray) -> Result<Vec<Sealed>> {
         let columns: Vec<usize> = (0..batch.num_columns() + 1 - BESIDE.len()).collect();
         let (rows, months) = (batch.project(&columns)?, batch[BESIDE[1]].as_primitive::<Date32Type>());
@@ -71,7 +71,7 @@ impl Runs {
         Ok(full)
     }
 
-    fn full(&mut self, place: Place) -> Option<Sealed> {
+    fn full(&mut self, place: MonthFolder) -> Option<Sealed> {
         let is_full = |waiting: &Waiting, parts: usize| {
             waiting.rows >= parts * self.rows_per_part || waiting.bytes >= parts * BYTES_PER_PART
         };
@@ -89,14 +89,14 @@ impl Runs {
         ready.and_then(|place| self.seal(place))
     }
 
-    fn seal(&mut self, place: Place) -> Option<Sealed> {
+    fn seal(&mut self, place: MonthFolder) -> Option<Sealed> {
         let waiting = self.waiting.remove(&place)?;
         Some(Sealed { folder: folder(place), batches: waiting.batches })
     }
 
-    /// Gives away everything.
+    /// Emits all buffered rows.
     pub fn seal_all(&mut self) -> Vec<Sealed> {
-        let places: Vec<Place> = self.waiting.keys().copied().collect();
+        let places: Vec<MonthFolder> = self.waiting.keys().copied().collect();
         places.into_iter().filter_map(|place| self.seal(place)).collect()
     }
 }
@@ -109,24 +109,24 @@ impl Waiting {
     }
 }
 
-fn places(months: &Date32Array) -> BTreeSet<Place> {
+fn places(months: &Date32Array) -> BTreeSet<MonthFolder> {
     (0..months.len()).map(|row| place_of(months, row)).collect()
 }
 
-fn place_of(months: &Date32Array, row: usize) -> Place {
+fn place_of(months: &Date32Array, row: usize) -> MonthFolder {
     match months.is_valid(row).then(|| months.value(row)) {
-        None => Place::Nowhere,
-        Some(month) if MONTHS_WITH_FOLDER.contains(&month) => Place::Month(month),
-        Some(_) => Place::OtherMonth,
+        None => MonthFolder::Nowhere,
+        Some(month) if MONTHS_WITH_FOLDER.contains(&month) => MonthFolder::Month(month),
+        Some(_) => MonthFolder::OtherMonth,
     }
 }
 
-fn folder(place: Place) -> String {
+fn folder(place: MonthFolder) -> String {
     let date = |days: i32| NaiveDate::from_epoch_days(days).unwrap_or_default();
     match place {
-        Place::Month(days) => format!("month={}-{:02}/", date(days).year(), date(days).month()),
-        Place::OtherMonth => "month=other/".into(),
-        Place::Nowhere => String::new(),
+        MonthFolder::Month(days) => format!("month={}-{:02}/", date(days).year(), date(days).month()),
+        MonthFolder::OtherMonth => "month=other/".into(),
+        MonthFolder::Nowhere => String::new(),
     }
 }
 
@@ -139,6 +139,9 @@ mod tests {
         let months = Date32Array::from(vec![Some(19_783), Some(-999_999), Some(47_482), None]);
         let folders: Vec<String> = (0..4).map(|row| folder(place_of(&months, row))).collect();
         assert_eq!(folders, ["month=2024-03/", "month=other/", "month=other/", ""]);
-        assert_eq!([folder(Place::Month(3_652)), folder(Place::Month(47_451))], ["month=1980-01/", "month=2099-12/"]);
+        assert_eq!(
+            [folder(MonthFolder::Month(3_652)), folder(MonthFolder::Month(47_451))],
+            ["month=1980-01/", "month=2099-12/"]
+        );
     }
 }

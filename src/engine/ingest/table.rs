@@ -12,18 +12,18 @@ use datafusion::arrow::datatypes::SchemaRef;
 use super::part;
 use super::progress::{PartFile, Progress, TableProgress};
 use super::reader::{BESIDE, Read, Reader};
-use super::runs::{Runs, Sealed};
+use super::runs::{MonthRuns, Sealed};
 use super::target::Target;
 use crate::calendar::Calendar;
-use crate::engine::catalog::Source;
 use crate::engine::run::{HEARTBEAT, Heartbeat};
+use crate::engine::sources::catalog::Source;
 use crate::{Error, Result};
 
 /// Batches that are read ahead.
 const BATCHES_AHEAD: usize = 16;
-/// Parts that are being written or wait for it.
+/// Parts that are written or queued.
 const PARTS_AHEAD: usize = 2;
-/// What a call that was interrupted has to do again at most, in parts; the last parts of such a round are smaller.
+/// Most work that an interrupted call loses, in parts; the last parts of such a round are smaller.
 const PARTS_PER_ROUND: usize = 8;
 
 /// Writes what is missing of the table `source`.
@@ -48,7 +48,7 @@ pub fn write(
         let (to_written, written) = channel();
         scope.spawn(move || reader.send(skip, &to_rows));
         scope.spawn(|| write_parts(to_write, to_written, target, &schema, &stop));
-        let work = Work {
+        let work = TableWork {
             name,
             target,
             progress,
@@ -56,7 +56,7 @@ pub fn write(
             rows,
             orders,
             written,
-            runs: Runs::new(rows_per_part),
+            runs: MonthRuns::new(rows_per_part),
             round: PARTS_PER_ROUND * rows_per_part,
             unsaved: 0,
             ordered: table.parts.len(),
@@ -90,8 +90,8 @@ fn write_parts(
     }
 }
 
-/// What the caller's thread holds.
-struct Work<'a> {
+/// State of the caller's thread.
+struct TableWork<'a> {
     name: &'static str,
     target: &'a Target,
     progress: &'a mut Progress,
@@ -101,7 +101,7 @@ struct Work<'a> {
     rows: Receiver<Result<Read>>,
     orders: SyncSender<Order>,
     written: Receiver<Result<PartFile>>,
-    runs: Runs,
+    runs: MonthRuns,
     round: usize,
     unsaved: usize,
     ordered: usize,
@@ -109,7 +109,7 @@ struct Work<'a> {
     last_beat: Instant,
 }
 
-impl Work<'_> {
+impl TableWork<'_> {
     fn run(mut self) -> Result<()> {
         loop {
             match self.next()? {
@@ -172,7 +172,7 @@ impl Work<'_> {
         Ok(())
     }
 
-    /// Writes what waits and notes that all files so far are done.
+    /// Flushes all rows and records that all files so far are done.
     fn save(&mut self) -> Result<()> {
         for rest in self.runs.seal_all() {
             self.order(rest)?;
@@ -207,7 +207,7 @@ impl Work<'_> {
     }
 }
 
-/// The same without nulls, which count as false.
+/// Replaces nulls by false.
 fn certainly(usable: &BooleanArray) -> BooleanArray {
     match usable.null_count() {
         0 => usable.clone(),

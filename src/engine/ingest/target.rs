@@ -1,5 +1,5 @@
-//! The folder that is written. Until all is done, everything lies in a hidden folder below it, so that nobody takes a
-//! half for the whole.
+//! The folder that is written. Until all is done, everything lies in a hidden folder below it, so that a half-written
+//! data set is never read as whole.
 
 use std::collections::BTreeSet;
 use std::fs::{self, File, TryLockError};
@@ -7,9 +7,9 @@ use std::path::{Path, PathBuf};
 
 use parquet::file::reader::{FileReader, SerializedFileReader};
 
-use super::io;
 use super::progress::{Identity, PartFile, Progress, TableProgress};
-use crate::engine::files;
+use crate::engine::files::file::unreadable;
+use crate::engine::files::find;
 use crate::{Error, Result};
 
 const MANIFEST: &str = "ingest.json";
@@ -28,11 +28,14 @@ impl Target {
     /// Takes the folder `root`, which is new, empty or was begun by an earlier call.
     pub fn claim(source: &Path, root: &Path) -> Result<Self> {
         refuse_overlap(source, root)?;
-        fs::create_dir_all(root).map_err(|e| io(root, e))?;
+        fs::create_dir_all(root).map_err(|e| unreadable(root, e))?;
         let (hidden, manifest) = (root.join(HIDDEN), root.join(MANIFEST));
-        let occupied = fs::read_dir(root).map_err(|e| io(root, e))?.next().is_some();
+        let occupied = fs::read_dir(root).map_err(|e| unreadable(root, e))?.next().is_some();
         if occupied && !hidden.is_dir() && !manifest.is_file() {
-            return Err(io(root, "it is not empty, and footfall ingest did not begin it; choose another folder"));
+            return Err(unreadable(
+                root,
+                "it is not empty, and footfall ingest did not begin it; choose another folder",
+            ));
         }
         let complete = manifest.is_file() && !hidden.is_dir();
         let lock = if complete { None } else { Some(locked(&hidden)?) };
@@ -48,7 +51,7 @@ impl Target {
         Ok(done)
     }
 
-    /// What an earlier call has done of the same.
+    /// The progress of an earlier call of the same.
     pub fn resume(&self, asked: &Identity) -> Result<Progress> {
         let progress = match Progress::read(&self.hidden.join(MANIFEST))? {
             Some(begun) => begun,
@@ -64,7 +67,7 @@ impl Target {
         let known: BTreeSet<&str> = table.parts.iter().map(|part| part.path.as_str()).collect();
         for path in parts_below(&self.hidden.join(name))? {
             if !known.contains(below(&self.hidden, &path).as_str()) {
-                fs::remove_file(&path).map_err(|e| io(&path, e))?;
+                fs::remove_file(&path).map_err(|e| unreadable(&path, e))?;
             }
         }
         Ok(())
@@ -74,7 +77,7 @@ impl Target {
     pub fn part(&self, path: &str) -> Result<PathBuf> {
         let path = self.hidden.join(path);
         let folder = path.parent().unwrap_or(&self.hidden);
-        fs::create_dir_all(folder).map_err(|e| io(folder, e))?;
+        fs::create_dir_all(folder).map_err(|e| unreadable(folder, e))?;
         Ok(path)
     }
 
@@ -89,7 +92,7 @@ impl Target {
         for name in progress.tables.keys() {
             let (from, to) = (self.hidden.join(name), self.root.join(name));
             if from.exists() {
-                fs::rename(&from, &to).map_err(|e| io(&to, e))?;
+                fs::rename(&from, &to).map_err(|e| unreadable(&to, e))?;
             }
         }
         self.verify(progress)?;
@@ -105,22 +108,25 @@ impl Target {
             let mut known = table.parts.clone();
             known.sort_by(|a, b| Path::new(&a.path).cmp(Path::new(&b.path)));
             if found != known {
-                return Err(io(&folder, "its files are not those that were written; remove all, and begin again"));
+                return Err(unreadable(
+                    &folder,
+                    "its files are not those that were written; remove all, and begin again",
+                ));
             }
         }
         Ok(())
     }
 
     fn counted(&self, path: &Path) -> Result<PartFile> {
-        let file = File::open(path).map_err(|e| io(path, e))?;
-        let reader = SerializedFileReader::new(file).map_err(|e| io(path, e))?;
+        let file = File::open(path).map_err(|e| unreadable(path, e))?;
+        let reader = SerializedFileReader::new(file).map_err(|e| unreadable(path, e))?;
         let rows = reader.metadata().file_metadata().num_rows() as u64;
         Ok(PartFile { path: below(&self.root, path), rows })
     }
 
     fn clean(&self) -> Result<()> {
         match self.hidden.exists() {
-            true => fs::remove_dir_all(&self.hidden).map_err(|e| io(&self.hidden, e)),
+            true => fs::remove_dir_all(&self.hidden).map_err(|e| unreadable(&self.hidden, e)),
             false => Ok(()),
         }
     }
@@ -128,12 +134,12 @@ impl Target {
 
 /// The lock of a folder; the system frees it with the process.
 fn locked(hidden: &Path) -> Result<File> {
-    fs::create_dir_all(hidden).map_err(|e| io(hidden, e))?;
+    fs::create_dir_all(hidden).map_err(|e| unreadable(hidden, e))?;
     let path = hidden.join("lock");
-    let file = File::create(&path).map_err(|e| io(&path, e))?;
+    let file = File::create(&path).map_err(|e| unreadable(&path, e))?;
     match file.try_lock() {
         Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(io(hidden, "another process is writing this")),
+        Err(TryLockError::WouldBlock) => Err(unreadable(hidden, "another process is writing this")),
         // A file system without locks: nobody can tell, and nothing is lost in the usual case of one writer.
         Err(TryLockError::Error(_)) => Ok(file),
     }
@@ -153,18 +159,18 @@ fn refuse_overlap(source: &Path, root: &Path) -> Result<()> {
 
 /// The path without links, whether it is there or not.
 fn resolved(path: &Path) -> Result<PathBuf> {
-    let path = std::path::absolute(path).map_err(|e| io(path, e))?;
+    let path = std::path::absolute(path).map_err(|e| unreadable(path, e))?;
     match (path.canonicalize(), path.parent(), path.file_name()) {
         (Ok(real), ..) => Ok(real),
         (Err(_), Some(parent), Some(name)) => Ok(resolved(parent)?.join(name)),
-        (Err(error), ..) => Err(io(&path, error)),
+        (Err(error), ..) => Err(unreadable(&path, error)),
     }
 }
 
-/// The files below a folder, in order; none if it is not there.
+/// The files below a folder, in order; `None` if it is not there.
 fn parts_below(folder: &Path) -> Result<Vec<PathBuf>> {
     match folder.is_dir() {
-        true => files::below(folder),
+        true => find::below(folder),
         false => Ok(vec![]),
     }
 }

@@ -13,9 +13,9 @@ use futures::FutureExt;
 
 use crate::Error;
 use crate::engine::errors::external;
-use crate::engine::table_file::TableFile;
+use crate::engine::files::file::TableFile;
 
-/// What `work` on the bytes of `file` gives. Its errors and panics name the file.
+/// Does `work` on the bytes of `file`; its errors and panics name the file.
 pub async fn blamed<T>(file: &TableFile, work: impl Future<Output = PlanResult<T>>) -> PlanResult<T> {
     let mut work = pin!(AssertUnwindSafe(work).catch_unwind());
     match poll_fn(|context| quietly(|| work.as_mut().poll(context))).await {
@@ -53,7 +53,7 @@ pub fn quietly<T>(read: impl FnOnce() -> T) -> T {
     read()
 }
 
-/// The same error, or, if it is one of reading and not of computing with what was read, one that names `file`.
+/// Names `file` in an error of reading; an error of computing with what was read stays as it is.
 pub fn blame(file: &TableFile, error: DataFusionError) -> DataFusionError {
     match file.must_be_unchanged() {
         Err(changed) => external(changed),

@@ -38,7 +38,7 @@ pub async fn footer(
     Ok(checked)
 }
 
-/// The same without offsets, statistics and page indexes that cannot be; an error if its pages cannot be either.
+/// Removes impossible offsets, statistics and page indexes; an error if the pages are impossible, too.
 pub fn checked(metadata: ParquetMetaData, file_size: u64) -> Result<ParquetMetaData> {
     let columns = metadata.file_metadata().schema_descr().num_columns();
     let order = |column| matches!(metadata.file_metadata().column_order(column), ColumnOrder::TYPE_DEFINED_ORDER(_));

@@ -13,7 +13,7 @@ pub fn may_be_without_width(chunk: &ColumnChunkMetaData) -> bool {
     chunk.column_descr().max_def_level() == 1 && chunk.column_descr().max_rep_level() == 0 && !are_none
 }
 
-/// The same pages, of which those of nulls alone are called plain.
+/// Marks pages of nulls alone as plain.
 pub fn with_plain_nulls(pages: Bytes) -> Bytes {
     let (mut at, mut encodings) = (0, vec![]);
     while let Some((header, length)) = pages.get(at..).and_then(PageHeader::read) {
@@ -35,7 +35,7 @@ const PLAIN: u8 = 0;
 /// The numbers of encodings by dictionary, as a header has them.
 const CODES: [u8; 2] = [2 << 1, 8 << 1];
 
-/// What a page's header tells.
+/// The header of a page.
 #[derive(Default)]
 struct PageHeader {
     uncompressed_size: i64,
@@ -44,7 +44,7 @@ struct PageHeader {
     pages: [Option<DataHeader>; 2],
 }
 
-/// What the header of a data page tells: the numbers of its fields, and where the encoding is, and what.
+/// The header of a data page: the numbers of its fields, and where the encoding is, and what.
 #[derive(Default)]
 struct DataHeader {
     values: i64,

@@ -7,11 +7,10 @@ use datafusion::arrow::csv::ReaderBuilder;
 use datafusion::arrow::csv::reader::{Decoder, Format};
 use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 
-use super::SpanReader;
 use super::quotes::LineWalk;
-use super::spans::{LineSpan, line_number};
+use super::spans::{LineSpan, SpanReader, line_number};
 use crate::Result;
-use crate::engine::table_file::TableFile;
+use crate::engine::files::file::TableFile;
 
 const NO_TEXT: &str = "it is not UTF-8 text";
 
@@ -20,7 +19,7 @@ const NO_TEXT: &str = "it is not UTF-8 text";
 pub struct Header(Vec<String>);
 
 impl Header {
-    /// The header of `file`; none if it has no line.
+    /// The header of `file`; `None` if it has no line.
     pub fn of(file: &TableFile) -> Result<Option<Self>> {
         let header = Format::default().with_header(true).infer_schema(file.read_from(0)?, Some(0));
         let (schema, _) = header.map_err(|e| file.error(e))?;

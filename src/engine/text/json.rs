@@ -11,9 +11,8 @@ use datafusion::arrow::json::reader::Decoder;
 use memchr::memmem;
 use serde_core::de::IgnoredAny;
 
-use super::SpanReader;
-use super::spans::{LineSpan, line_number};
-use crate::engine::table_file::TableFile;
+use super::spans::{LineSpan, SpanReader, line_number};
+use crate::engine::files::file::TableFile;
 use crate::{Error, Result};
 
 /// How many lines tell the keys at once; all of the file is searched for others.
@@ -24,7 +23,7 @@ const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
 type Object = std::collections::BTreeMap<String, IgnoredAny>;
 
-/// The keys that the first lines of `file` have; none if it has no line.
+/// The keys that the first lines of `file` have; `None` if it has no line.
 pub fn keys(file: &TableFile) -> Result<Option<BTreeSet<String>>> {
     let mut keys = BTreeSet::new();
     let mut lines = 0;
@@ -77,8 +76,8 @@ fn must_be_object(line: &[u8]) -> std::result::Result<(), String> {
     }
 }
 
-/// Replaces pairs of numbers by the letters beyond U+FFFF that they stand for: Arrow's decoder takes those from U+20000 on
-/// for others.
+/// Replaces pairs of numbers by the letters beyond U+FFFF that they stand for: Arrow's decoder takes those from U+20000
+/// on for others.
 fn with_letters(line: &[u8]) -> Cow<'_, [u8]> {
     if !line.windows(3).any(|bytes| matches!(bytes, [b'\\', b'u', b'd' | b'D'])) {
         return line.into();

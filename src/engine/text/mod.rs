@@ -18,7 +18,6 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use datafusion::arrow::array::RecordBatch;
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::catalog::{Session, TableProvider};
 use datafusion::common::{DataFusionError, Result as PlanResult, project_schema};
@@ -31,10 +30,10 @@ use tokio::sync::Mutex;
 
 use self::csv::{CsvReader, Header};
 use self::json::JsonReader;
-use self::spans::LineSpan;
-use super::errors::external;
-use super::table_file::TableFile;
+use self::spans::{LineSpan, SpanReader};
 use crate::Result;
+use crate::engine::errors::external;
+use crate::engine::files::file::TableFile;
 
 /// How lines are read.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,12 +42,6 @@ pub enum Lines {
     Csv(Header),
     /// Objects.
     Json,
-}
-
-/// Reads the rows of one span, batch by batch.
-trait SpanReader: Send {
-    /// The next rows; none at the end.
-    fn next_batch(&mut self) -> Result<Option<RecordBatch>>;
 }
 
 /// A table of text files that are alike.

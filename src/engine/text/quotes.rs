@@ -97,7 +97,7 @@ impl<R: BufRead> LineWalk<R> {
         Ok(true)
     }
 
-    /// Goes on to the next line that begins outside of quotes, and tells where that is; none if the file ends before.
+    /// Goes on to the next line that begins outside of quotes, and tells where that is; `None` if the file ends before.
     pub fn next_line(&mut self) -> std::io::Result<Option<u64>> {
         loop {
             let buffer = self.input.fill_buf()?;

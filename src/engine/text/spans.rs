@@ -9,7 +9,13 @@ use memchr::memchr;
 
 use super::quotes::LineWalk;
 use crate::Result;
-use crate::engine::table_file::TableFile;
+use crate::engine::files::file::TableFile;
+
+/// Reads the rows of one span, batch by batch.
+pub trait SpanReader: Send {
+    /// The next rows; none at the end.
+    fn next_batch(&mut self) -> Result<Option<RecordBatch>>;
+}
 
 /// Smaller files and spans are read sooner than they are cut.
 const SPAN_BYTES: u64 = 4 << 20;
@@ -24,8 +30,8 @@ pub struct LineSpan {
 }
 
 impl LineSpan {
-    /// Reads the lines from byte `at` on. The file is open for as long only as a batch of them is read: there may be more
-    /// partitions than files that may be open.
+    /// Reads the lines from byte `at` on. The file is open for as long only as a batch of them is read: there may be
+    /// more partitions than files that may be open.
     pub fn read_from(&self, at: u64) -> Result<Take<BufReader<File>>> {
         Ok(self.file.read_from(at)?.take(self.bytes.end.saturating_sub(at)))
     }

@@ -1,0 +1,176 @@
+//! The row groups of a scan, and the bytes of their columns.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use datafusion::arrow::datatypes::DataType;
+use datafusion::common::{Result as PlanResult, internal_datafusion_err};
+use datafusion::datasource::listing::{FileRange, PartitionedFile};
+use datafusion::datasource::physical_plan::FileScanConfig;
+use datafusion::execution::TaskContext;
+use datafusion::object_store::ObjectStore;
+use datafusion::object_store::path::Path;
+use parquet::file::metadata::{ColumnChunkMetaData, ParquetMetaData};
+use parquet::file::page_index::column_index::ColumnIndexMetaData;
+use parquet::file::page_index::offset_index::PageLocation;
+use parquet::file::statistics::Statistics;
+
+use super::classes::Asked;
+use super::reader::{Group, is_needed};
+use crate::engine::errors::external;
+use crate::engine::files::file::TableFile;
+use crate::engine::parquet::chunk::Chunk;
+use crate::engine::parquet::column::is_readable;
+use crate::engine::parquet::{blamed, footer};
+use crate::engine::sources::slice::start_of;
+
+/// A row group of a file, with some of its columns.
+#[derive(Clone)]
+pub struct RowGroup {
+    store: Arc<dyn ObjectStore>,
+    path: Path,
+    file: Arc<TableFile>,
+    metadata: Arc<ParquetMetaData>,
+    number: usize,
+    columns: Arc<Vec<usize>>,
+}
+
+/// Bounds of a page, from the page index.
+#[derive(Debug, Clone, Copy)]
+pub struct PageOfNumbers {
+    /// Its first row.
+    pub first: usize,
+    /// Its least and its largest number, if it has any.
+    pub ends: Option<(f64, f64)>,
+}
+
+/// All row groups of `files`, with those of the files' columns whose numbers and types are `columns`; `None` if a
+/// column of a file is written in a way that cannot be read as codes.
+pub async fn row_groups(
+    files: &FileScanConfig,
+    columns: &[(usize, DataType)],
+    context: &TaskContext,
+) -> PlanResult<Option<Vec<RowGroup>>> {
+    let runtime = context.runtime_env();
+    let store = runtime.object_store(&files.object_store_url)?;
+    let mut groups = vec![];
+    for (partitioned, ranges) in ranges(files).into_values() {
+        let Some(table_file) = partitioned.extension::<Arc<TableFile>>() else { return Ok(None) };
+        must_be_unchanged(table_file)?;
+        let file = &partitioned.object_meta;
+        let cache = runtime.cache_manager.get_file_metadata_cache();
+        let metadata = blamed(table_file, footer(store.as_ref(), file, cache.as_ref())).await?;
+        let names = columns.iter().map(|(column, _)| files.file_schema().field(*column).name().as_str());
+        let Some(places) = names.map(|name| place_of(&metadata, name)).collect::<Option<Vec<_>>>() else {
+            return Ok(None);
+        };
+        let of_file = places.iter().zip(columns).map(|(place, (_, data_type))| (*place, data_type));
+        let mut chunks =
+            metadata.row_groups().iter().flat_map(|group| of_file.clone().map(|(p, t)| (group.column(p), t)));
+        if !chunks.all(|(chunk, data_type)| is_readable(chunk, data_type)) {
+            return Ok(None);
+        }
+        let columns = Arc::new(places);
+        let is_read = |number: &usize| {
+            let start = start_of(metadata.row_group(*number));
+            ranges.iter().any(|range| range.contains(start))
+        };
+        groups.extend((0..metadata.num_row_groups()).filter(is_read).map(|number| RowGroup {
+            store: Arc::clone(&store),
+            path: file.location.clone(),
+            file: Arc::clone(table_file),
+            metadata: Arc::clone(&metadata),
+            number,
+            columns: Arc::clone(&columns),
+        }));
+    }
+    Ok(Some(groups))
+}
+
+fn must_be_unchanged(file: &TableFile) -> PlanResult<()> {
+    file.must_be_unchanged().map_err(external)
+}
+
+/// Each of the `files` once, and the ranges in which the row groups begin that are read.
+fn ranges(files: &FileScanConfig) -> BTreeMap<&Path, (&PartitionedFile, Vec<FileRange>)> {
+    let mut ranges: BTreeMap<&Path, (&PartitionedFile, Vec<FileRange>)> = BTreeMap::new();
+    for file in files.file_groups.iter().flat_map(|group| group.iter()) {
+        let of_file = ranges.entry(&file.object_meta.location).or_insert((file, vec![]));
+        of_file.1.push(file.range.clone().unwrap_or(FileRange { start: 0, end: i64::MAX }));
+    }
+    ranges
+}
+
+/// The place of a column among those of the file, if it is not part of another.
+fn place_of(metadata: &ParquetMetaData, name: &str) -> Option<usize> {
+    let columns = metadata.file_metadata().schema_descr().columns();
+    columns.iter().position(|column| matches!(column.path().parts(), [only] if only == name))
+}
+
+impl RowGroup {
+    /// Does `work` on the row group; its errors, and its reader's panics, name the file.
+    pub async fn blamed<T>(&self, work: impl Future<Output = PlanResult<T>>) -> PlanResult<T> {
+        blamed(&self.file, work).await
+    }
+
+    /// How many rows there are.
+    pub fn rows(&self) -> PlanResult<usize> {
+        let rows = self.metadata.row_group(self.number).num_rows();
+        usize::try_from(rows).map_err(|_| internal_datafusion_err!("a row group of {rows} rows"))
+    }
+
+    /// The metadata of each column.
+    pub fn columns(&self) -> Vec<&ColumnChunkMetaData> {
+        let group = self.metadata.row_group(self.number);
+        self.columns.iter().map(|place| group.column(*place)).collect()
+    }
+
+    /// The least and the largest integer of a column, if its statistics tell.
+    pub fn integers(&self, place: usize) -> Option<(i64, i64)> {
+        match self.metadata.row_group(self.number).column(self.columns[place]).statistics()? {
+            Statistics::Int32(ends) => Some(((*ends.min_opt()?).into(), (*ends.max_opt()?).into())),
+            Statistics::Int64(ends) => Some((*ends.min_opt()?, *ends.max_opt()?)),
+            _ => None,
+        }
+    }
+
+    /// The pages of a column of numbers, if the page index tells.
+    pub fn pages(&self, place: usize) -> Option<Vec<PageOfNumbers>> {
+        let column = self.columns[place];
+        let pages = self.metadata.offset_index()?.get(self.number)?.get(column)?.page_locations();
+        let ColumnIndexMetaData::DOUBLE(ends) = self.metadata.column_index()?.get(self.number)?.get(column)? else {
+            return None;
+        };
+        let ends = ends.min_values_iter().zip(ends.max_values_iter());
+        let ends = ends.map(|(least, largest)| Some((*least?, *largest?)));
+        let first = |page: &PageLocation| usize::try_from(page.first_row_index).ok();
+        pages.iter().zip(ends).map(|(page, ends)| Some(PageOfNumbers { first: first(page)?, ends })).collect()
+    }
+
+    /// The bytes of those columns that are `needed`.
+    pub async fn fetch(&self, needed: &[bool]) -> PlanResult<Vec<Option<Chunk>>> {
+        let columns = self.columns();
+        let ranges = columns.iter().zip(needed).filter(|(_, needed)| **needed).map(|(column, _)| {
+            let (start, length) = column.byte_range();
+            start..start + length
+        });
+        let ranges: Vec<_> = ranges.collect();
+        let fetched = self.store.get_ranges(&self.path, &ranges).await;
+        must_be_unchanged(&self.file)?;
+        let mut fetched = fetched?.into_iter().zip(&ranges);
+        let mut chunk = |needed: &bool| match needed {
+            true => fetched.next().map(|(data, range)| Chunk { start: range.start, data }),
+            false => None,
+        };
+        Ok(needed.iter().map(&mut chunk).collect())
+    }
+
+    /// Reads what is asked of the columns, which are those of the row group.
+    pub async fn open<'a>(&self, asked: &'a [Asked], units: &[&str]) -> PlanResult<Group<'a>> {
+        let columns = self.columns();
+        let needed = asked.iter().zip(&columns).map(|(asked, chunk)| is_needed(asked, chunk, units));
+        let needed = needed.collect::<PlanResult<Vec<_>>>()?;
+        let chunks = columns.into_iter().zip(self.fetch(&needed).await?).collect();
+        Group::new(asked, units, self.rows()?, chunks)
+    }
+}

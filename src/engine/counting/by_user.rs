@@ -1,0 +1,356 @@
+//! `UserCount`: counts by user and keys of few values of any rows, also of those that meet a condition, and sums of
+//! such counts.
+
+use std::fmt;
+use std::sync::Arc;
+
+use datafusion::arrow::array::{Array, ArrayRef, AsArray};
+use datafusion::arrow::compute::prep_null_mask_filter;
+use datafusion::arrow::datatypes::{DataType, Int64Type, Schema, SchemaRef, UInt64Type};
+use datafusion::common::tree_node::TreeNodeRecursion;
+use datafusion::common::{Result as PlanResult, internal_err};
+use datafusion::execution::TaskContext;
+use datafusion::physical_expr::expressions::Column;
+use datafusion::physical_expr::utils::collect_columns;
+use datafusion::physical_expr::{EquivalenceProperties, LexOrdering, Partitioning, PhysicalExpr, PhysicalSortExpr};
+use datafusion::physical_plan::aggregates::AggregateExec;
+use datafusion::physical_plan::execution_plan::{Boundedness, EmissionType};
+use datafusion::physical_plan::metrics::{BaselineMetrics, ExecutionPlanMetricsSet, MetricsSet};
+use datafusion::physical_plan::{
+    DisplayAs, DisplayFormatType, ExecutionPlan, ExecutionPlanProperties, PlanProperties, SendableRecordBatchStream,
+    SortOrderPushdownResult,
+};
+use futures::StreamExt;
+
+use super::emit::UserGroups;
+use super::spec::{counts_all, has_few_values};
+use super::sums::SumsOfUsers;
+use super::users::{IdForm, UserBuffer, UserTally};
+use crate::counting::{Counts, MOST_KEYS, is_countable};
+use crate::engine::attribution::exec::with_numbers_of_users;
+use crate::engine::attribution::work::{NUMBERS_OF_USERS, place_of_user};
+use crate::engine::exchange::channels::OutputChannels;
+use crate::engine::exchange::task::{SharedTask, all};
+use crate::engine::exchange::yielding;
+use crate::ids::Id;
+
+/// In the metadata of a column of integers: they are counts of rows, made by this engine.
+pub const IS_COUNT: &str = "footfall.is_count";
+
+/// Counts rows by user; each group comes once.
+pub struct UserCountExec {
+    input: Arc<dyn ExecutionPlan>,
+    grouping: Arc<Grouping>,
+    output: Emitted,
+    properties: Arc<PlanProperties>,
+    metrics: ExecutionPlanMetricsSet,
+    shared: SharedTask,
+}
+
+/// Rows that are emitted.
+#[derive(Debug, Clone)]
+enum Emitted {
+    /// A row for each group; in one partition where an order is wanted.
+    Groups(Option<LexOrdering>),
+    /// A row for each combination of the keys but the user.
+    Sums(Arc<SumsOfUsers>),
+}
+
+/// Keys and measure of a grouping by user.
+#[derive(Debug)]
+struct Grouping {
+    keys: Vec<Arc<dyn PhysicalExpr>>,
+    types: Vec<DataType>,
+    /// The number of the key that is the user.
+    user: usize,
+    measure: Measure,
+    schema: SchemaRef,
+}
+
+/// The measure of a group.
+#[derive(Debug)]
+enum Measure {
+    /// Its rows.
+    Rows,
+    /// Its rows, and those that meet a condition.
+    RowsAndThose(Arc<dyn PhysicalExpr>),
+    /// Counts, which are added up.
+    Counts(Arc<dyn PhysicalExpr>),
+}
+
+impl Measure {
+    fn of(stage: &AggregateExec) -> Option<Self> {
+        match (stage.aggr_expr(), stage.filter_expr()) {
+            ([rows], [None]) if counts_all(rows) => Some(Self::Rows),
+            ([rows, those], [None, Some(condition)]) if counts_all(rows) && counts_all(those) => {
+                let is_condition = condition.data_type(&stage.input_schema()).is_ok_and(|of| of == DataType::Boolean);
+                is_condition.then(|| Self::RowsAndThose(Arc::clone(condition)))
+            }
+            ([sum], [None]) => match &sum.expressions()[..] {
+                [of] if sum.fun().name() == "sum" && is_count(of, &stage.input_schema()) => {
+                    Some(Self::Counts(Arc::clone(of)))
+                }
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+
+    fn condition(&self) -> Option<&Arc<dyn PhysicalExpr>> {
+        match self {
+            Self::RowsAndThose(condition) => Some(condition),
+            _ => None,
+        }
+    }
+
+    fn counts(&self) -> Option<&Arc<dyn PhysicalExpr>> {
+        match self {
+            Self::Counts(counts) => Some(counts),
+            _ => None,
+        }
+    }
+}
+
+impl Grouping {
+    fn of(stage: &AggregateExec, schema: SchemaRef) -> Option<Self> {
+        let input = stage.input_schema();
+        let keys: Vec<_> = stage.group_expr().expr().iter().map(|(key, _)| Arc::clone(key)).collect();
+        let types = keys.iter().map(|key| key.data_type(&input)).collect::<PlanResult<Vec<_>>>().ok()?;
+        let users = keys.iter().zip(&types).enumerate().filter(|(_, (key, _))| is_user(key));
+        let users: Vec<_> = users.filter(|(_, (_, id))| **id == DataType::Utf8View).map(|(number, _)| number).collect();
+        let [user] = users[..] else { return None };
+        let is_other = |number: usize| has_few_values(&keys[number]) && is_countable(&types[number]);
+        let are_few = (0..keys.len()).filter(|number| *number != user).all(is_other);
+        let measure = Measure::of(stage)?;
+        (are_few && keys.len() <= MOST_KEYS).then(|| Self { keys, types, user, measure, schema })
+    }
+
+    /// The expressions of a combination: the other keys, and the condition, if there is one.
+    fn others(&self) -> Vec<Arc<dyn PhysicalExpr>> {
+        let keys = self.keys.iter().enumerate().filter(|(number, _)| *number != self.user).map(|(_, key)| key);
+        keys.chain(self.measure.condition()).cloned().collect()
+    }
+
+    /// Counts the `rows` of one task: the combinations of the other keys get numbers of its own first, so that tasks
+    /// ask each other for new ones only.
+    async fn count(self: Arc<Self>, rows: SendableRecordBatchStream, all: Arc<UserTally>) -> PlanResult<()> {
+        let (expressions, schema) = (self.others(), rows.schema());
+        let types = expressions.iter().map(|other| other.data_type(&schema)).collect::<PlanResult<Vec<_>>>()?;
+        let (mut own, mut numbers, mut buffered) = (Counts::new(&types, 1), vec![], UserBuffer::new(Arc::clone(&all)));
+        let mut rows = Box::pin(yielding(rows));
+        while let Some(rows) = rows.next().await.transpose()? {
+            let of = |expression: &Arc<dyn PhysicalExpr>| expression.evaluate(&rows)?.into_array(rows.num_rows());
+            let mut others = expressions.iter().map(of).collect::<PlanResult<Vec<_>>>()?;
+            if self.measure.condition().is_some() {
+                others.iter_mut().skip(self.keys.len() - 1).for_each(never_null);
+            }
+            let groups = own.groups_of(&others, rows.num_rows());
+            if own.len() > numbers.len() {
+                let new = own.len() - numbers.len();
+                numbers.extend(all.numbers_of(&own.keys_from(numbers.len())?, new));
+            }
+            let counts = self.measure.counts().map(of).transpose()?;
+            let users = of(&self.keys[self.user])?;
+            if let Some(users) = users.as_primitive_opt::<UInt64Type>() {
+                let of_rows = users.values().iter().zip(groups);
+                of_rows.for_each(|(user, group)| buffered.buffer_at(place_of_user(*user), numbers[group as usize]));
+                continue;
+            }
+            let users = users.as_string_view();
+            let id = |row: usize| if users.is_valid(row) { Id::at(users, row) } else { Id::null() };
+            let groups = groups.into_iter().map(|group| numbers[group as usize]).enumerate();
+            match counts {
+                None => groups.for_each(|(row, combination)| buffered.buffer(id(row), combination)),
+                Some(counts) => {
+                    let counts = counts.as_primitive::<Int64Type>().values();
+                    groups.zip(counts).for_each(|((row, combination), count)| {
+                        buffered.buffer_weighted(id(row), combination, u32::try_from(*count).unwrap_or(u32::MAX));
+                    });
+                }
+            }
+        }
+        buffered.finish();
+        Ok(())
+    }
+}
+
+/// A condition that is null is not met.
+fn never_null(condition: &mut ArrayRef) {
+    if condition.null_count() > 0 {
+        *condition = Arc::new(prep_null_mask_filter(condition.as_boolean()));
+    }
+}
+
+fn is_user(key: &Arc<dyn PhysicalExpr>) -> bool {
+    key.downcast_ref::<Column>().is_some_and(|column| column.name() == "user_id")
+}
+
+fn is_count(of: &Arc<dyn PhysicalExpr>, schema: &Schema) -> bool {
+    let column = of.downcast_ref::<Column>().map(|column| schema.field(column.index()));
+    column.is_some_and(|column| column.metadata().contains_key(IS_COUNT))
+}
+
+impl UserCountExec {
+    /// Counts what `stage` groups, whose groups leave in `schema`; `None` if it does not only count by user.
+    pub fn of(stage: &AggregateExec, schema: SchemaRef) -> Option<Self> {
+        let grouping = Arc::new(Grouping::of(stage, schema)?);
+        Some(Self::new(Arc::clone(stage.input()), grouping, Emitted::Groups(None)))
+    }
+
+    fn new(input: Arc<dyn ExecutionPlan>, grouping: Arc<Grouping>, output: Emitted) -> Self {
+        let (schema, order, partitions) = match &output {
+            Emitted::Groups(None) => (&grouping.schema, None, input.output_partitioning().partition_count()),
+            Emitted::Groups(order) => (&grouping.schema, order.clone().map(Vec::from), 1),
+            Emitted::Sums(sums) => (&sums.schema, None, 1),
+        };
+        let properties = PlanProperties::new(
+            EquivalenceProperties::new_with_orderings(Arc::clone(schema), order),
+            Partitioning::UnknownPartitioning(partitions),
+            EmissionType::Final,
+            Boundedness::Bounded,
+        );
+        let (properties, metrics) = (Arc::new(properties), ExecutionPlanMetricsSet::new());
+        Self { input, grouping, output, properties, metrics, shared: SharedTask::default() }
+    }
+
+    fn with(&self, input: Arc<dyn ExecutionPlan>, output: Emitted) -> Self {
+        Self::new(input, Arc::clone(&self.grouping), output)
+    }
+
+    /// A variant that emits only `sums` over users, which then need no ids.
+    pub fn summed(&self, sums: SumsOfUsers) -> PlanResult<Self> {
+        let Grouping { keys, user, .. } = self.grouping.as_ref();
+        let column = keys[*user].downcast_ref::<Column>().map(Column::index);
+        let asks = |other: &Arc<dyn PhysicalExpr>| collect_columns(other).iter().any(|of| Some(of.index()) == column);
+        let is_asked_for = self.grouping.others().iter().any(asks);
+        let numbered = match column.filter(|_| !is_asked_for) {
+            Some(column) => with_numbers_of_users(&self.input, column)?,
+            None => None,
+        };
+        Ok(self.with(numbered.unwrap_or_else(|| Arc::clone(&self.input)), Emitted::Sums(Arc::new(sums))))
+    }
+
+    /// Whether its rows are groups by user.
+    pub fn is_by_user(&self) -> bool {
+        matches!(self.output, Emitted::Groups(_))
+    }
+
+    /// How many keys are not the user.
+    pub fn other_keys(&self) -> usize {
+        self.grouping.keys.len() - 1
+    }
+
+    /// The number of a key among those that are not the user; `None` for the user.
+    pub fn number_of_other(&self, key: usize) -> Option<usize> {
+        let user = self.grouping.user;
+        (key != user).then_some(key - usize::from(key > user))
+    }
+}
+
+async fn run(
+    grouping: Arc<Grouping>,
+    rows: Vec<SendableRecordBatchStream>,
+    output: Emitted,
+    outputs: OutputChannels,
+) -> PlanResult<()> {
+    let has_condition = grouping.measure.condition().is_some();
+    let mut types = grouping.types.clone();
+    types.extend(has_condition.then_some(DataType::Boolean));
+    let user = rows.first().map(|rows| grouping.keys[grouping.user].data_type(&rows.schema())).transpose()?;
+    let ids = if user == Some(NUMBERS_OF_USERS) { IdForm::Numbers } else { IdForm::Text };
+    let users = UserTally::new(ids, grouping.user, &types, Arc::clone(&grouping.schema));
+    let (users, tasks) = (Arc::new(users), rows.len());
+    all(rows.into_iter().map(|rows| Arc::clone(&grouping).count(rows, Arc::clone(&users)))).await?;
+    let order = match output {
+        Emitted::Groups(order) => order,
+        Emitted::Sums(sums) => return outputs.send(Ok(sums.batch(&users, has_condition, tasks).await?)).await,
+    };
+    let groups = UserGroups::of(&users, order.as_ref())?;
+    let groups = if has_condition { groups.with_condition()? } else { groups };
+    groups.emit(tasks, outputs).await
+}
+
+impl fmt::Debug for UserCountExec {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        f.debug_struct("UserCountExec").field("grouping", &self.grouping).finish_non_exhaustive()
+    }
+}
+
+impl DisplayAs for UserCountExec {
+    fn fmt_as(&self, _: DisplayFormatType, f: &mut fmt::Formatter) -> fmt::Result {
+        let keys: Vec<String> = self.grouping.keys.iter().map(ToString::to_string).collect();
+        let output = match &self.output {
+            Emitted::Groups(None) => String::new(),
+            Emitted::Groups(Some(order)) => format!(", order=[{order}]"),
+            Emitted::Sums(sums) => format!(", sums over users={:?}", sums.names()),
+        };
+        write!(f, "UserCountExec: keys=[{}]{output}", keys.join(", "))
+    }
+}
+
+impl ExecutionPlan for UserCountExec {
+    fn name(&self) -> &str {
+        "UserCountExec"
+    }
+
+    fn properties(&self) -> &Arc<PlanProperties> {
+        &self.properties
+    }
+
+    fn children(&self) -> Vec<&Arc<dyn ExecutionPlan>> {
+        vec![&self.input]
+    }
+
+    fn apply_expressions(
+        &self,
+        f: &mut dyn FnMut(&Arc<dyn PhysicalExpr>) -> PlanResult<TreeNodeRecursion>,
+    ) -> PlanResult<TreeNodeRecursion> {
+        let measure = &self.grouping.measure;
+        for expression in self.grouping.keys.iter().chain(measure.condition()).chain(measure.counts()) {
+            if f(expression)? == TreeNodeRecursion::Stop {
+                return Ok(TreeNodeRecursion::Stop);
+            }
+        }
+        Ok(TreeNodeRecursion::Continue)
+    }
+
+    fn try_pushdown_sort(
+        &self,
+        order: &[PhysicalSortExpr],
+    ) -> PlanResult<SortOrderPushdownResult<Arc<dyn ExecutionPlan>>> {
+        let order = LexOrdering::new(order.to_vec())
+            .filter(|_| self.is_by_user() && self.grouping.measure.condition().is_none())
+            .filter(|order| UserGroups::can_come_in(order, self.grouping.user, self.grouping.keys.len()));
+        Ok(match order {
+            Some(order) => {
+                let ordered = self.with(Arc::clone(&self.input), Emitted::Groups(Some(order)));
+                SortOrderPushdownResult::Exact { inner: Arc::new(ordered) }
+            }
+            None => SortOrderPushdownResult::Unsupported,
+        })
+    }
+
+    fn with_new_children(
+        self: Arc<Self>,
+        mut children: Vec<Arc<dyn ExecutionPlan>>,
+    ) -> PlanResult<Arc<dyn ExecutionPlan>> {
+        let Some(input) = children.pop() else { return internal_err!("UserCountExec has one child") };
+        Ok(Arc::new(self.with(input, self.output.clone())))
+    }
+
+    fn execute(&self, partition: usize, context: Arc<TaskContext>) -> PlanResult<SendableRecordBatchStream> {
+        let metrics = BaselineMetrics::new(&self.metrics, partition);
+        let partitions = self.properties.partitioning.partition_count();
+        let work = |outputs: OutputChannels| {
+            let rows = 0..self.input.output_partitioning().partition_count();
+            let rows = rows.map(|partition| self.input.execute(partition, Arc::clone(&context)));
+            let rows = rows.collect::<PlanResult<Vec<_>>>()?;
+            Ok(Box::pin(run(Arc::clone(&self.grouping), rows, self.output.clone(), outputs)) as _)
+        };
+        self.shared.stream(partition, partitions, self.schema(), metrics, work)
+    }
+
+    fn metrics(&self) -> Option<MetricsSet> {
+        Some(self.metrics.clone_inner())
+    }
+}

@@ -1,0 +1,184 @@
+//! Finds the files of a table.
+
+use std::fs::Metadata;
+use std::path::{Path, PathBuf};
+
+use super::file::{TableFile, unreadable};
+use crate::Result;
+
+/// The formats, by the extensions of their files.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum FileKind {
+    /// Apache Parquet.
+    Parquet,
+    /// Comma-separated text with a header line.
+    Csv,
+    /// One JSON object in each line.
+    Json,
+}
+
+const EXTENSIONS: [(&str, FileKind); 5] = [
+    ("parquet", FileKind::Parquet),
+    ("csv", FileKind::Csv),
+    ("jsonl", FileKind::Json),
+    ("ndjson", FileKind::Json),
+    ("json", FileKind::Json),
+];
+
+const COMPRESSED: [&str; 14] =
+    ["gz", "gzip", "zip", "bz2", "xz", "zst", "zstd", "lz4", "br", "sz", "snappy", "7z", "rar", "tgz"];
+const SPREADSHEETS: [&str; 5] = ["xlsx", "xls", "xlsm", "xlsb", "ods"];
+const OTHER_TABLES: [&str; 24] = [
+    "tsv", "tab", "txt", "psv", "dat", "log", "xml", "yaml", "geojson", "orc", "avro", "arrow", "feather", "ipc", "pq",
+    "parq", "h5", "pkl", "pickle", "db", "sqlite", "duckdb", "tar", "dta",
+];
+
+/// Finds the files of the noun `table` under `root`: one, or those of a folder.
+pub fn find(root: &Path, table: &str) -> Result<Vec<TableFile>> {
+    if !root.is_dir() {
+        return Err(unreadable(root, "no such folder"));
+    }
+    let (mut readable, mut others) = (vec![], vec![]);
+    for (name, path) in entries(root)? {
+        let (stem, extension) = name.split_once('.').unwrap_or((&name, ""));
+        if !stem.eq_ignore_ascii_case(table) {
+            continue;
+        }
+        if extension.is_empty() || kind_named(extension).is_some() {
+            readable.push(path);
+        } else if is_table_of_another_kind(extension) {
+            others.push(path);
+        }
+    }
+    match (&readable[..], &others[..]) {
+        ([], []) => Ok(vec![]),
+        ([only], _) | ([], [only, ..]) => list(only),
+        ([first, second, ..], _) => {
+            Err(unreadable(second, &format!("{} is there too: which one is `{table}`?", first.display())))
+        }
+    }
+}
+
+/// Names and paths of what is in a folder, in order.
+fn entries(folder: &Path) -> Result<Vec<(String, PathBuf)>> {
+    let failed = |e: std::io::Error| unreadable(folder, &e.to_string());
+    let mut entries = vec![];
+    for entry in std::fs::read_dir(folder).map_err(failed)? {
+        let entry = entry.map_err(failed)?;
+        entries.push((entry.file_name().to_string_lossy().into_owned(), entry.path()));
+    }
+    entries.sort();
+    Ok(entries)
+}
+
+/// The data files at `path`: itself, or all below it; hidden ones and markers such as `_SUCCESS` are not data.
+pub fn list(path: &Path) -> Result<Vec<TableFile>> {
+    let files = if metadata(path)?.is_dir() { below(path)? } else { vec![checked(path)?] };
+    match files.is_empty() {
+        true => Err(unreadable(path, "there is no Parquet, CSV or JSON lines file")),
+        false => files.iter().map(|file| TableFile::found(file, path)).collect(),
+    }
+}
+
+/// The data files below `folder`, in order.
+pub fn below(folder: &Path) -> Result<Vec<PathBuf>> {
+    let mut finder = FileFinder::default();
+    finder.look_into(folder)?;
+    finder.files.sort();
+    if finder.has_links {
+        refuse_doubles(&finder.files)?;
+    }
+    Ok(finder.files)
+}
+
+/// Looks for data files in a folder and all below it.
+#[derive(Default)]
+struct FileFinder {
+    files: Vec<PathBuf>,
+    has_links: bool,
+    /// The real folders from the first to the one where we are.
+    above: Vec<PathBuf>,
+}
+
+impl FileFinder {
+    fn look_into(&mut self, folder: &Path) -> Result<()> {
+        let real = folder.canonicalize().map_err(|e| unreadable(folder, &e.to_string()))?;
+        if self.above.contains(&real) {
+            let reason = format!("this link leads back to {}, which it is in: a circle", real.display());
+            return Err(unreadable(folder, &reason));
+        }
+        self.above.push(real);
+        for (name, path) in entries(folder)? {
+            if name.starts_with(['.', '_']) {
+                continue;
+            }
+            self.has_links |= path.is_symlink();
+            match metadata(&path)?.is_dir() {
+                true => self.look_into(&path)?,
+                false => self.files.push(checked(&path)?),
+            }
+        }
+        self.above.pop();
+        Ok(())
+    }
+}
+
+fn metadata(path: &Path) -> Result<Metadata> {
+    let what = if path.is_symlink() { "this link leads nowhere: " } else { "" };
+    std::fs::metadata(path).map_err(|e| unreadable(path, &format!("{what}{e}")))
+}
+
+fn checked(path: &Path) -> Result<PathBuf> {
+    kind_of(path)?;
+    match metadata(path)?.is_file() {
+        true => Ok(path.into()),
+        false => Err(unreadable(path, "neither a file nor a folder")),
+    }
+}
+
+/// Rows that a link shows again would be counted twice.
+fn refuse_doubles(files: &[PathBuf]) -> Result<()> {
+    let mut seen = std::collections::BTreeMap::new();
+    for path in files {
+        let real = path.canonicalize().map_err(|e| unreadable(path, &e.to_string()))?;
+        if let Some(other) = seen.insert(real, path) {
+            let reason = format!("this is the same file as {}, by a link: its rows would count twice", other.display());
+            return Err(unreadable(path, &reason));
+        }
+    }
+    Ok(())
+}
+
+/// Whether `path` is called as Parquet files are.
+pub fn is_parquet(path: &Path) -> bool {
+    kind_of(path).is_ok_and(|kind| kind == FileKind::Parquet)
+}
+
+fn kind_named(extension: &str) -> Option<FileKind> {
+    EXTENSIONS.iter().find(|(name, _)| name.eq_ignore_ascii_case(extension)).map(|(_, kind)| *kind)
+}
+
+/// The last of a file's extensions, in small letters.
+fn extension_of(path: &Path) -> String {
+    path.extension().unwrap_or_default().to_string_lossy().to_ascii_lowercase()
+}
+
+/// Whether extensions such as `csv.gz` are those of a table that we do not read, and not of other documents.
+fn is_table_of_another_kind(extensions: &str) -> bool {
+    let extension = extensions.rsplit('.').next().unwrap_or_default().to_ascii_lowercase();
+    [&COMPRESSED[..], &SPREADSHEETS, &OTHER_TABLES].concat().contains(&extension.as_str())
+}
+
+/// The format of the file `path`.
+pub fn kind_of(path: &Path) -> Result<FileKind> {
+    let extension = extension_of(path);
+    kind_named(&extension).ok_or_else(|| {
+        let what_to_do = match extension.as_str() {
+            compressed if COMPRESSED.contains(&compressed) => "unpack it first",
+            sheet if SPREADSHEETS.contains(&sheet) => "save the sheet as CSV",
+            _ => "convert it first, or take it away",
+        };
+        let kinds = ".parquet, .csv, .jsonl, .ndjson or .json";
+        unreadable(path, &format!("not a file that Footfall reads ({kinds}): {what_to_do}"))
+    })
+}

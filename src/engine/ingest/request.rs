@@ -1,0 +1,27 @@
+//! The request: source, target, options.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use crate::calendar::Calendar;
+use crate::engine::nouns::EpochUnit;
+
+/// Rows of a part, unless the caller wants another size: some 60 bytes each in memory, and a few parts at once.
+pub const ROWS_PER_PART: usize = 2_097_152;
+
+/// Source, target and options of a rewrite.
+#[derive(Debug, Clone)]
+pub struct IngestRequest {
+    /// The folder that is read.
+    pub source: PathBuf,
+    /// The folder that is written.
+    pub target: PathBuf,
+    /// The clock of the months.
+    pub calendar: Calendar,
+    /// Our names of columns to the caller's.
+    pub columns: BTreeMap<String, String>,
+    /// The unit of timestamps that are integers.
+    pub epoch_unit: Option<EpochUnit>,
+    /// At most so many rows are in one part, nearly.
+    pub rows_per_part: usize,
+}

@@ -1,0 +1,42 @@
+//! Our optimizer rules, in their order, with the reason of each.
+
+use std::sync::Arc;
+
+use datafusion::physical_optimizer::PhysicalOptimizerRule;
+use datafusion::physical_optimizer::optimizer::PhysicalOptimizer;
+
+use super::corrections::{SkipInOrder, SortAsDemanded, SortAsMerged};
+use super::order::KeepOrder;
+use crate::engine::codes::lookup::UseLookups;
+use crate::engine::counting::rules::{UseCodes, UseCounts, UseUserCounts};
+use crate::engine::counting::totals::UseTotals;
+
+type Rule = Arc<dyn PhysicalOptimizerRule + Send + Sync>;
+
+/// Lists DataFusion's own rules and those that mend its plans.
+pub fn corrected() -> Vec<Rule> {
+    let mut rules = PhysicalOptimizer::new().rules;
+    rules.insert(after("OutputRequirements", &rules), Arc::new(SkipInOrder));
+    rules.insert(after("PushdownSort", &rules), Arc::new(SortAsMerged));
+    rules.insert(after("EnsureCooperative", &rules), Arc::new(SortAsDemanded));
+    rules
+}
+
+/// Lists these and the rules that use our operators. `UseCodes`, `UseUserCounts` and `UseTotals` come before filters
+/// are pushed into scans, rows repartitioned and sorted; `KeepOrder`, `UseLookups` and `UseCounts` come last.
+pub fn rules(is_limited: bool) -> Vec<Rule> {
+    let mut rules = corrected();
+    let joined = after("join_selection", &rules);
+    rules.insert(joined, Arc::new(UseCodes { is_limited }));
+    rules.insert(joined + 1, Arc::new(UseUserCounts { is_limited }));
+    rules.insert(joined + 2, Arc::new(UseTotals));
+    rules.push(Arc::new(KeepOrder));
+    rules.push(Arc::new(UseLookups));
+    rules.push(Arc::new(UseCounts));
+    rules
+}
+
+/// The place after the first rule of this name.
+fn after(name: &str, rules: &[Rule]) -> usize {
+    rules.iter().position(|rule| rule.name() == name).map_or(0, |place| place + 1)
+}

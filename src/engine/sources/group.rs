@@ -1,0 +1,176 @@
+//! Puts a table's files that are alike together, and makes a table of each group.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::path::Path;
+use std::sync::Arc;
+
+use ::parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions};
+use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use datafusion::catalog::TableProvider;
+
+use super::parquet_table::ParquetTable;
+use super::slice::Slice;
+use crate::Result;
+use crate::engine::files::file::{TableFile, unreadable};
+use crate::engine::files::find::{FileKind, kind_of};
+use crate::engine::parquet;
+use crate::engine::text::csv::Header;
+use crate::engine::text::{Lines, TextTable, json};
+
+/// A column that is asked for, by the caller's name.
+#[derive(Debug, Clone)]
+pub struct WantedColumn {
+    /// The name.
+    pub name: String,
+    /// Whether it must be there.
+    pub is_needed: bool,
+}
+
+/// Files of one format, one schema and the same values in their `key=value` folders.
+#[derive(Debug, Clone)]
+pub struct FileGroup {
+    format: Format,
+    schema: SchemaRef,
+    /// All columns of the files.
+    names: Vec<String>,
+    /// The wanted columns that stand in the path only; `None` where there is no value.
+    pub path_columns: BTreeMap<String, Option<String>>,
+    /// The files, or parts of them, sorted by path.
+    pub slices: Vec<Slice>,
+    /// Rows of the Parquet files.
+    rows: usize,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+enum Format {
+    Parquet,
+    Text(Lines),
+}
+
+/// Schema and size of a file, without reading its rows.
+struct Outline {
+    format: Format,
+    schema: SchemaRef,
+    names: Vec<String>,
+    rows: usize,
+}
+
+/// Reads the files' outlines and puts alike files together; text files without a line have no rows to miss.
+pub fn group(slices: &[Slice], wanted: &[WantedColumn]) -> Result<Vec<FileGroup>> {
+    let mut groups: Vec<FileGroup> = vec![];
+    for slice in slices {
+        let Some(outline) = outline_of(&slice.file, wanted)? else { continue };
+        let mut path_columns = slice.file.path_columns();
+        path_columns.retain(|key, _| {
+            wanted.iter().any(|column| column.name == *key) && outline.schema.field_with_name(key).is_err()
+        });
+        let alike = |group: &&mut FileGroup| {
+            group.format == outline.format && group.schema == outline.schema && group.path_columns == path_columns
+        };
+        match groups.iter_mut().find(alike) {
+            Some(group) => {
+                group.slices.push(slice.clone());
+                group.rows += outline.rows;
+            }
+            None => {
+                let Outline { format, schema, names, rows } = outline;
+                groups.push(FileGroup { format, schema, names, path_columns, slices: vec![slice.clone()], rows });
+            }
+        }
+    }
+    match slices.first() {
+        Some(slice) if groups.is_empty() => Ok(vec![no_lines(slice, wanted)?]),
+        _ => Ok(groups),
+    }
+}
+
+/// The group of files that have no line: of objects there are none, but of a CSV file the header is missing.
+fn no_lines(slice: &Slice, wanted: &[WantedColumn]) -> Result<FileGroup> {
+    let file = &slice.file;
+    if kind_of(&file.path)? == FileKind::Csv {
+        return Err(file.error("it is empty: there is not even a header line"));
+    }
+    let names: Vec<String> = wanted.iter().map(|column| column.name.clone()).collect();
+    let (format, schema) = (Format::Text(Lines::Json), text_schema(names.iter()));
+    Ok(FileGroup { format, schema, names, path_columns: BTreeMap::new(), slices: vec![slice.clone()], rows: 0 })
+}
+
+fn outline_of(file: &TableFile, wanted: &[WantedColumn]) -> Result<Option<Outline>> {
+    file.must_be_unchanged()?;
+    match kind_of(&file.path)? {
+        FileKind::Parquet => outline_of_parquet(file, wanted).map(Some),
+        FileKind::Csv => outline_of_csv(file, wanted),
+        FileKind::Json => outline_of_json(file, wanted),
+    }
+}
+
+fn outline_of_parquet(file: &TableFile, wanted: &[WantedColumn]) -> Result<Outline> {
+    let footer = footer(&file.path)?;
+    let all = parquet::schema(&footer);
+    let names: Vec<String> = all.fields().iter().map(|field| field.name().clone()).collect();
+    refuse_twice(file, wanted, &names)?;
+    // A column that is not asked for keeps no files apart.
+    let columns = wanted.iter().filter_map(|column| all.field_with_name(&column.name).ok());
+    let schema = Arc::new(Schema::new(columns.cloned().collect::<Vec<_>>()));
+    let rows = footer.metadata().file_metadata().num_rows();
+    let rows = usize::try_from(rows).map_err(|_| file.error(format!("its footer tells of {rows} rows")))?;
+    Ok(Outline { format: Format::Parquet, schema, names, rows })
+}
+
+fn outline_of_csv(file: &TableFile, wanted: &[WantedColumn]) -> Result<Option<Outline>> {
+    let Some(header) = Header::of(file)? else { return Ok(None) };
+    let names: Vec<String> = header.names().cloned().collect();
+    refuse_twice(file, wanted, &names)?;
+    let schema = text_schema(wanted.iter().map(|column| &column.name).filter(|name| names.contains(name)));
+    Ok(Some(Outline { format: Format::Text(Lines::Csv(header)), schema, names, rows: 0 }))
+}
+
+fn outline_of_json(file: &TableFile, wanted: &[WantedColumn]) -> Result<Option<Outline>> {
+    let Some(keys) = json::keys(file)? else { return Ok(None) };
+    let in_path = file.path_columns();
+    let mut there = vec![];
+    for column in wanted {
+        // One that is not needed may come in any line; nulls where it does not are what would be without it.
+        let is_asked_for = column.is_needed || in_path.contains_key(&column.name);
+        if keys.contains(&column.name) || !is_asked_for || json::mentions(file, &column.name)? {
+            there.push(&column.name);
+        }
+    }
+    let (schema, names) = (text_schema(there.into_iter()), keys.into_iter().collect());
+    Ok(Some(Outline { format: Format::Text(Lines::Json), schema, names, rows: 0 }))
+}
+
+fn refuse_twice(file: &TableFile, wanted: &[WantedColumn], names: &[String]) -> Result<()> {
+    let is_twice = |column: &&WantedColumn| names.iter().filter(|name| **name == column.name).count() > 1;
+    wanted.iter().find(is_twice).map_or(Ok(()), |twice| {
+        Err(file.error(format!("the column `{}` is there twice: which one is it?", twice.name)))
+    })
+}
+
+fn text_schema<'a>(names: impl Iterator<Item = &'a String>) -> SchemaRef {
+    Schema::new(names.map(|name| Field::new(name, DataType::Utf8, true)).collect::<Vec<_>>()).into()
+}
+
+impl FileGroup {
+    /// All columns of the files.
+    pub fn names(&self) -> &[String] {
+        &self.names
+    }
+
+    /// Splits the group into one group for each file.
+    pub fn singles(&self) -> Vec<FileGroup> {
+        self.slices.iter().map(|slice| FileGroup { slices: vec![slice.clone()], ..self.clone() }).collect()
+    }
+
+    /// The table of these files.
+    pub fn table(&self) -> Arc<dyn TableProvider> {
+        match &self.format {
+            Format::Parquet => Arc::new(ParquetTable::new(self.slices.clone(), Arc::clone(&self.schema), self.rows)),
+            Format::Text(lines) => {
+                let files = self.slices.iter().map(|slice| slice.file.clone()).collect();
+                Arc::new(TextTable::new(lines.clone(), files, Arc::clone(&self.schema)))
+            }
+        }
+    }
+}

@@ -1,0 +1,35 @@
+//! Which rows count: the one rule.
+
+use datafusion::logical_expr::{Expr, LogicalPlan, col, lit};
+
+use super::catalog::Source;
+use crate::Result;
+use crate::engine::nouns::{Kind, Noun};
+
+/// The condition that every row of `noun` must meet to be counted.
+pub fn usable(noun: &Noun) -> Expr {
+    let ids = noun.columns.iter().filter(|column| column.is_required_id());
+    ids.fold(usable_beside_ids(noun), |usable, id| usable.and(col(id.name).is_not_null()))
+}
+
+/// This condition without the ids.
+fn usable_beside_ids(noun: &Noun) -> Expr {
+    let needed = noun.columns.iter().filter(|column| column.required && !column.is_required_id());
+    let present = needed.map(|column| col(column.name).is_not_null());
+    let valid = noun.columns.iter().filter_map(|column| valid(column.name, column.kind));
+    present.chain(valid).reduce(Expr::and).unwrap_or_else(|| lit(true))
+}
+
+/// The rows of `source` that every answer can use.
+pub fn usable_rows(source: &Source) -> Result<LogicalPlan> {
+    source.usable(&usable_beside_ids(source.noun()))
+}
+
+fn valid(name: &str, kind: Kind) -> Option<Expr> {
+    match (name, kind) {
+        ("latitude", _) => Some(col(name).between(lit(-90.0), lit(90.0))),
+        ("longitude", _) => Some(col(name).between(lit(-180.0), lit(180.0))),
+        ("action", _) => Some(col(name).in_list(vec![lit("view"), lit("click")], false)),
+        _ => None,
+    }
+}

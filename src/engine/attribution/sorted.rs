@@ -102,7 +102,7 @@ impl ExecutionPlan for SortedAttributionExec {
     fn execute(&self, partition: usize, context: Arc<TaskContext>) -> PlanResult<SendableRecordBatchStream> {
         let metrics = BaselineMetrics::new(&self.metrics, partition);
         let schema = Arc::clone(&self.schema);
-        let mut pass = SortedPass { known: self.spec.clone(), walk: Walk::new(self.spec.window_us), user: None };
+        let mut pass = SortedPass { spec: self.spec.clone(), walk: Walk::new(self.spec.window_us), user: None };
         let visits = self.input.execute(partition, context)?.map(move |events| {
             let timer = metrics.elapsed_compute().timer();
             let visits = pass.visits_of(&events?, &schema);

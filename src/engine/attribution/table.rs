@@ -112,7 +112,7 @@ impl AttributedVisits {
     }
 
     fn is_advertised(&self) -> Expr {
-        let known = self.spec.clone();
+        let spec = self.spec.clone();
         let is = move |numbers: &[ArrayRef]| Ok(Arc::new(spec.are_advertised(&numbers[0])) as ArrayRef);
         let is = function("is_advertised", vec![DataType::UInt32], DataType::Boolean, Box::new(is));
         is.call(vec![col("establishment")])

@@ -73,7 +73,7 @@ impl AttributionWork {
         let memory = Arc::new(memory);
         let numbers_users = schema.field_with_name("user_id").is_ok_and(|user| *user.data_type() == NUMBERS_OF_USERS);
         Self {
-            known,
+            spec,
             schema,
             memory,
             outputs,

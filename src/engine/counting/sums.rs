@@ -37,7 +37,7 @@ pub enum Key {
 #[derive(Debug, Clone, Copy)]
 pub enum Sum {
     /// The number of users.
-    UserTally,
+    Users,
     /// The count of all rows (0), or of those that meet the condition (1).
     Count(usize),
     /// The product of two counts.
@@ -101,7 +101,7 @@ impl Sum {
 
     fn from(self, sums: &Sums) -> i128 {
         match self {
-            Self::UserTally => sums.users.into(),
+            Self::Users => sums.users.into(),
             Self::Count(count) => sums.counts[count].into(),
             Self::Product(one, other) => sums.products[one + other],
         }

@@ -289,7 +289,7 @@ impl Interactions {
     }
 
     fn flush(&mut self, shard: usize, visits: &AllVisits) {
-        let mut waiting = std::mem::take(&mut self.buffered[shard]);
+        let mut buffered = std::mem::take(&mut self.buffered[shard]);
         buffered.drain(..).for_each(|(user, credit)| self.keep(shard, Id::number(user), credit, visits));
         self.buffered[shard] = buffered;
     }

@@ -10,20 +10,11 @@
 //! | module | what it does |
 //! |---|---|
 //! | `random` | a stream of random numbers per (seed, purpose, number) |
-//! | `days` | the local days, in UTC |
-//! | `plan` | from the number of pings to all other sizes |
-//! | `categories` | ten kinds of establishments: opening hours, and the hours at which people want them |
-//! | `places` | neighbourhoods and the coast |
-//! | `roads` | roads between neighbourhoods, and their streets |
-//! | `market` | establishments, campaigns, ads |
-//! | `tastes` | favourites by part of the day and by weekday |
-//! | `person` | home, work and habits of a user |
-//! | `trips` | a way through the city at walking or driving speed |
-//! | `day` | the plan of one day: views, clicks, trips that they cause, other errands |
-//! | `life` | the seen days of a user |
-//! | `pen` | a user's pings, from the plan |
-//! | `tables` | rows into Arrow and Parquet |
+//! | `ids` | ids of users, establishments, ads and campaigns |
+//! | `town` | days, neighbourhoods, roads, establishments, ads, tastes |
 //! | `truth` | what was planted and counted |
+//! | `people` | what users do on a day, and the pings and interactions that this leaves |
+//! | `tables` | rows into Arrow and Parquet |
 //! | `parts` | threads, progress, cancellation |
 //!
 //! # `truth.json`

@@ -17,20 +17,12 @@ from footfall.errors import DefinitionError
 from footfall.jobs import Jobs
 from footfall.progress import Tick, bar
 from footfall.result import Result
+from footfall.selection import Selection
 
 if TYPE_CHECKING:
     from footfall.engines.protocol import Session
 
 Instant = Union[str, date, datetime]
-
-
-@dataclass(frozen=True)
-class Selection:
-    """Which rows count: a fraction of the users, and [start, end) in microseconds since 1970-01-01 UTC."""
-
-    users: float | None = None
-    start_us: int | None = None
-    end_us: int | None = None
 
 
 @dataclass
@@ -352,7 +344,7 @@ class Dataset(Jobs):
         """Write every answer that the tables allow to one HTML file that needs no network; return its path."""
         from footfall.report import write_report
 
-        return write_report(self, path, title=title, progress=self.progress)
+        return write_report(self, path, title=title)
 
     def _select(self, selection: Selection) -> Dataset:
         # Always from the whole, so that a session need not know how selections stack.

@@ -9,19 +9,19 @@ import altair as alt
 import pyarrow as pa
 
 from footfall.charts import rows, style
-from footfall.charts.rows import Options, Row
+from footfall.charts.rows import Context, Options, Row
 
 _DAY_PARTS = [("night", 0), ("morning", 6), ("afternoon", 12), ("evening", 18)]
 
 
-def category_hours(result: Any, table: pa.Table, options: Options) -> Any:
+def category_hours(table: pa.Table, context: Context, options: Options) -> Any:
     """Draw each category's interactions over the hours of the day."""
     by = rows.unit(table)
     order = rows.summed(table, "category", ["interactions"])
     chosen = order[: options.top or 12]
     notes = [
         f"Colour: share of the category's interactions (views and clicks) that fall in the hour; hours are local to "
-        f"{result.tz}. Outlined: the category's busiest hour, the earliest of several.",
+        f"{context.tz}. Outlined: the category's busiest hour, the earliest of several.",
         "Categories with the most interactions first. " + rows.left_out(len(order) - len(chosen), "categories"),
     ]
     shown = rows.where(table, "category", [row["category"] for row in chosen])

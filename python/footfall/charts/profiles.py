@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from footfall.charts import rows, style
-from footfall.charts.rows import Options, Row
+from footfall.charts.rows import Context, Options, Row
 from footfall.display import cell
 
 
@@ -64,7 +64,7 @@ _FEW = 6
 _COLUMN = {"day_part": 62, "weekday": 38}
 
 
-def profile(result: Any, table: pa.Table, options: Options) -> Any:
+def profile(table: pa.Table, context: Context, options: Options) -> Any:
     """Draw how often a few users interact with, or visit, each category, and which they prefer."""
     kind = kind_of(table)
     users = _users(table, kind, options, _FEW)
@@ -73,21 +73,21 @@ def profile(result: Any, table: pa.Table, options: Options) -> Any:
     shown = _marked(rows.where(table, "user_id", users).to_pylist(), kind)
     count = "one user" if len(users) == 1 else f"each of {len(users)} users"
     title = f"How often {count} {kind.verb}, by {kind.unit}"
-    return _people(result, shown, users, table, kind, options, title)
+    return _people(shown, users, table, context, kind, options, title)
 
 
-def preferred(result: Any, table: pa.Table, options: Options) -> Any:
+def preferred(table: pa.Table, context: Context, options: Options) -> Any:
     """Draw what a few users prefer, or how many users prefer each category."""
     kind = kind_of(table)
     if options.users is None and rows.distinct(table, "user_id") > _FEW:
-        return _counted(result, table, kind, options)
+        return _counted(table, context, kind, options)
     users = _users(table, kind, options, len(options.users or []) or _FEW)
     if not users:
         return _nobody(kind, options)
     shown = [{**row, "preferred": True} for row in rows.where(table, "user_id", users).to_pylist()]
     count = "one user" if len(users) == 1 else f"each of {len(users)} users"
     title = f"Which category of {kind.what} {count} {kind.prefers}, by {kind.unit}"
-    return _people(result, shown, users, table, kind, options, title)
+    return _people(shown, users, table, context, kind, options, title)
 
 
 def kind_of(table: pa.Table) -> Kind:
@@ -123,7 +123,13 @@ def _marked_group(group: Sequence[Row], kind: Kind) -> list[Row]:
 
 
 def _people(
-    result: Any, shown: Sequence[Row], users: Sequence[str], table: pa.Table, kind: Kind, options: Options, title: str
+    shown: Sequence[Row],
+    users: Sequence[str],
+    table: pa.Table,
+    context: Context,
+    kind: Kind,
+    options: Options,
+    title: str,
 ) -> Any:
     """A heatmap for each user."""
     values = [_value(row, kind) for row in shown]
@@ -142,7 +148,7 @@ def _people(
     who = f"The {len(users)} of {everyone:,} users with the most {kind.of}. " if picked else ""
     notes = [
         f"{who}Number: {kind.of}; colour: their share of the user's {kind.of} {kind.then}. "
-        f"{kind.units.capitalize()} are local to {result.tz}.",
+        f"{kind.units.capitalize()} are local to {context.tz}.",
         f"Outlined: the user's preferred category {kind.then}. Dashed: a tie, given to the first by name.",
         rows.left_out(others, "categories"),
     ]
@@ -221,7 +227,7 @@ def _categories(counts: Sequence[tuple[str, int]], top: int) -> tuple[list[str],
     return order[:top], max(0, len(order) - top)
 
 
-def _counted(result: Any, table: pa.Table, kind: Kind, options: Options) -> Any:
+def _counted(table: pa.Table, context: Context, kind: Kind, options: Options) -> Any:
     """How many users prefer each category."""
     groups = table.group_by([kind.time, "category"]).aggregate([("user_id", "count"), ("tied", "sum")]).to_pylist()
     users = {time: sum(g["user_id_count"] for g in groups if g[kind.time] == time) for time in kind.times}
@@ -250,7 +256,7 @@ def _counted(result: Any, table: pa.Table, kind: Kind, options: Options) -> Any:
     ties = pc.sum(table["tied"]).as_py() or 0
     notes = [
         f"Number: users with more {kind.of} in the category than in any other, of {rows.distinct(table, 'user_id'):,} "
-        f"users; colour: their share. {kind.units.capitalize()} are local to {result.tz}.",
+        f"users; colour: their share. {kind.units.capitalize()} are local to {context.tz}.",
         f"{ties:,} of {table.num_rows:,} preferences are ties, given to the first category by name.",
         rows.left_out(others, "categories"),
     ]

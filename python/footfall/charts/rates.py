@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from footfall.charts import over_time, rows, style
-from footfall.charts.rows import Options, Row
+from footfall.charts.rows import Context, Options, Row
 from footfall.display import cell
 
 
@@ -76,40 +76,40 @@ ATTRIBUTION = Rate(
 )
 
 
-def campaign_ctr(result: Any, table: pa.Table, options: Options) -> Any:
+def campaign_ctr(table: pa.Table, context: Context, options: Options) -> Any:
     """Draw the best campaigns by click-through rate."""
-    return _drawn(result, table, options, CTR, "Clicks / views")
+    return _drawn(table, context, options, CTR, "Clicks / views")
 
 
-def visit_attribution(result: Any, table: pa.Table, options: Options) -> Any:
+def visit_attribution(table: pa.Table, context: Context, options: Options) -> Any:
     """Draw the establishments with the strongest correlation of interactions and visits."""
-    hours = result.definitions.attribution_window / timedelta(hours=1)
+    hours = context.definitions.attribution_window / timedelta(hours=1)
     meaning = (
         f"Attributed visits / visits. Attributed: at most {hours:g}\u00a0h after the same user viewed or clicked "
-        f"an ad of the establishment; a visit is a ping less than {result.definitions.visit_radius_m:g}\u00a0m away"
+        f"an ad of the establishment; a visit is a ping less than {context.definitions.visit_radius_m:g}\u00a0m away"
     )
-    return _drawn(result, table, options, ATTRIBUTION, meaning)
+    return _drawn(table, context, options, ATTRIBUTION, meaning)
 
 
-def _drawn(result: Any, table: pa.Table, options: Options, rate: Rate, meaning: str) -> Any:
+def _drawn(table: pa.Table, context: Context, options: Options, rate: Rate, meaning: str) -> Any:
     if not pc.sum(pc.is_valid(table[rate.ratio])).as_py():
         return style.nothing(rate.axis, rate.none, options.width or 520)
     if not rows.total(table, rate.hits):
         trials = f"{rows.total(table, rate.trials):,} {rate.trial_words}"
         return style.nothing(rate.axis, f"0 {rate.hit_words} of {trials}: nothing to compare.", options.width or 520)
-    interval = f"{100 * result.definitions.confidence:g}\u00a0% Wilson interval{rate.by_whom}"
+    interval = f"{100 * context.definitions.confidence:g}\u00a0% Wilson interval{rate.by_whom}"
     by = rows.unit(table)
     if by is None:
         return _period(table, options, rate, f"{meaning}. Line: {interval}.")
     if by == "month":
-        return _panels(table, options, rate, f"{meaning}. Line: {interval}. Months are local to {result.tz}.")
+        return _panels(table, options, rate, f"{meaning}. Line: {interval}. Months are local to {context.tz}.")
     return _over_time(
         table,
         by,
         options,
         rate,
-        f"{meaning}. Band: {interval}. {by.capitalize()}s are local to {result.tz}.",
-        result.definitions.z,
+        f"{meaning}. Band: {interval}. {by.capitalize()}s are local to {context.tz}.",
+        context.definitions.z,
     )
 
 

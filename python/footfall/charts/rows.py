@@ -11,6 +11,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from footfall.definitions import Definitions
 from footfall.display import cell
 
 Row = dict[str, Any]
@@ -19,6 +20,14 @@ Row = dict[str, Any]
 FIRST_DAY, END_OF_DAYS = date(2, 1, 1), date(9999, 1, 1)
 UNITS = ("day", "week", "month")
 UNNAMED = "no category"
+
+
+@dataclass(frozen=True)
+class Context:
+    """The time zone and the definitions that the rows were made with."""
+
+    tz: str
+    definitions: Definitions
 
 
 @dataclass(frozen=True)

@@ -9,20 +9,20 @@ import altair as alt
 import pyarrow as pa
 
 from footfall.charts import over_time, rows, style
-from footfall.charts.rows import Options, Row
+from footfall.charts.rows import Context, Options, Row
 
 _OTHERS = "other categories"
 
 
-def establishment_visits(result: Any, table: pa.Table, options: Options) -> Any:
+def establishment_visits(table: pa.Table, context: Context, options: Options) -> Any:
     """Draw the establishments with the most visits."""
     if not rows.total(table, "visits"):
         return style.nothing("Visits", "No establishment has a visit.", options.width or 520)
-    meaning = f"A visit is a ping less than {result.definitions.visit_radius_m:g}\u00a0m from the establishment."
+    meaning = f"A visit is a ping less than {context.definitions.visit_radius_m:g}\u00a0m from the establishment."
     by = rows.unit(table)
     if by is None:
         return _period(table, options, meaning)
-    meaning = f"{meaning} {by.capitalize()}s are local to {result.tz}."
+    meaning = f"{meaning} {by.capitalize()}s are local to {context.tz}."
     return _panels(table, options, meaning) if by == "month" else _over_time(table, by, options, meaning)
 
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Callable
+from typing import Any, Callable
 
 from footfall import progress as bars
+from footfall._native import __version__
 from footfall.display import duration
 from footfall.errors import DefinitionError
 from footfall.report import html
@@ -17,31 +17,25 @@ from footfall.report.answers import job_section, numbered
 from footfall.report.glossary import glossary_section
 from footfall.report.html import tag
 from footfall.report.page import Charts, page
+from footfall.report.source import Source
 from footfall.report.survey import data_section, quality_section
-
-if TYPE_CHECKING:
-    from footfall.dataset import Dataset
 
 __all__ = ["write_report"]
 
 Step = tuple[str, str, Callable[[], str]]
 
 
-def write_report(
-    dataset: Dataset, path: str | os.PathLike[str], *, title: str | None = None, progress: bool = True
-) -> Path:
+def write_report(dataset: Source, path: str | os.PathLike[str], *, title: str | None = None) -> Path:
     """Write every answer that the tables allow to one self-contained HTML file.
 
     Parameters
     ----------
-    dataset : Dataset
-        Its tables; a job that needs another is listed with the reason.
+    dataset : Source
+        A `footfall.Dataset`; a job that needs another is listed with the reason.
     path : path
         The file; its folder must be there. A file that is there is replaced.
     title : str, optional
         Heading of the report; by default it names the data set.
-    progress : bool
-        Show bars for work that lasts.
 
     Returns
     -------
@@ -59,17 +53,17 @@ def write_report(
     --------
     >>> from pathlib import Path
     >>> import footfall, pyarrow as pa, tempfile
-    >>> data = footfall.open({"ads": pa.table({"ad_id": [7], "campaign_id": ["lunch"], "category": ["food"]})})
-    >>> written = write_report(data, Path(tempfile.mkdtemp()) / "report.html", progress=False)
+    >>> ads = pa.table({"ad_id": [7], "campaign_id": ["lunch"], "category": ["food"]})
+    >>> data = footfall.open({"ads": ads}, progress=False)
+    >>> written = write_report(data, Path(tempfile.mkdtemp()) / "report.html")
     >>> "the data set lacks interactions" in written.read_text(encoding="utf-8")
     True
     """
     target = _target(path)
     started = time.perf_counter()
-    quiet = replace(dataset, progress=dataset.progress and progress)
     charts = Charts()
-    steps = _steps(quiet, charts)
-    sections = _done(steps, progress)
+    steps = _steps(dataset, charts)
+    sections = _done(steps, dataset.progress)
     words = title or f"Footfall report: {Path(str(dataset.source)).name}"
     body = [_header(words, steps), *sections, _footer(dataset, time.perf_counter() - started)]
     target.write_text(page(words, body, charts), encoding="utf-8")
@@ -85,7 +79,7 @@ def _target(path: str | os.PathLike[str]) -> Path:
     return target
 
 
-def _steps(dataset: Dataset, charts: Charts) -> list[Step]:
+def _steps(dataset: Source, charts: Charts) -> list[Step]:
     """Return (id, heading, what makes the section), in the report's order."""
     jobs = [
         (f"job-{number}", f"{number}. {group[0]['title']}", _job(dataset, group, charts))
@@ -103,7 +97,7 @@ def _steps(dataset: Dataset, charts: Charts) -> list[Step]:
 _ANSWERED = range(1, 7)
 
 
-def _job(dataset: Dataset, group: Sequence[dict[str, Any]], charts: Charts) -> Callable[[], str]:
+def _job(dataset: Source, group: Sequence[dict[str, Any]], charts: Charts) -> Callable[[], str]:
     return lambda: job_section(dataset, group, charts)
 
 
@@ -124,9 +118,7 @@ def _header(title: str, steps: Sequence[Step]) -> str:
     return tag("header", tag("h1", html.text(title)) + html.paragraph(lead, "lead") + contents)
 
 
-def _footer(dataset: Dataset, seconds: float) -> str:
-    import footfall
-
+def _footer(dataset: Source, seconds: float) -> str:
     now = html.local(dataset.local_text(int(time.time()) * 1_000_000))
-    made = f"Made by Footfall {footfall.__version__} on {now}, in {duration(seconds)}. Time zone: {dataset.time_zone}."
+    made = f"Made by Footfall {__version__} on {now}, in {duration(seconds)}. Time zone: {dataset.time_zone}."
     return tag("footer", html.paragraph(made))

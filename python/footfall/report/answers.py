@@ -12,13 +12,15 @@ from footfall.report import html
 from footfall.report.html import tag
 from footfall.report.page import Charts
 from footfall.report.sentences import sentence
+from footfall.report.source import Source
+from footfall.result import Result
 
 # People in a report: as few as show what a profile is.
 _USERS = 3
 _TOP = 10
 
 
-def job_section(dataset: Any, jobs: Sequence[dict[str, Any]], charts: Charts) -> str:
+def job_section(dataset: Source, jobs: Sequence[dict[str, Any]], charts: Charts) -> str:
     """Return the section of the jobs that share a number (a profile and its preferences belong together)."""
     number, title = jobs[0]["number"], jobs[0]["title"]
     heading = tag("h2", html.text(f"{number}. {title}"))
@@ -26,7 +28,7 @@ def job_section(dataset: Any, jobs: Sequence[dict[str, Any]], charts: Charts) ->
     return tag("section", heading + _content(dataset, jobs, charts), id=f"job-{number}")
 
 
-def _content(dataset: Any, jobs: Sequence[dict[str, Any]], charts: Charts) -> str:
+def _content(dataset: Source, jobs: Sequence[dict[str, Any]], charts: Charts) -> str:
     missing = sorted({table for job in jobs for table in job["missing"]})
     if missing:
         return html.paragraph(_lacking(jobs[0], missing), "missing")
@@ -45,7 +47,7 @@ def _listed(names: Sequence[str]) -> str:
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
 
 
-def _ranking(dataset: Any, job: dict[str, Any], charts: Charts) -> str:
+def _ranking(dataset: Source, job: dict[str, Any], charts: Charts) -> str:
     """Jobs 1 to 4: the whole period, then month by month."""
     period, month = (dataset.run(job["name"], by=by) for by in ("period", "month"))
     if not len(period):
@@ -64,19 +66,19 @@ def _ranking(dataset: Any, job: dict[str, Any], charts: Charts) -> str:
     )
 
 
-def _table_title(result: Any) -> str:
+def _table_title(result: Result) -> str:
     shown = min(_TOP, len(result))
     return f"The first {shown} of {len(result):,} rows, whole period"
 
 
-def _top(result: Any) -> list[dict[str, Any]]:
+def _top(result: Result) -> list[dict[str, Any]]:
     table = result.to_arrow()
     if "rank" in table.column_names:
         return table.sort_by("rank").slice(0, _TOP).to_pylist()
     return table.sort_by([("interactions", "descending")]).slice(0, _TOP).to_pylist()
 
 
-def _profile(dataset: Any, jobs: Sequence[dict[str, Any]], charts: Charts) -> str:
+def _profile(dataset: Source, jobs: Sequence[dict[str, Any]], charts: Charts) -> str:
     """Jobs 5 and 6: what users prefer on the whole, and a few of them as examples."""
     name = {job["name"].startswith("preferred"): job["name"] for job in jobs}
     preferred = dataset.run(name[True])
@@ -100,14 +102,14 @@ def _profile(dataset: Any, jobs: Sequence[dict[str, Any]], charts: Charts) -> st
     )
 
 
-def _examples(preferred: Any) -> list[str]:
+def _examples(preferred: Result) -> list[str]:
     """Return the users with the largest counts."""
     table = preferred.to_arrow()
     count = "visits" if "visits" in table.column_names else "interactions"
     return [row["user_id"] for row in tables.summed(table, "user_id", [count])[:_USERS]]
 
 
-def _made(result: Any, results: Sequence[tuple[str, Any]]) -> str:
+def _made(result: Result, results: Sequence[tuple[str, Any]]) -> str:
     times = ", ".join(f"{duration(one.seconds)} ({words})" for words, one in results)
     note = f"Computed in {times}. Definitions: {result.definitions}; time zone {result.tz}."
     sources = [html.details(f"SQL, {words}", html.code(one.sql)) for words, one in results if one.sql]

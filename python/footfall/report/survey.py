@@ -8,12 +8,13 @@ from typing import Any
 from footfall.errors import FootfallError
 from footfall.report import html
 from footfall.report.html import tag
+from footfall.report.source import Source
 
 _SEVERITIES = {"unusable": "left out", "suspicious": "kept, flagged"}
 _TIMED = ("pings", "interactions")
 
 
-def data_section(dataset: Any) -> str:
+def data_section(dataset: Source) -> str:
     """Return the section about the tables: rows, users, time span, columns."""
     rows = dataset.rows()
     spans = {name: _span(dataset, name) for name in _TIMED if name in dataset.tables}
@@ -32,7 +33,7 @@ def data_section(dataset: Any) -> str:
 
 
 def _table_row(
-    dataset: Any, name: str, columns: Sequence[str], rows: dict[str, int], span: dict[str, Any]
+    dataset: Source, name: str, columns: Sequence[str], rows: dict[str, int], span: dict[str, Any]
 ) -> list[str]:
     users = f"{span['users']:,}" if span.get("users") is not None else ""
     ends = [html.local(dataset.local_text(span[end])) if end in span else "" for end in ("first", "last")]
@@ -40,7 +41,7 @@ def _table_row(
     return [html.text(cell) for cell in (name, count, users, *ends, ", ".join(columns))]
 
 
-def _span(dataset: Any, table: str) -> dict[str, Any]:
+def _span(dataset: Source, table: str) -> dict[str, Any]:
     """Return first and last instant, in the data set's time zone, and users; nothing if they cannot be read."""
     query = f"""
         SELECT CAST(min(timestamp) AS BIGINT) AS first, CAST(max(timestamp) AS BIGINT) AS last,
@@ -54,7 +55,7 @@ def _span(dataset: Any, table: str) -> dict[str, Any]:
     return {name: value for name, value in row.items() if value is not None}
 
 
-def _facts(dataset: Any, spans: dict[str, dict[str, Any]]) -> list[tuple[str, str]]:
+def _facts(dataset: Source, spans: dict[str, dict[str, Any]]) -> list[tuple[str, str]]:
     facts = [("source", str(dataset.source)), ("time zone", dataset.time_zone)]
     timed = [span for span in spans.values() if "first" in span]
     if timed:
@@ -70,7 +71,7 @@ def _facts(dataset: Any, spans: dict[str, dict[str, Any]]) -> list[tuple[str, st
     return facts
 
 
-def quality_section(dataset: Any) -> str:
+def quality_section(dataset: Source) -> str:
     """Return the section about what is wrong with the tables."""
     checks = dataset.check()
     found = [row for row in checks.to_arrow().to_pylist() if row["rows"]]

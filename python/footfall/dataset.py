@@ -340,11 +340,22 @@ class Dataset(Jobs):
         """Return an instant, in microseconds since 1970-01-01 UTC, as ISO 8601 text on the clock of `tz`."""
         return self._opened.zone.local_text(instant_us)
 
-    def report(self, path: str | os.PathLike[str], *, title: str | None = None) -> Path:
-        """Write every answer that the tables allow to one HTML file that needs no network; return its path."""
+    def report(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        title: str | None = None,
+        show_users: bool = False,
+        at_least: int = 10,
+    ) -> Path:
+        """Write every answer that the tables allow to one HTML file that needs no network; return its path.
+
+        Rows about fewer than `at_least` users are left out, and the few users shown as examples are called "user 1"
+        and so on unless `show_users`, since a report is passed on.
+        """
         from footfall.report import write_report
 
-        return write_report(self, path, title=title)
+        return write_report(self, path, title=title, show_users=show_users, at_least=at_least)
 
     def _select(self, selection: Selection) -> Dataset:
         # Always from the whole, so that a session need not know how selections stack.

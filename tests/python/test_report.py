@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import json
 import re
 from html.parser import HTMLParser
@@ -10,6 +12,7 @@ import pytest
 from worlds import ALL_NULL, EMPTY, ONE_ROW, SCHEMAS, random_world
 
 import footfall
+from footfall.report import privacy
 
 LOADING = {"src", "href", "srcset", "data", "action", "poster", "background", "xlink:href", "formaction"}
 
@@ -20,6 +23,7 @@ class Page(HTMLParser):
     def __init__(self, html):
         super().__init__(convert_charrefs=True)
         self.loads, self.ids, self.text, self.styles, self.specs, self.open = [], [], [], [], [], []
+        self.code, self.policy = {"script": "", "style": ""}, None
         self.feed(html)
         self.close()
 
@@ -28,6 +32,9 @@ class Page(HTMLParser):
         self.loads += [(tag, value) for name, value in attributes.items() if name in LOADING]
         self.ids += [attributes["id"]] if "id" in attributes else []
         self.styles.append(attributes.get("style") or "")
+        if attributes.get("http-equiv") == "Content-Security-Policy":
+            assert self.policy is None and not self.styles[0] and not any(self.code.values()), "the policy comes first"
+            self.policy = dict(part.split(" ", 1) for part in attributes["content"].split("; "))
         if tag not in {"img", "meta", "br", "hr", "link", "input"}:
             self.open.append((tag, attributes.get("type")))
 
@@ -41,7 +48,10 @@ class Page(HTMLParser):
             self.specs.append(json.loads(data))
         elif inside[0] == "style":
             self.styles.append(data)
-        elif inside[0] != "script":
+            self.code["style"] += data
+        elif inside[0] == "script":
+            self.code["script"] += data
+        else:
             self.text.append(data)
 
 
@@ -105,12 +115,112 @@ def test_every_answer_has_its_charts_with_rows(city_report):
     assert all(len(picture) > 2_000 for picture in pictures)
 
 
-def test_it_holds_few_people(city_report, city_data):
-    """Profiles are personal data and a report is passed on: three examples of each profile."""
-    page, text = city_report
-    everybody = city_data.sql("SELECT DISTINCT user_id FROM pings").to_arrow()["user_id"].to_pylist()
-    shown = text + json.dumps(page.specs)
-    assert sum(user in shown for user in everybody) <= 6
+def test_only_what_the_page_holds_is_allowed(city_report):
+    """The policy names the page's own script and style by their hashes: what anything else brings in does not run."""
+    page, _ = city_report
+    hashes = {kind: hashlib.sha256(code.encode()).digest() for kind, code in page.code.items()}
+    own = {f"{kind}-src": f"'sha256-{base64.b64encode(digest).decode()}'" for kind, digest in hashes.items()}
+    expected = {"default-src": "'none'", "img-src": "data:", **own, "base-uri": "'none'", "form-action": "'none'"}
+    assert page.policy == expected
+    assert len(page.code["script"]) > 100_000
+
+
+def everybody(data):
+    query = "SELECT user_id FROM pings UNION SELECT user_id FROM interactions"
+    return data.sql(query).to_arrow()["user_id"].to_pylist()
+
+
+def users_told(page, text, data):
+    words = set(re.findall(r"\w+", text + json.dumps(page.specs)))
+    return {user for user in everybody(data) if user in words}
+
+
+def test_it_tells_no_ids_of_users(city_data, tmp_path):
+    """Profiles are personal data and a report is passed on."""
+    page, text = written(city_data, tmp_path / "r.html")
+    assert users_told(page, text, city_data) == set()
+    assert text.count("user_id IN ('user 1', 'user 2', 'user 3')") == 2
+    assert all(name in json.dumps(page.specs) for name in ("user 1", "user 2", "user 3"))
+
+
+def test_it_tells_the_ids_of_a_few_users_if_asked(city_data, tmp_path):
+    page, text = written(city_data, tmp_path / "r.html", show_users=True)
+    assert 3 <= len(users_told(page, text, city_data)) <= 6
+    assert "user 1" not in text
+
+
+def test_ids_in_findings_and_of_few_users_are_not_told(ask, tmp_path):
+    """Of users without pings and of duplicates the examples are ids; a chart of six users has a panel for each."""
+    world = random_world(15, events=300)
+    for number, row in enumerate([*world.rows("interactions"), *world.rows("pings")]):
+        row["user_id"] = f"secret'{number % 5}"
+    world.rows("interactions")[0]["user_id"] = "secret, lonely"
+    world.rows("pings").append(dict(world.rows("pings")[0]))
+    data = ask(world)
+    found = {row["check"]: row["example"] for row in data.check().to_arrow().to_pylist() if row["rows"]}
+    assert "secret" in found["duplicate"] and "secret" in found["user without pings"]
+    for at_least in (1, 10):
+        data.report(tmp_path / "r.html", at_least=at_least)
+        assert "secret" not in (tmp_path / "r.html").read_text(encoding="utf-8")
+
+
+def test_rows_about_few_users_are_left_out(city_data, tmp_path):
+    visitors = city_data.establishment_visits(by="period").to_arrow()["visitors"].to_pylist()
+    at_least = sorted(visitors)[len(visitors) // 2]
+    page, text = written(city_data, tmp_path / "r.html", at_least=at_least)
+    few = sum(0 < count < at_least for count in visitors)
+    assert few and f"Left out, being about fewer than {at_least} users: {few:,} of {len(visitors):,} rows" in text
+    drawn = [rows for spec in page.specs for rows in spec["datasets"].values()]
+    counts = [row["visitors"] for rows in drawn for row in rows if "visitors" in row]
+    assert counts and min(counts) >= at_least
+
+
+@pytest.mark.parametrize("by", ["month", "period"])
+@pytest.mark.parametrize("job", ["campaign_ctr", "category_hours", "establishment_visits", "preferred_ad_categories"])
+def test_how_many_users_a_row_is_about(ask, job, by):
+    data = ask(random_world(15, events=400))
+    result = data.run(job, **({} if job.startswith("preferred") else {"by": by}))
+    expected = users_by_row(data, result)
+    assert len(set(expected)) > 1
+    for at_least in range(1, max(expected) + 2):
+        found = privacy.published(data, result, privacy.Privacy(show_users=False, at_least=at_least))
+        kept = [row for row, users in zip(result.to_arrow().to_pylist(), expected) if not 0 < users < at_least]
+        without_rank = [{name: value for name, value in row.items() if name != "rank"} for row in kept]
+        table = found.result.to_arrow()
+        assert [{name: row[name] for name in row if name != "rank"} for row in table.to_pylist()] == without_rank
+        assert (found.withheld, found.rows) == (len(expected) - len(kept), len(expected))
+        if "rank" in table.column_names:
+            unit = lambda row: row.get("month")  # noqa: E731
+            in_order = sorted(range(len(kept)), key=lambda i: (str(unit(kept[i])), kept[i]["rank"]))
+            ranks = {}
+            for i in in_order:
+                ranks[unit(kept[i])] = ranks.get(unit(kept[i]), 0) + 1
+                assert table["rank"][i].as_py() == ranks[unit(kept[i])]
+
+
+def users_by_row(data, result):
+    """The users of each row of a result, counted one by one."""
+    table = result.to_arrow()
+    if "visitors" in table.column_names:
+        return table["visitors"].to_pylist()
+    if "user_id" in table.column_names:
+        groups = list(zip(*(table[name].to_pylist() for name in ("day_part", "category"))))
+        return [groups.count(group) for group in groups]
+    rows = data.sql(
+        "SELECT user_id, campaign_id, category, local_hour(timestamp) AS hour, local_month(timestamp) AS month "
+        "FROM interactions JOIN ads USING (ad_id)"
+    ).to_arrow().to_pylist()  # fmt: skip
+    keys = [name for name in ("month", "campaign_id", "category", "hour") if name in table.column_names]
+    groups = {}
+    for row in rows:
+        groups.setdefault(tuple(row[key] for key in keys), set()).add(row["user_id"])
+    return [len(groups.get(tuple(row[key] for key in keys), ())) for row in table.to_pylist()]
+
+
+def test_how_few_users_makes_sense(city_data, tmp_path):
+    for at_least in (0, -1, 1.5, "ten"):
+        with pytest.raises(footfall.DefinitionError, match="at_least"):
+            city_data.report(tmp_path / "r.html", at_least=at_least)
 
 
 @pytest.mark.parametrize("missing", SCHEMAS)
@@ -118,7 +228,7 @@ def test_a_data_set_that_lacks_a_table_says_so(ask, tmp_path, missing):
     tables = random_world(15, events=200).tables()
     del tables[missing]
     data = ask(tables)
-    page, text = written(data, tmp_path / "r.html")
+    page, text = written(data, tmp_path / "r.html", at_least=1)
     check_loads_nothing(page)
     for job in data.jobs():
         assert f"job-{job['number']}" in page.ids
@@ -153,9 +263,14 @@ def test_names_with_markup_are_text(ask, tmp_path, evil):
     for table, column in [("establishments", "name"), ("ads", "campaign_id"), ("establishments", "category")]:
         for row in world.rows(table):
             row[column] = evil
-    page, text = written(ask(world), tmp_path / "r.html")
+    page, text = written(ask(world), tmp_path / "r.html", at_least=1)
     assert evil in text and ("script", None) not in page.open
-    assert evil not in (tmp_path / "r.html").read_text(encoding="utf-8")
+    html = (tmp_path / "r.html").read_text(encoding="utf-8")
+    assert evil not in html
+    assert evil in json.dumps(page.specs, ensure_ascii=False)
+    specs = re.findall(r'<script type="application/json"[^>]*>(.*?)</script>', html)
+    assert len(specs) == len(page.specs) >= 12
+    assert not re.search("[<>&\u2028\u2029]", "".join(specs))
     check_loads_nothing(page)
 
 

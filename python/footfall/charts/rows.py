@@ -89,9 +89,18 @@ def best(table: pa.Table, top: int, measure: str) -> list[Row]:
 
 def summed(table: pa.Table, key: str, counts: Sequence[str]) -> list[Row]:
     """Return the sums of `counts` per `key`, largest first count first, then by key."""
+    return _summed(table, key, counts).to_pylist()
+
+
+def keys_by_sum(table: pa.Table, key: str, count: str) -> list[Any]:
+    """Return the values of `key`, those with the largest sum of `count` first, then in their order."""
+    return _summed(table, key, [count])[key].to_pylist()
+
+
+def _summed(table: pa.Table, key: str, counts: Sequence[str]) -> pa.Table:
     sums = table.group_by(key).aggregate([(count, "sum") for count in counts])
     sums = sums.rename_columns([name[:-4] if name.endswith("_sum") else name for name in sums.column_names])
-    return sums.sort_by([(counts[0], "descending"), (key, "ascending")]).to_pylist()
+    return sums.sort_by([(counts[0], "descending"), (key, "ascending")])
 
 
 def total(table: pa.Table, column: str) -> int:

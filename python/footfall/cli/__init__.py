@@ -254,9 +254,11 @@ def report(
     data: footfall.Dataset,
     out: Annotated[Path, typer.Option("--out", "-o", help="HTML file to write.")] = Path("footfall.html"),
     title: Annotated[Optional[str], typer.Option(help="Heading of the report.")] = None,
+    show_users: Annotated[bool, typer.Option("--show-users", help="Tell the ids of the users in examples.")] = False,
+    at_least: Annotated[int, typer.Option(help="Leave out rows about fewer users than that.")] = 10,
 ) -> None:
     """Write every answer that the tables allow to one HTML file that needs no network."""
-    print(f"report: {data.report(out, title=title)}")
+    print(f"report: {data.report(out, title=title, show_users=show_users, at_least=at_least)}")
 
 
 def _verify(

@@ -6,26 +6,34 @@ import os
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Callable
 
-from footfall import progress as bars
+from footfall import options
 from footfall._native import __version__
 from footfall.display import duration
 from footfall.errors import DefinitionError
-from footfall.report import html
-from footfall.report.answers import job_section, numbered
-from footfall.report.glossary import glossary_section
-from footfall.report.html import tag
-from footfall.report.page import Charts, page
+from footfall.progress import bar
+from footfall.report.answers import Answer, Answerer, Job, numbered
+from footfall.report.glossary import terms
+from footfall.report.page import page
+from footfall.report.privacy import Privacy
 from footfall.report.source import Source
-from footfall.report.survey import data_section, quality_section
+from footfall.report.survey import Finding, Survey, findings, survey
+from footfall.report.words import local
 
 __all__ = ["write_report"]
 
-Step = tuple[str, str, Callable[[], str]]
+# The others answer while data streams in.
+_ANSWERED = range(1, 7)
 
 
-def write_report(dataset: Source, path: str | os.PathLike[str], *, title: str | None = None) -> Path:
+def write_report(
+    dataset: Source,
+    path: str | os.PathLike[str],
+    *,
+    title: str | None = None,
+    show_users: bool = False,
+    at_least: int = 10,
+) -> Path:
     """Write every answer that the tables allow to one self-contained HTML file.
 
     Parameters
@@ -36,6 +44,10 @@ def write_report(dataset: Source, path: str | os.PathLike[str], *, title: str | 
         The file; its folder must be there. A file that is there is replaced.
     title : str, optional
         Heading of the report; by default it names the data set.
+    show_users : bool
+        Tell the ids of the few users whose profiles are shown as examples.
+    at_least : int
+        Rows about fewer users than that are left out, save those about nobody.
 
     Returns
     -------
@@ -45,7 +57,7 @@ def write_report(dataset: Source, path: str | os.PathLike[str], *, title: str | 
     Raises
     ------
     DefinitionError
-        If `path` is a folder, or its folder is not there.
+        If `path` is a folder, or its folder is not there, or `at_least` is no whole number above 0.
     DataError
         If a table cannot be read.
 
@@ -60,13 +72,20 @@ def write_report(dataset: Source, path: str | os.PathLike[str], *, title: str | 
     True
     """
     target = _target(path)
+    privacy = Privacy(show_users, options.whole("at_least", at_least, at_least=1))
     started = time.perf_counter()
-    charts = Charts()
-    steps = _steps(dataset, charts)
-    sections = _done(steps, dataset.progress)
-    words = title or f"Footfall report: {Path(str(dataset.source)).name}"
-    body = [_header(words, steps), *sections, _footer(dataset, time.perf_counter() - started)]
-    target.write_text(page(words, body, charts), encoding="utf-8")
+    answerer = Answerer(dataset, privacy)
+    surveyed, found, answers = _asked(answerer)
+    written = page(
+        live=bool(answerer.figures.made),
+        title=title or f"Footfall report: {Path(str(dataset.source)).name}",
+        survey=surveyed,
+        findings=found,
+        answers=answers,
+        terms=terms(dataset),
+        made=_made(dataset, time.perf_counter() - started),
+    )
+    target.write_text(written, encoding="utf-8")
     return target
 
 
@@ -79,46 +98,24 @@ def _target(path: str | os.PathLike[str]) -> Path:
     return target
 
 
-def _steps(dataset: Source, charts: Charts) -> list[Step]:
-    """Return (id, heading, what makes the section), in the report's order."""
-    jobs = [
-        (f"job-{number}", f"{number}. {group[0]['title']}", _job(dataset, group, charts))
-        for number, group in numbered([job for job in dataset.jobs() if job["number"] in _ANSWERED]).items()
-    ]
-    return [
-        ("data", "The data", lambda: data_section(dataset)),
-        ("quality", "Its quality", lambda: quality_section(dataset)),
-        *jobs,
-        ("definitions", "Definitions", lambda: glossary_section(dataset)),
-    ]
+def _asked(answerer: Answerer) -> tuple[Survey, list[Finding], list[tuple[int, Sequence[Job], Answer]]]:
+    """Ask the data set all that the page tells, with a bar that counts the page's sections."""
+    dataset = answerer.dataset
+    groups = numbered([job for job in dataset.jobs() if job["number"] in _ANSWERED])
+    with bar("Report", shown=dataset.progress, unit="sections") as tick:
+        tick = tick or (lambda done, total: None)
+        sections = len(groups) + 2
+        tick(0, sections)
+        surveyed = survey(dataset)
+        tick(1, sections)
+        found = findings(dataset, show_users=answerer.privacy.show_users)
+        answers: list[tuple[int, Sequence[Job], Answer]] = []
+        for done, (number, jobs) in enumerate(groups.items(), 2):
+            tick(done, sections)
+            answers.append((number, jobs, answerer.answer(jobs)))
+    return surveyed, found, answers
 
 
-# The others answer while data streams in.
-_ANSWERED = range(1, 7)
-
-
-def _job(dataset: Source, group: Sequence[dict[str, Any]], charts: Charts) -> Callable[[], str]:
-    return lambda: job_section(dataset, group, charts)
-
-
-def _done(steps: Sequence[Step], progress: bool) -> list[str]:
-    sections = []
-    with bars.bar("Report", shown=progress, unit="sections") as tick:
-        for done, (_, _, make) in enumerate(steps):
-            if tick:
-                tick(done, len(steps))
-            sections.append(make())
-    return sections
-
-
-def _header(title: str, steps: Sequence[Step]) -> str:
-    lead = "Did the ad bring somebody through the door, and whom should the next one go to?"
-    links = "".join(tag("li", tag("a", html.text(heading), href=f"#{id_}")) for id_, heading, _ in steps)
-    contents = tag("nav", tag("ol", links), **{"aria-label": "Contents"})
-    return tag("header", tag("h1", html.text(title)) + html.paragraph(lead, "lead") + contents)
-
-
-def _footer(dataset: Source, seconds: float) -> str:
-    now = html.local(dataset.local_text(int(time.time()) * 1_000_000))
-    made = f"Made by Footfall {__version__} on {now}, in {duration(seconds)}. Time zone: {dataset.time_zone}."
-    return tag("footer", html.paragraph(made))
+def _made(dataset: Source, seconds: float) -> str:
+    now = local(dataset.local_text(int(time.time()) * 1_000_000))
+    return f"Made by Footfall {__version__} on {now}, in {duration(seconds)}. Time zone: {dataset.time_zone}."

@@ -4,21 +4,11 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from footfall.report import html
-from footfall.report.html import tag
 from footfall.report.source import Source
 
 
-def glossary_section(dataset: Source) -> str:
-    """Return the section of definitions, with the values that this data set was counted with."""
-    rows = [
-        [tag("b", html.text(term)), html.text(meaning), html.text(source)] for term, meaning, source in _terms(dataset)
-    ]
-    table = html.table(["term", "what it means here", "source"], rows, [False, False, False])
-    return tag("section", tag("h2", "Definitions") + table, id="definitions", class_="wide")
-
-
-def _terms(dataset: Source) -> list[tuple[str, str, str]]:
+def terms(dataset: Source) -> list[tuple[str, str, str]]:
+    """Return (term, what it means, source), with the values that this data set was counted with."""
     chosen = dataset.definitions
     hours = chosen.attribution_window / timedelta(hours=1)
     return [

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from footfall.charts import profiles, rows, style
-from footfall.report.html import percent
+from footfall.report.words import percent
 
 Row = dict[str, Any]
 

@@ -1,10 +1,10 @@
-"""Small pieces of HTML; all text that goes in is escaped here."""
+"""Values, columns and tables as people read them."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import date, datetime
-from html import escape
 from typing import Any
 
 from footfall.display import cell
@@ -16,61 +16,26 @@ _LABELS = {"hour", "weekday"}
 _WEEKDAYS = ["", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"]
 
 
-def tag(name: str, content: str, **attributes: str) -> str:
-    """Return an element; `content` is HTML, the attributes are text (``class_`` is the class).
+@dataclass(frozen=True)
+class Table:
+    """Headings, rows of text, and which columns are numbers."""
 
-    Examples
-    --------
-    >>> tag("p", text("a < b"), class_="note")
-    '<p class="note">a &lt; b</p>'
-    """
-    given = "".join(f' {key.rstrip("_")}="{escape(value)}"' for key, value in attributes.items())
-    return f"<{name}{given}>{content}</{name}>"
+    columns: Sequence[str]
+    rows: Sequence[Sequence[str]]
+    numeric: Sequence[bool]
 
 
-def text(value: object) -> str:
-    """Return any text as HTML."""
-    return escape(str(value))
-
-
-def paragraph(words: str, class_: str | None = None) -> str:
-    """Return a paragraph of plain text."""
-    return tag("p", text(words), **({"class_": class_} if class_ else {}))
-
-
-def facts(pairs: Iterable[tuple[str, str]]) -> str:
-    """Return a grid of (name, value)."""
-    boxes = (tag("div", tag("dt", text(name)) + tag("dd", text(value))) for name, value in pairs)
-    return tag("dl", "".join(boxes), class_="facts")
-
-
-def details(title: str, content: str) -> str:
-    """Return HTML that opens on a click."""
-    return tag("details", tag("summary", text(title)) + content)
-
-
-def code(source: str) -> str:
-    """Return a block of source text."""
-    return tag("pre", text(source.strip()))
-
-
-def table(columns: Sequence[str], rows: Sequence[Sequence[str]], numeric: Sequence[bool]) -> str:
-    """Return a table; the cells are HTML."""
-    kinds: list[dict[str, str]] = [{"class_": "number"} if number else {} for number in numeric]
-    head = "".join(tag("th", text(name), **kind) for name, kind in zip(columns, kinds))
-    body = "".join(tag("tr", "".join(tag("td", c, **kind) for c, kind in zip(row, kinds))) for row in rows)
-    return tag("div", tag("table", tag("thead", tag("tr", head)) + tag("tbody", body)), class_="scroll")
-
-
-def result_table(rows: Sequence[dict[str, Any]]) -> str:
+def result_table(rows: Sequence[dict[str, Any]]) -> Table:
     """Return rows of a result as a table: headings in words, shares in percent, counts with separators."""
     columns = list(rows[0])
-    shown = [[text(value_text(column, row[column])) for column in columns] for row in rows]
-    numeric = [_numeric(column, [row[column] for row in rows]) for column in columns]
-    return table([column_words(column) for column in columns], shown, numeric)
+    return Table(
+        [column_words(column) for column in columns],
+        [[value_text(column, row[column]) for column in columns] for row in rows],
+        [_is_numeric(column, [row[column] for row in rows]) for column in columns],
+    )
 
 
-def _numeric(column: str, values: Sequence[Any]) -> bool:
+def _is_numeric(column: str, values: Sequence[Any]) -> bool:
     known = [value for value in values if value is not None]
     plain = all(isinstance(value, (int, float)) and not isinstance(value, bool) for value in known)
     return bool(known) and plain and column not in _LABELS
@@ -107,6 +72,17 @@ def value_text(column: str, value: Any) -> str:
     if isinstance(value, date) and not isinstance(value, datetime):
         return f"{value:%B %Y}" if column == "month" else value.isoformat()
     return cell(value)
+
+
+def listed(names: Sequence[str]) -> str:
+    """Return names as a list in words.
+
+    Examples
+    --------
+    >>> listed(["ads"]), listed(["ads", "pings", "visits"])
+    ('ads', 'ads, pings and visits')
+    """
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
 
 
 def local(instant: str) -> str:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from footfall.charts import hours, offline, profiles, rates, rows, style, visits
+from footfall.charts import hours, profiles, rates, rows, style, visits
 from footfall.charts.rows import Context, Options
+from footfall.charts.theme import Drawing
 from footfall.errors import DefinitionError
 from footfall.options import ids, whole
 
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Context", "draw"]
 
-_DRAWINGS = {
+_DRAWINGS: dict[str, Callable[[pyarrow.Table, Context, Options], Drawing]] = {
     "campaign_ctr": rates.campaign_ctr,
     "establishment_visits": visits.establishment_visits,
     "visit_attribution": rates.visit_attribution,
@@ -38,7 +39,7 @@ def draw(
     users: Any = None,
     width: int | None = None,
     height: int | None = None,
-) -> Any:
+) -> Drawing:
     """Draw the answer of a job; `footfall.Result.chart` says what the options are and what comes back.
 
     Parameters
@@ -61,7 +62,6 @@ def draw(
         width=None if width is None else whole("width", width, at_least=_PIXELS),
         height=None if height is None else whole("height", height, at_least=_PIXELS),
     )
-    offline.show_without_network()
     return _drawn(name, (job or {}).get("title") or name, table, context, options)
 
 
@@ -76,7 +76,7 @@ def _drawable(job: Mapping[str, Any] | None) -> str:
     return str(name)
 
 
-def _drawn(name: str, title: str, table: pyarrow.Table, context: Context, options: Options) -> Any:
+def _drawn(name: str, title: str, table: pyarrow.Table, context: Context, options: Options) -> Drawing:
     within, beyond = rows.within_reach(table)
     if not within.num_rows:
         reason = beyond if table.num_rows else "No rows: nothing to draw."

@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 
 from footfall.charts import rows, style
 from footfall.charts.rows import Context, Options, Row
+from footfall.charts.theme import INK, Chart, ConcatChart, Drawing, LayerChart
 from footfall.display import cell
 
 
@@ -61,10 +62,11 @@ _PLACES = Kind(
     liked="categories of establishments users visit most",
 )
 _FEW = 6
+_EMPTY = alt.ViewBackground(fill="#F5F7FA")
 _COLUMN = {"day_part": 62, "weekday": 38}
 
 
-def profile(table: pa.Table, context: Context, options: Options) -> Any:
+def profile(table: pa.Table, context: Context, options: Options) -> Drawing:
     """Draw how often a few users interact with, or visit, each category, and which they prefer."""
     kind = kind_of(table)
     users = _users(table, kind, options, _FEW)
@@ -76,7 +78,7 @@ def profile(table: pa.Table, context: Context, options: Options) -> Any:
     return _people(shown, users, table, context, kind, options, title)
 
 
-def preferred(table: pa.Table, context: Context, options: Options) -> Any:
+def preferred(table: pa.Table, context: Context, options: Options) -> Drawing:
     """Draw what a few users prefer, or how many users prefer each category."""
     kind = kind_of(table)
     if options.users is None and rows.distinct(table, "user_id") > _FEW:
@@ -95,7 +97,7 @@ def kind_of(table: pa.Table) -> Kind:
     return _ADS if _ADS.time in table.column_names else _PLACES
 
 
-def _nobody(kind: Kind, options: Options) -> Any:
+def _nobody(kind: Kind, options: Options) -> Chart:
     return style.nothing(kind.of.capitalize(), "No rows for these users.", options.width or 520)
 
 
@@ -130,7 +132,7 @@ def _people(
     kind: Kind,
     options: Options,
     title: str,
-) -> Any:
+) -> ConcatChart:
     """A heatmap for each user."""
     values = [_value(row, kind) for row in shown]
     names, others = _categories([(value["category"], value["count"]) for value in values], options.top or 12)
@@ -138,8 +140,13 @@ def _people(
     size = options.width or _COLUMN[kind.time] * len(kind.times), options.height or 20 * len(names)
     per_row = min(len(users), 3)
     panels = [
-        _heatmap([value for value in values if value["user"] == user], kind, names, size, i % per_row == 0).properties(
-            title=style.panel_title(f"user {cell(user)}")
+        _heatmap(
+            [value for value in values if value["user"] == user],
+            kind,
+            names,
+            size,
+            labelled=i % per_row == 0,
+            title=style.panel_title(f"user {cell(user)}"),
         )
         for i, user in enumerate(users)
     ]
@@ -152,11 +159,13 @@ def _people(
         f"Outlined: the user's preferred category {kind.then}. Dashed: a tie, given to the first by name.",
         rows.left_out(others, "categories"),
     ]
-    drawing = style.side_by_side(panels, per_row).resolve_scale(color="shared")
+    drawing = style.side_by_side(panels, per_row)
     return style.finished(drawing, title, notes, max(640, per_row * (size[0] + 60)))
 
 
-def _heatmap(values: Sequence[Row], kind: Kind, names: Sequence[str], size: tuple[int, int], labelled: bool) -> Any:
+def _heatmap(
+    values: Sequence[Row], kind: Kind, names: Sequence[str], size: tuple[int, int], *, labelled: bool, title: Any
+) -> LayerChart:
     tips = style.tooltips(
         ("user:N", "User", None),
         ("time:N", kind.unit.capitalize(), None),
@@ -175,13 +184,13 @@ def _heatmap(values: Sequence[Row], kind: Kind, names: Sequence[str], size: tupl
         .encode(tooltip=tips),
         _numbers(base, 1.0),
     ]
-    return alt.layer(*layers).properties(width=size[0], height=size[1], view=alt.ViewBackground(fill="#F5F7FA"))
+    return style.layer(layers, size, view=_EMPTY, title=title)
 
 
-def _grid(values: Sequence[Row], kind: Kind, names: Sequence[str], labelled: bool) -> Any:
+def _grid(values: Sequence[Row], kind: Kind, names: Sequence[str], labelled: bool) -> Chart:
     """Rows of categories, columns of times."""
     times = list(kind.times.values())
-    return alt.Chart(alt.InlineData(list(values))).encode(
+    return style.chart(values).encode(
         x=alt.X(
             "time:N",
             sort=times,
@@ -199,9 +208,9 @@ def _grid(values: Sequence[Row], kind: Kind, names: Sequence[str], labelled: boo
     )
 
 
-def _numbers(base: Any, darkest: float) -> Any:
+def _numbers(base: Chart, darkest: float) -> Chart:
     """The count in each cell, dark on light and light on dark."""
-    ink = alt.condition(alt.datum["share"] > 0.55 * darkest, alt.value("white"), alt.value(style.INK))
+    ink = alt.condition(alt.datum["share"] > 0.55 * darkest, alt.value("white"), alt.value(INK))
     return base.mark_text(fontSize=11).encode(text="label:N", color=ink)
 
 
@@ -227,7 +236,7 @@ def _categories(counts: Sequence[tuple[str, int]], top: int) -> tuple[list[str],
     return order[:top], max(0, len(order) - top)
 
 
-def _counted(table: pa.Table, context: Context, kind: Kind, options: Options) -> Any:
+def _counted(table: pa.Table, context: Context, kind: Kind, options: Options) -> LayerChart:
     """How many users prefer each category."""
     groups = table.group_by([kind.time, "category"]).aggregate([("user_id", "count"), ("tied", "sum")]).to_pylist()
     users = {time: sum(g["user_id_count"] for g in groups if g[kind.time] == time) for time in kind.times}
@@ -249,10 +258,8 @@ def _counted(table: pa.Table, context: Context, kind: Kind, options: Options) ->
         scale=style.shades(largest),
         legend=style.gradient(f"Share of the users with {kind.of} {kind.then}"),
     )
-    drawing = alt.layer(
-        base.mark_rect().encode(color=colour, tooltip=tips),
-        _numbers(base, largest),
-    ).properties(width=size[0], height=size[1], view=alt.ViewBackground(fill="#F5F7FA"))
+    layers = [base.mark_rect().encode(color=colour, tooltip=tips), _numbers(base, largest)]
+    drawing = style.layer(layers, size, view=_EMPTY)
     ties = pc.sum(table["tied"]).as_py() or 0
     notes = [
         f"Number: users with more {kind.of} in the category than in any other, of {rows.distinct(table, 'user_id'):,} "

@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 
 from footfall.charts import over_time, rows, style
 from footfall.charts.rows import Context, Options, Row
+from footfall.charts.theme import MUTED, Chart, Drawing, LayerChart
 from footfall.display import cell
 
 
@@ -76,12 +77,12 @@ ATTRIBUTION = Rate(
 )
 
 
-def campaign_ctr(table: pa.Table, context: Context, options: Options) -> Any:
+def campaign_ctr(table: pa.Table, context: Context, options: Options) -> Drawing:
     """Draw the best campaigns by click-through rate."""
     return _drawn(table, context, options, CTR, "Clicks / views")
 
 
-def visit_attribution(table: pa.Table, context: Context, options: Options) -> Any:
+def visit_attribution(table: pa.Table, context: Context, options: Options) -> Drawing:
     """Draw the establishments with the strongest correlation of interactions and visits."""
     hours = context.definitions.attribution_window / timedelta(hours=1)
     meaning = (
@@ -91,7 +92,7 @@ def visit_attribution(table: pa.Table, context: Context, options: Options) -> An
     return _drawn(table, context, options, ATTRIBUTION, meaning)
 
 
-def _drawn(table: pa.Table, context: Context, options: Options, rate: Rate, meaning: str) -> Any:
+def _drawn(table: pa.Table, context: Context, options: Options, rate: Rate, meaning: str) -> Drawing:
     if not pc.sum(pc.is_valid(table[rate.ratio])).as_py():
         return style.nothing(rate.axis, rate.none, options.width or 520)
     if not rows.total(table, rate.hits):
@@ -113,7 +114,7 @@ def _drawn(table: pa.Table, context: Context, options: Options, rate: Rate, mean
     )
 
 
-def _period(table: pa.Table, options: Options, rate: Rate, meaning: str) -> Any:
+def _period(table: pa.Table, options: Options, rate: Rate, meaning: str) -> Drawing:
     best = rows.best(table, options.top or 15, rate.ratio)
     size = options.width or 460, options.height or 24 * len(best) + 10
     label = rate.label(table, best, style.LABEL_LETTERS)
@@ -127,7 +128,7 @@ def _period(table: pa.Table, options: Options, rate: Rate, meaning: str) -> Any:
     return style.finished(drawing, _sentence(rate, len(best), table), notes, size[0] + 300)
 
 
-def _panels(table: pa.Table, options: Options, rate: Rate, meaning: str) -> Any:
+def _panels(table: pa.Table, options: Options, rate: Rate, meaning: str) -> Drawing:
     starts, units = rows.latest(table, "month", 6)
     tables = {start: rows.where(table, "month", [start]) for start in starts}
     best = {start: rows.best(part, options.top or 10, rate.ratio) for start, part in tables.items()}
@@ -139,8 +140,15 @@ def _panels(table: pa.Table, options: Options, rate: Rate, meaning: str) -> Any:
     columns = style.columns(len(best))
     size = options.width or style.panel_width(columns, 160), options.height or 20 * max(map(len, best.values())) + 10
     panels = [
-        _points(tables[start], shown, rate, label, size, end, short=True).properties(
-            title=style.panel_title(rows.unit_label("month", start))
+        _points(
+            tables[start],
+            shown,
+            rate,
+            label,
+            size,
+            end,
+            short=True,
+            title=style.panel_title(rows.unit_label("month", start)),
         )
         for start, shown in best.items()
     ]
@@ -162,12 +170,13 @@ def _points(
     size: tuple[int, int],
     end: float,
     short: bool = False,
-) -> Any:
+    **properties: Any,
+) -> LayerChart:
     """Points with intervals, best first."""
     values = [_value(row, rate, label) for row in shown]
     order = [value["label"] for value in values]
     scale = alt.Scale(domain=[0, end], nice=True)
-    base = alt.Chart(alt.InlineData(values)).encode(y=alt.Y("label:N", sort=order, title=None, axis=style.names(short)))
+    base = style.chart(values).encode(y=alt.Y("label:N", sort=order, title=None, axis=style.names(short)))
     axis = alt.Axis(format="~%", tickCount=3 if short else 6, title=rate.axis)
     x = alt.X("ratio:Q", scale=scale, axis=axis)
     tips = style.tooltips(
@@ -185,13 +194,13 @@ def _points(
         base.mark_point(size=70, filled=True, opacity=1, color=style.ACCENT).encode(x=x, tooltip=tips),
         _mean_rule(_mean(table, rate) / 100, scale),
     ]
-    text = base.mark_text(align="left", dx=8, fontSize=11, color=style.MUTED, tooltip=None)
+    text = base.mark_text(align="left", dx=8, fontSize=11, color=MUTED, tooltip=None)
     layers.append(text.encode(x=alt.value(size[0]), text="short:N" if short else "counts:N"))
-    return alt.layer(*layers).properties(width=size[0], height=size[1])
+    return style.layer(layers, size, **properties)
 
 
-def _mean_rule(mean: float, scale: alt.Scale) -> Any:
-    rule = alt.Chart(alt.InlineData([{"mean": mean}])).mark_rule(strokeDash=[4, 3], color=style.MARKED, clip=True)
+def _mean_rule(mean: float, scale: alt.Scale) -> Chart:
+    rule = style.chart([{"mean": mean}]).mark_rule(strokeDash=[4, 3], color=style.MARKED, clip=True)
     return rule.encode(x=alt.X("mean:Q", scale=scale))
 
 
@@ -237,7 +246,7 @@ def _sentence(rate: Rate, shown: int, table: pa.Table) -> str:
     return f"The {'' if shown == 1 else f'{shown} '}best of {everything:,} {rate.thing}s by {rate.measure}"
 
 
-def _over_time(table: pa.Table, by: str, options: Options, rate: Rate, meaning: str, z: float) -> Any:
+def _over_time(table: pa.Table, by: str, options: Options, rate: Rate, meaning: str, z: float) -> Drawing:
     """A line with its interval for each of the best in all the time together."""
     lows = _lows_together(table, rate, z)
     chosen = sorted(lows, key=lambda key: (-lows[key], key))[: options.top or 6]

@@ -1,28 +1,36 @@
-"""How every chart looks: colours that colour-blind readers tell apart, one font, plain titles."""
+"""Parts that charts share: titles and notes, axes, legends, tooltips, panels side by side."""
 
 from __future__ import annotations
 
 import textwrap
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import altair as alt
 
-# Okabe, M. and Ito, K. (2008), Color Universal Design; without black and yellow, too dark and too light for bars.
-PALETTE = ["#0072B2", "#E69F00", "#009E73", "#D55E00", "#56B4E9", "#CC79A7"]
+from footfall.charts.theme import (
+    INK,
+    LABEL_LIMIT,
+    MUTED,
+    PALETTE,
+    Chart,
+    ConcatChart,
+    Drawing,
+    LayerChart,
+    Rows,
+)
+
+DrawingT = TypeVar("DrawingT", Chart, LayerChart, ConcatChart)
+
 OTHER = "#9AA0A6"
-INK = "#1F2933"
-MUTED = "#5F6B76"
 ACCENT = PALETTE[0]
 MARKED = PALETTE[3]
-FONT = "Helvetica Neue, Helvetica, Arial, DejaVu Sans, sans-serif"
 
 # Blues, from nearly white for none to a dark on which MARKED still shows.
 SHADES = ["#F4F8FC", "#C6DBEF", "#6BAED6", "#2171B5", "#08519C"]
 
 PERCENT = ".3~p"
 COUNT = ",d"
-LABEL_LIMIT = 210
 PANEL_LABEL_LIMIT = 150
 # Letters that fit them.
 LABEL_LETTERS = 27
@@ -33,7 +41,7 @@ SHORT_COUNT = "format(datum.value, '~s')"
 _LETTER = 6.0
 
 
-def noted(drawing: Any, note: str) -> Any:
+def noted(drawing: Drawing, note: str) -> Drawing:
     """Return the chart with one note more, if there is one."""
     if note:
         drawing.title.subtitle = [*drawing.title.subtitle, note]
@@ -53,39 +61,9 @@ def heading(text: str, notes: Sequence[str], width: float) -> alt.TitleParams:
     )
 
 
-def finished(drawing: Any, text: str, notes: Sequence[str], width: float) -> Any:
-    """Return the chart with its title and the common look."""
-    return (
-        drawing.properties(title=heading(text, notes, width), background="white", padding=12)
-        .configure(font=FONT)
-        .configure_title(
-            fontSize=16, fontWeight=600, color=INK, subtitleFontSize=12, subtitleColor=MUTED, subtitlePadding=6
-        )
-        .configure_axis(
-            labelFontSize=12,
-            titleFontSize=12,
-            titleFontWeight="normal",
-            titleColor=MUTED,
-            labelColor=INK,
-            labelLimit=LABEL_LIMIT,
-            labelFlush=False,
-            labelPadding=5,
-            gridColor="#E4E7EB",
-            domainColor="#CBD2D9",
-            tickColor="#CBD2D9",
-        )
-        .configure_legend(
-            labelFontSize=12,
-            titleFontSize=12,
-            titleFontWeight="normal",
-            titleColor=MUTED,
-            labelColor=INK,
-            labelLimit=200,
-            titleLimit=400,
-        )
-        .configure_view(stroke=None)
-        .configure_concat(spacing=26)
-    )
+def finished(drawing: DrawingT, text: str, notes: Sequence[str], width: float) -> DrawingT:
+    """Return the chart with its title."""
+    return drawing.properties(title=heading(text, notes, width))
 
 
 def panel_title(text: str) -> alt.TitleParams:
@@ -93,7 +71,7 @@ def panel_title(text: str) -> alt.TitleParams:
     return alt.TitleParams(text=text, anchor="start", fontSize=13, fontWeight=600, color=INK, offset=6, limit=320)
 
 
-def nothing(text: str, reason: str, width: float = 520) -> Any:
+def nothing(text: str, reason: str, width: float = 520) -> Chart:
     """Return a chart that says why there is nothing to draw.
 
     Examples
@@ -101,13 +79,24 @@ def nothing(text: str, reason: str, width: float = 520) -> Any:
     >>> nothing("Visits", "no rows").to_dict()["mark"]["type"]
     'text'
     """
-    message = alt.Chart(alt.InlineData([{"message": reason}])).mark_text(fontSize=15, color=MUTED, align="center")
+    message = chart([{"message": reason}]).mark_text(fontSize=15, color=MUTED, align="center")
     return finished(message.encode(text="message:N").properties(width=width, height=90), text, [], width)
 
 
-def side_by_side(panels: Sequence[Any], columns: int) -> Any:
-    """Return the panels in rows of `columns`, each with its own axes."""
-    return alt.concat(*panels, columns=columns).resolve_scale(x="independent", y="independent")
+def chart(rows: Sequence[dict[str, Any]]) -> Chart:
+    """Return a chart of these rows, still without a mark."""
+    return Chart(Rows(list(rows)))
+
+
+def layer(layers: Sequence[Chart], size: tuple[int, int], **properties: Any) -> LayerChart:
+    """Return the layers on top of each other, in a plot of `size`, width and height in pixels."""
+    return LayerChart(layer=list(layers), width=size[0], height=size[1], **properties)
+
+
+def side_by_side(panels: Sequence[LayerChart], columns: int) -> ConcatChart:
+    """Return the panels in rows of `columns`, each with its own axes; colours are the same in all."""
+    scales = alt.ScaleResolveMap(x="independent", y="independent", color="shared")
+    return ConcatChart(concat=list(panels), columns=columns, resolve=alt.Resolve(scale=scales))
 
 
 def columns(panels: int) -> int:

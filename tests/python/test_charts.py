@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import subprocess
 import sys
 import xml.etree.ElementTree
@@ -125,6 +126,15 @@ def test_charts_stand_side_by_side(one_of_each):
         assert svg(joined).startswith("<svg") and "title" not in joined.to_dict()["config"]
         with alt.theme.enable("footfall"):
             assert joined.to_dict()["config"]["title"]["fontSize"] == 16
+
+
+def test_joined_charts_keep_their_colours(city_data):
+    shares, categories = (
+        city_data.category_hours(by="period").chart(),
+        city_data.establishment_visits(by="period").chart(),
+    )
+    alone = set(re.findall("#[0-9a-f]{6}", svg(categories).lower()))
+    assert len(alone) > 6 and alone <= set(re.findall("#[0-9a-f]{6}", svg(shares | categories).lower()))
 
 
 def test_the_look_is_below_what_the_user_chooses(one_of_each):

@@ -83,18 +83,23 @@ class _Ours(alt.TopLevelMixin, alt.SchemaBase):
         return super()._repr_mimebundle_(*args, **options)
 
 
+def _own_colours() -> alt.Resolve:
+    # The colours of categories and those of shares are no common scale.
+    return alt.Resolve(scale=alt.ScaleResolveMap(color="independent"))
+
+
 class _Beside:
     """What stands at the left of another chart by ``|``."""
 
     def __or__(self: Any, other: Any) -> HConcatChart:
-        return HConcatChart(hconcat=[self, other])
+        return HConcatChart(hconcat=[self, other], resolve=_own_colours())
 
 
 class _Above:
     """What stands above another chart by ``&``."""
 
     def __and__(self: Any, other: Any) -> VConcatChart:
-        return VConcatChart(vconcat=[self, other])
+        return VConcatChart(vconcat=[self, other], resolve=_own_colours())
 
 
 class Chart(_Ours, _Beside, _Above, alt.Chart):

@@ -129,10 +129,8 @@ def test_charts_stand_side_by_side(one_of_each):
 
 
 def test_joined_charts_keep_their_colours(city_data):
-    shares, categories = (
-        city_data.category_hours(by="period").chart(),
-        city_data.establishment_visits(by="period").chart(),
-    )
+    shares = city_data.category_hours(by="period").chart()
+    categories = city_data.establishment_visits(by="period").chart()
     alone = set(re.findall("#[0-9a-f]{6}", svg(categories).lower()))
     assert len(alone) > 6 and alone <= set(re.findall("#[0-9a-f]{6}", svg(shares | categories).lower()))
 

@@ -13,11 +13,13 @@ from footfall.display import duration
 from footfall.errors import DefinitionError
 from footfall.progress import bar
 from footfall.report.answers import Answer, Answerer, Job, numbered
+from footfall.report.figures import Figures
 from footfall.report.glossary import terms
-from footfall.report.page import page
+from footfall.report.page import page, read
 from footfall.report.privacy import Privacy
 from footfall.report.source import Source
 from footfall.report.survey import Finding, Survey, findings, survey
+from footfall.report.vega import Vega
 from footfall.report.words import local
 
 __all__ = ["write_report"]
@@ -74,17 +76,19 @@ def write_report(
     target = _target(path)
     privacy = Privacy(show_users, options.whole("at_least", at_least, at_least=1))
     started = time.perf_counter()
-    answerer = Answerer(dataset, privacy)
-    surveyed, found, answers = _asked(answerer)
-    written = page(
-        live=bool(answerer.figures.made),
-        title=title or f"Footfall report: {Path(str(dataset.source)).name}",
-        survey=surveyed,
-        findings=found,
-        answers=answers,
-        terms=terms(dataset),
-        made=_made(dataset, time.perf_counter() - started),
-    )
+    with Vega() as vega:
+        script = vega.script(read("page.js"))
+        answerer = Answerer(dataset, privacy, Figures(vega))
+        surveyed, found, answers = _asked(answerer)
+        written = page(
+            script=script.result() if answerer.figures.made else "",
+            title=title or f"Footfall report: {Path(str(dataset.source)).name}",
+            survey=surveyed,
+            findings=found,
+            answers=answers,
+            terms=terms(dataset),
+            made=_made(dataset, time.perf_counter() - started),
+        )
     target.write_text(written, encoding="utf-8")
     return target
 

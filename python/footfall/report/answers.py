@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from footfall.charts import rows as tables
@@ -61,7 +61,7 @@ class Answerer:
 
     dataset: Source
     privacy: Privacy
-    figures: Figures = field(default_factory=Figures)
+    figures: Figures
 
     def answer(self, jobs: Sequence[Job]) -> Answer:
         """Return the answer of the jobs that share a number (a profile and its preferences belong together)."""

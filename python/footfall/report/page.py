@@ -10,20 +10,17 @@ from typing import Any
 from jinja2 import Environment, StrictUndefined, Template
 from markupsafe import Markup
 
-from footfall.report.figures import script
-
 _FOLDER = "footfall.report"
 
 
-def page(*, live: bool, **contents: Any) -> str:
-    """Return the page of `contents`, which the template names; it holds a script only if charts are to be `live`.
+def page(*, script: str, **contents: Any) -> str:
+    """Return the page of `contents`, which the template names, with this script if it is not empty.
 
     The template escapes all that it is given, save the style and the script, which are ours.
     """
-    style, code = _read("page.css"), script(_read("page.js")) if live else ""
-    return _template().render(
-        style=Markup(style), script=Markup(code), policy=_policy(style=style, script=code), **contents
-    )
+    style = read("page.css")
+    policy = _policy(style=style, script=script)
+    return _template().render(style=Markup(style), script=Markup(script), policy=policy, **contents)
 
 
 def _template() -> Template:
@@ -36,7 +33,7 @@ def _template() -> Template:
     )
     # Data sets may have any words: what the filter `tojson` writes is ASCII, without <, > and &.
     environment.policies["json.dumps_kwargs"] = {"separators": (",", ":")}
-    return environment.from_string(_read("page.html.jinja"))
+    return environment.from_string(read("page.html.jinja"))
 
 
 def _policy(**allowed: str) -> str:
@@ -50,5 +47,6 @@ def _source(text: str) -> str:
     return f"'sha256-{digest}'"
 
 
-def _read(name: str) -> str:
+def read(name: str) -> str:
+    """Return a file of the page."""
     return resources.files(_FOLDER).joinpath(name).read_text(encoding="utf-8")

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from footfall import display, values
-from footfall.definitions import Definitions
+from footfall.definitions import Definitions, Unit
 from footfall.errors import DefinitionError
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ class Result:
     tz: str
     seconds: float
     job: dict[str, Any] | None = None
-    by: str = "period"
+    by: Unit = "period"
     sql: str | None = None
 
     def __len__(self) -> int:
@@ -187,7 +187,7 @@ class Result:
 
     def headline(self, shown: int) -> str:
         """Return the title, how many rows (of which `shown` are to be seen) and how long it took."""
-        rows = f"{len(self):,} row{'' if len(self) == 1 else 's'}"
+        rows = display.plural(len(self), "row")
         count = f"the first {shown:,} of {rows}" if shown < len(self) else rows
         return f"{self.title}: {count}, in {display.duration(self.seconds)}"
 

@@ -12,3 +12,8 @@ class Selection:
     users: float | None = None
     start_us: int | None = None
     end_us: int | None = None
+
+    @property
+    def sample_text(self) -> str | None:
+        """Which part of the users counts, in words; None if all do."""
+        return None if self.users is None else f"{100 * self.users:g} % of the users"

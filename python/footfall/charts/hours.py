@@ -8,11 +8,13 @@ from typing import Any
 import altair as alt
 import pyarrow as pa
 
+from footfall._native import DAY_PARTS
 from footfall.charts import rows, style
 from footfall.charts.rows import Context, Options, Row
 from footfall.charts.theme import MUTED, Chart, ConcatChart, Drawing, LayerChart
+from footfall.display import percent
 
-_DAY_PARTS = [("night", 0), ("morning", 6), ("afternoon", 12), ("evening", 18)]
+_STARTS = range(0, 24, rows.HOURS_PER_DAY_PART)
 
 
 def category_hours(table: pa.Table, context: Context, options: Options) -> Drawing:
@@ -56,9 +58,7 @@ def _panels(table: pa.Table, by: str, names: list[str], options: Options, title:
     notes = [
         *notes,
         f"The latest {len(starts)} of {units} {by}s." if units > len(starts) else "",
-        f"Darkest: {100 * limit:.2g}\u00a0% or more; a {by} of few interactions has larger shares."
-        if limit < largest
-        else "",
+        f"Darkest: {percent(limit)} or more; a {by} of few interactions has larger shares." if limit < largest else "",
     ]
     drawing = style.side_by_side(panels, columns)
     return style.finished(drawing, f"{title}, {by} by {by}", notes, columns * (size[0] + 40))
@@ -85,7 +85,7 @@ def _heatmap(
     hours = alt.X(
         "hour:Q",
         scale=alt.Scale(domain=[0, 24]),
-        axis=alt.Axis(values=[0, 6, 12, 18, 24], grid=False, title="Hour of the day", format="02d"),
+        axis=alt.Axis(values=[*_STARTS, 24], grid=False, title="Hour of the day", format="02d"),
     )
     colour = alt.Color(
         "share:Q",
@@ -113,7 +113,8 @@ def _heatmap(
 
 def _bands(size: tuple[int, int]) -> list[Chart]:
     """The parts of the day: their names above, dashed lines between."""
-    values = [{"name": name, "hour": start, "middle": start + 3} for name, start in _DAY_PARTS]
+    middle = rows.HOURS_PER_DAY_PART / 2
+    values = [{"name": name, "hour": start, "middle": start + middle} for name, start in zip(DAY_PARTS, _STARTS)]
     base = style.chart(values)
     names = base.mark_text(fontSize=11, color=MUTED, baseline="bottom").encode(
         x="middle:Q", y=alt.value(-5), text="name:N"

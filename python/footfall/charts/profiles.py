@@ -10,10 +10,11 @@ import altair as alt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from footfall._native import DAY_PARTS, WEEKDAYS
 from footfall.charts import rows, style
 from footfall.charts.rows import Context, Options, Row
 from footfall.charts.theme import INK, Chart, ConcatChart, Drawing, LayerChart
-from footfall.display import cell
+from footfall.display import cell, compact
 
 
 @dataclass(frozen=True)
@@ -33,11 +34,9 @@ class Kind:
     liked: str
 
 
-_PARTS = ["night", "morning", "afternoon", "evening"]
-_DAYS = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"]
 _ADS = Kind(
     time="day_part",
-    times={part: part for part in _PARTS},
+    times={part: part for part in DAY_PARTS},
     count="interactions",
     of="interactions",
     unit="part of the day",
@@ -50,7 +49,7 @@ _ADS = Kind(
 )
 _PLACES = Kind(
     time="weekday",
-    times=dict(enumerate(_DAYS, 1)),
+    times={number: day[:3] for number, day in enumerate(WEEKDAYS, 1)},
     count="visits",
     of="visits",
     unit="weekday",
@@ -221,7 +220,7 @@ def _value(row: Row, kind: Kind) -> Row:
         "time": kind.times[row[kind.time]],
         "category": rows.category(row["category"]),
         "count": row[kind.count],
-        "label": style.compact(row[kind.count]),
+        "label": compact(row[kind.count]),
         "share": row["share"],
         "mark": mark,
     }

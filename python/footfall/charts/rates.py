@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Any
 
 import altair as alt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from footfall._native import wilson_interval
 from footfall.charts import over_time, rows, style
 from footfall.charts.rows import Context, Options, Row
 from footfall.charts.theme import MUTED, Chart, Drawing, LayerChart
-from footfall.display import cell
+from footfall.display import all_of, cell, compact, percent, plural
 
 
 @dataclass(frozen=True)
@@ -84,10 +83,10 @@ def campaign_ctr(table: pa.Table, context: Context, options: Options) -> Drawing
 
 def visit_attribution(table: pa.Table, context: Context, options: Options) -> Drawing:
     """Draw the establishments with the strongest correlation of interactions and visits."""
-    hours = context.definitions.attribution_window / timedelta(hours=1)
+    definitions = context.definitions
     meaning = (
-        f"Attributed visits / visits. Attributed: at most {hours:g}\u00a0h after the same user viewed or clicked "
-        f"an ad of the establishment; a visit is a ping less than {context.definitions.visit_radius_m:g}\u00a0m away"
+        f"Attributed visits / visits. Attributed: at most {definitions.window_text} after the same user viewed or "
+        f"clicked an ad of the establishment; a visit is a ping less than {definitions.radius_text} away"
     )
     return _drawn(table, context, options, ATTRIBUTION, meaning)
 
@@ -98,7 +97,7 @@ def _drawn(table: pa.Table, context: Context, options: Options, rate: Rate, mean
     if not rows.total(table, rate.hits):
         trials = f"{rows.total(table, rate.trials):,} {rate.trial_words}"
         return style.nothing(rate.axis, f"0 {rate.hit_words} of {trials}: nothing to compare.", options.width or 520)
-    interval = f"{100 * context.definitions.confidence:g}\u00a0% Wilson interval{rate.by_whom}"
+    interval = f"{context.definitions.confidence_text} Wilson interval{rate.by_whom}"
     by = rows.unit(table)
     if by is None:
         return _period(table, options, rate, f"{meaning}. Line: {interval}.")
@@ -122,8 +121,8 @@ def _period(table: pa.Table, options: Options, rate: Rate, meaning: str) -> Draw
     without = pc.sum(pc.is_null(table[rate.ratio])).as_py()
     notes = [
         meaning,
-        f"{_ranking(best, rate)} Dashed: all {rate.thing}s together, {_mean(table, rate):.3g}\u00a0%.",
-        f"Left out: {style.plural(without, rate.thing)} without {rate.trial_words}." if without else "",
+        f"{_ranking(best, rate)} Dashed: all {rate.thing}s together, {percent(_mean(table, rate))}.",
+        f"Left out: {plural(without, rate.thing)} without {rate.trial_words}." if without else "",
     ]
     return style.finished(drawing, _sentence(rate, len(best), table), notes, size[0] + 300)
 
@@ -192,7 +191,7 @@ def _points(
     layers = [
         base.mark_rule(strokeWidth=3, color="#A7C7E0", clip=True).encode(x=alt.X("low:Q", scale=scale), x2="high:Q"),
         base.mark_point(size=70, filled=True, opacity=1, color=style.ACCENT).encode(x=x, tooltip=tips),
-        _mean_rule(_mean(table, rate) / 100, scale),
+        _mean_rule(_mean(table, rate), scale),
     ]
     text = base.mark_text(align="left", dx=8, fontSize=11, color=MUTED, tooltip=None)
     layers.append(text.encode(x=alt.value(size[0]), text="short:N" if short else "counts:N"))
@@ -214,7 +213,7 @@ def _value(row: Row, rate: Rate, label: dict[str, str]) -> Row:
         "trials": row[rate.trials],
         "rank": row["rank"],
         **({"people": row[rate.people]} if rate.people else {}),
-        "short": f"{row[rate.hits]:,} of {style.compact(row[rate.trials])}",
+        "short": f"{row[rate.hits]:,} of {compact(row[rate.trials])}",
         "counts": f"{row[rate.hits]:,} {rate.hit_words} of {row[rate.trials]:,} {rate.trial_words}",
     }
 
@@ -227,9 +226,9 @@ def _end(shown: Sequence[Row], rate: Rate) -> float:
 
 
 def _mean(table: pa.Table, rate: Rate) -> float:
-    """Return the ratio of all rows together, in percent."""
+    """Return the ratio of all rows together."""
     trials = rows.total(table, rate.trials)
-    return 100 * rows.total(table, rate.hits) / trials if trials else 0.0
+    return rows.total(table, rate.hits) / trials if trials else 0.0
 
 
 def _ranking(shown: Sequence[Row], rate: Rate) -> str:
@@ -242,7 +241,7 @@ def _ranking(shown: Sequence[Row], rate: Rate) -> str:
 def _sentence(rate: Rate, shown: int, table: pa.Table) -> str:
     everything = rows.distinct(table, rate.key)
     if shown == everything:
-        return f"{style.all_of(everything, rate.thing)} by {rate.measure}"
+        return f"{all_of(everything, rate.thing)} by {rate.measure}"
     return f"The {'' if shown == 1 else f'{shown} '}best of {everything:,} {rate.thing}s by {rate.measure}"
 
 
@@ -274,10 +273,6 @@ def _lows_together(table: pa.Table, rate: Rate, z: float) -> dict[str, float]:
         effective = z * z * end * (1 - end) / width**2 if width else row[rate.trials]
         hits, trials, so_far = sums.get(row[rate.key], (0, 0, 0.0))
         sums[row[rate.key]] = hits + row[rate.hits], trials + row[rate.trials], so_far + effective
-    return {key: _wilson_low(hits / trials, effective or 1.0, z) for key, (hits, trials, effective) in sums.items()}
-
-
-def _wilson_low(share: float, trials: float, z: float) -> float:
-    square = z * z
-    spread = z * math.sqrt(share * (1 - share) / trials + square / (4 * trials * trials))
-    return (share + square / (2 * trials) - spread) / (1 + square / trials)
+    return {
+        key: wilson_interval(hits / trials, effective or 1.0, z)[0] for key, (hits, trials, effective) in sums.items()
+    }

@@ -11,6 +11,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from footfall import _native
+from footfall._native import DAY_PARTS
 from footfall.definitions import Definitions
 from footfall.display import cell
 
@@ -18,7 +20,7 @@ Row = dict[str, Any]
 
 # Python and browsers count days from the year 1 to 9999; an axis may need a little more than its data.
 FIRST_DAY, END_OF_DAYS = date(2, 1, 1), date(9999, 1, 1)
-UNITS = ("day", "week", "month")
+HOURS_PER_DAY_PART = 24 // len(DAY_PARTS)
 UNNAMED = "no category"
 
 
@@ -42,7 +44,7 @@ class Options:
 
 def unit(table: pa.Table) -> str | None:
     """Return the calendar unit of a result: the name of its first column, or None for the whole period."""
-    return table.column_names[0] if table.column_names[0] in UNITS else None
+    return table.column_names[0] if table.column_names[0] in _native.UNITS else None
 
 
 def within_reach(table: pa.Table) -> tuple[pa.Table, str]:

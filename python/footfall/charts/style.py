@@ -123,41 +123,6 @@ def tooltips(*fields: tuple[str, str, str | None]) -> list[alt.Tooltip]:
     ]
 
 
-def plural(count: int, thing: str) -> str:
-    """Return a count with its noun.
-
-    Examples
-    --------
-    >>> plural(1, "campaign"), plural(1200, "visit")
-    ('1 campaign', '1,200 visits')
-    """
-    return f"{count:,} {thing}{'' if count == 1 else 's'}"
-
-
-def all_of(count: int, thing: str) -> str:
-    """Return how to call all of something.
-
-    Examples
-    --------
-    >>> all_of(1, "campaign"), all_of(3, "campaign")
-    ('The only campaign', 'All 3 campaigns')
-    """
-    return f"The only {thing}" if count == 1 else f"All {plural(count, thing)}"
-
-
-def compact(count: int) -> str:
-    """Return a count that fits a small cell.
-
-    Examples
-    --------
-    >>> compact(9_999), compact(12_345), compact(1_234_567)
-    ('9,999', '12k', '1.2M')
-    """
-    if count < 10_000:
-        return f"{count:,}"
-    return f"{count / 1e3:.0f}k" if count < 999_500 else f"{count / 1e6:.1f}M"
-
-
 def names(short: bool) -> alt.Axis:
     """Return the axis for names of things; `short` for one of several panels."""
     return alt.Axis(title=None, labelLimit=PANEL_LABEL_LIMIT if short else LABEL_LIMIT)

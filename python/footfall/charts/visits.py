@@ -11,6 +11,7 @@ import pyarrow as pa
 from footfall.charts import over_time, rows, style
 from footfall.charts.rows import Context, Options, Row
 from footfall.charts.theme import INK, PALETTE, Drawing, LayerChart
+from footfall.display import all_of
 
 _OTHERS = "other categories"
 
@@ -19,7 +20,7 @@ def establishment_visits(table: pa.Table, context: Context, options: Options) ->
     """Draw the establishments with the most visits."""
     if not rows.total(table, "visits"):
         return style.nothing("Visits", "No establishment has a visit.", options.width or 520)
-    meaning = f"A visit is a ping less than {context.definitions.visit_radius_m:g}\u00a0m from the establishment."
+    meaning = f"A visit is a ping less than {context.definitions.radius_text} from the establishment."
     by = rows.unit(table)
     if by is None:
         return _period(table, options, meaning)
@@ -155,5 +156,5 @@ def _ranking(shown: Sequence[Row]) -> str:
 def _sentence(shown: int, table: pa.Table) -> str:
     everything = rows.distinct(table, "establishment_id")
     if shown == everything:
-        return f"{style.all_of(everything, 'establishment')} by visits"
+        return f"{all_of(everything, 'establishment')} by visits"
     return f"The {'' if shown == 1 else f'{shown} '}most visited of {everything:,} establishments"

@@ -5,7 +5,7 @@ import inspect
 import sys
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, Any, Callable, Optional, Union
+from typing import Annotated, Any, Callable, Optional, Union, cast
 
 import typer
 from rich.console import Console
@@ -17,6 +17,7 @@ from footfall import _native, display
 from footfall import verify as footfall_verify
 from footfall.cli import cluster
 from footfall.cli.command import Command
+from footfall.definitions import ATTRIBUTION_WINDOW, CONFIDENCE, VISIT_RADIUS_M, Unit
 from footfall.errors import DefinitionError
 from footfall.result import Result
 
@@ -48,8 +49,11 @@ def _exact(value: float) -> int:
     return int(value)
 
 
-def _window(text: str) -> timedelta:
-    """Read 6h, 90min, 45s and 2d."""
+def _window(given: Union[str, timedelta]) -> timedelta:
+    """Read 6h, 90min, 45s and 2d, and a default, which is read already."""
+    if isinstance(given, timedelta):
+        return given
+    text = given
     units = {"s": "seconds", "min": "minutes", "h": "hours", "d": "days"}
     number = text.rstrip("abcdefghijklmnopqrstuvwxyz ")
     try:
@@ -71,11 +75,17 @@ def _open(
     columns: Annotated[
         Optional[list[str]], typer.Option(metavar="OURS=YOURS", help="Your name of a column; give it once per column.")
     ] = None,
-    radius: Annotated[float, typer.Option(help="A ping closer than this is a visit (metres).")] = 50.0,
+    radius: Annotated[float, typer.Option(help="A ping closer than this is a visit (metres).")] = VISIT_RADIUS_M,
     window: Annotated[
-        timedelta, typer.Option(parser=_window, metavar="DURATION", help="How long an interaction earns visits.")
-    ] = "6h",  # type: ignore[assignment]
-    confidence: Annotated[float, typer.Option(help="Coverage of the intervals.")] = 0.95,
+        timedelta,
+        typer.Option(
+            parser=_window,
+            metavar="DURATION",
+            help="How long an interaction earns visits.",
+            show_default=f"{ATTRIBUTION_WINDOW / timedelta(hours=1):g}h",
+        ),
+    ] = ATTRIBUTION_WINDOW,
+    confidence: Annotated[float, typer.Option(help="Coverage of the intervals.")] = CONFIDENCE,
     sample: Annotated[Optional[float], typer.Option(help="Fraction of the users to keep, such as 0.01.")] = None,
     start: Annotated[Optional[str], typer.Option(help="Count from this local day or time on.")] = None,
     end: Annotated[Optional[str], typer.Option(help="Count up to, and without, this local day or time.")] = None,
@@ -231,7 +241,8 @@ def run(
     top: Top = 20,
 ) -> None:
     """Answer a job: a table in the terminal, or a file."""
-    _show(data.run(job.replace("-", "_"), by=by, users=users or None, rank_by=rank_by), out, top)
+    unit = cast(Optional[Unit], by)  # One that is none is refused there.
+    _show(data.run(job.replace("-", "_"), by=unit, users=users or None, rank_by=rank_by), out, top)
 
 
 @_command()

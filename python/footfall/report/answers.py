@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from footfall.charts import rows as tables
+from footfall.definitions import Unit
 from footfall.display import duration
 from footfall.errors import FootfallError
 from footfall.report.figures import Figure, Figures
@@ -153,7 +154,7 @@ class Answerer:
         return f"Not shown: every row is about fewer than {self.privacy.at_least} users."
 
 
-_UNITS = {"whole period": "period", "by month": "month"}
+_UNITS: dict[str, Unit] = {"whole period": "period", "by month": "month"}
 
 
 def _top(result: Result) -> list[dict[str, Any]]:

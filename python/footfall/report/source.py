@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Protocol
 
-from footfall.definitions import Definitions
+from footfall.definitions import Definitions, Unit
 from footfall.result import Result
 from footfall.selection import Selection
 
@@ -60,7 +60,7 @@ class Source(Protocol):
         """Return the registry of the jobs."""
         ...
 
-    def run(self, job: str, *, by: str | None = None, users: Any = None, rank_by: str | None = None) -> Result:
+    def run(self, job: str, *, by: Unit | None = None, users: Any = None, rank_by: Unit | None = None) -> Result:
         """Answer the job of that name."""
         ...
 

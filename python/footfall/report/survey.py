@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from footfall.display import percent
 from footfall.errors import FootfallError
 from footfall.report.source import Source
-from footfall.report.words import Table, local, percent
+from footfall.report.words import Table, local
 
 _SEVERITIES = {"unusable": "left out", "suspicious": "kept, flagged"}
 _TIMED = ("pings", "interactions")
@@ -82,8 +83,8 @@ def _facts(dataset: Source, spans: dict[str, dict[str, Any]]) -> list[tuple[str,
         facts.append(("calendar days", f"{days:,}"))
     if any(dataset.period):
         facts.append(("counted period", " to ".join(end or "open" for end in dataset.period)))
-    if dataset.selection.users is not None:
-        facts.append(("sample", f"{100 * dataset.selection.users:g} % of the users"))
+    if dataset.selection.sample_text:
+        facts.append(("sample", dataset.selection.sample_text))
     return facts
 
 

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from footfall.display import cell
+from footfall._native import WEEKDAYS
+from footfall.display import cell, percent
 
 # Columns that are shares, shown in percent.
 _SHARES = {"ctr", "ctr_low", "ctr_high", "ratio", "ratio_low", "ratio_high", "share"}
 # Columns of numbers that name something, shown at the left.
 _LABELS = {"hour", "weekday"}
-_WEEKDAYS = ["", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"]
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,7 @@ def value_text(column: str, value: Any) -> str:
     if column == "hour":
         return f"{value:02d}:00"
     if column == "weekday":
-        return _WEEKDAYS[value]
+        return WEEKDAYS[value - 1]
     if isinstance(value, date) and not isinstance(value, datetime):
         return f"{value:%B %Y}" if column == "month" else value.isoformat()
     return cell(value)
@@ -95,18 +95,3 @@ def local(instant: str) -> str:
     """
     date, _, time = instant.partition("T")
     return f"{date} {time[:5]}"
-
-
-def percent(share: float) -> str:
-    r"""Return a share in percent, with three figures.
-
-    Examples
-    --------
-    >>> [percent(share).replace("\xa0", " ") for share in (0.01234, 0.5, 1.0, 0.0, 1e-9)]
-    ['1.23 %', '50.0 %', '100 %', '0 %', '< 0.01 %']
-    """
-    value = 100 * share
-    if 0 < value < 0.005:
-        return "< 0.01\xa0%"
-    digits = 0 if value == 0 or value >= 99.95 else 1 if value >= 9.995 else 2
-    return f"{value:,.{digits}f}\xa0%"

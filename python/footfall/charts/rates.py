@@ -18,7 +18,7 @@ from footfall.display import all_of, cell, compact, percent, plural
 
 
 @dataclass(frozen=True)
-class Rate:
+class _Rate:
     """A ratio of two counts, the names of its columns and what people call them."""
 
     key: str
@@ -46,7 +46,7 @@ class Rate:
         return f"{self.ratio}_high"
 
 
-CTR = Rate(
+_CTR = _Rate(
     key="campaign_id",
     ratio="ctr",
     hits="clicks",
@@ -59,7 +59,7 @@ CTR = Rate(
     none="No campaign has a view: there is no click-through rate to draw.",
     label=lambda table, shown, letters: {row["campaign_id"]: cell(row["campaign_id"]) for row in shown},
 )
-ATTRIBUTION = Rate(
+_ATTRIBUTION = _Rate(
     key="establishment_id",
     ratio="ratio",
     hits="attributed_visits",
@@ -78,7 +78,7 @@ ATTRIBUTION = Rate(
 
 def campaign_ctr(table: pa.Table, context: Context, options: Options) -> Drawing:
     """Draw the best campaigns by click-through rate."""
-    return _drawn(table, context, options, CTR, "Clicks / views")
+    return _drawn(table, context, options, _CTR, "Clicks / views")
 
 
 def visit_attribution(table: pa.Table, context: Context, options: Options) -> Drawing:
@@ -88,10 +88,10 @@ def visit_attribution(table: pa.Table, context: Context, options: Options) -> Dr
         f"Attributed visits / visits. Attributed: at most {definitions.window_text} after the same user viewed or "
         f"clicked an ad of the establishment; a visit is a ping less than {definitions.radius_text} away"
     )
-    return _drawn(table, context, options, ATTRIBUTION, meaning)
+    return _drawn(table, context, options, _ATTRIBUTION, meaning)
 
 
-def _drawn(table: pa.Table, context: Context, options: Options, rate: Rate, meaning: str) -> Drawing:
+def _drawn(table: pa.Table, context: Context, options: Options, rate: _Rate, meaning: str) -> Drawing:
     if not pc.sum(pc.is_valid(table[rate.ratio])).as_py():
         return style.nothing(rate.axis, rate.none, options.width or 520)
     if not rows.total(table, rate.hits):
@@ -113,7 +113,7 @@ def _drawn(table: pa.Table, context: Context, options: Options, rate: Rate, mean
     )
 
 
-def _period(table: pa.Table, options: Options, rate: Rate, meaning: str) -> Drawing:
+def _period(table: pa.Table, options: Options, rate: _Rate, meaning: str) -> Drawing:
     best = rows.best(table, options.top or 15, rate.ratio)
     size = options.width or 460, options.height or 24 * len(best) + 10
     label = rate.label(table, best, style.LABEL_LETTERS)
@@ -127,7 +127,7 @@ def _period(table: pa.Table, options: Options, rate: Rate, meaning: str) -> Draw
     return style.finished(drawing, _sentence(rate, len(best), table), notes, size[0] + 300)
 
 
-def _panels(table: pa.Table, options: Options, rate: Rate, meaning: str) -> Drawing:
+def _panels(table: pa.Table, options: Options, rate: _Rate, meaning: str) -> Drawing:
     starts, units = rows.latest(table, "month", 6)
     tables = {start: rows.where(table, "month", [start]) for start in starts}
     best = {start: rows.best(part, options.top or 10, rate.ratio) for start, part in tables.items()}
@@ -164,7 +164,7 @@ def _panels(table: pa.Table, options: Options, rate: Rate, meaning: str) -> Draw
 def _points(
     table: pa.Table,
     shown: Sequence[Row],
-    rate: Rate,
+    rate: _Rate,
     label: dict[str, str],
     size: tuple[int, int],
     end: float,
@@ -203,7 +203,7 @@ def _mean_rule(mean: float, scale: alt.Scale) -> Chart:
     return rule.encode(x=alt.X("mean:Q", scale=scale))
 
 
-def _value(row: Row, rate: Rate, label: dict[str, str]) -> Row:
+def _value(row: Row, rate: _Rate, label: dict[str, str]) -> Row:
     return {
         "label": label[row[rate.key]],
         "ratio": row[rate.ratio],
@@ -218,34 +218,34 @@ def _value(row: Row, rate: Rate, label: dict[str, str]) -> Row:
     }
 
 
-def _end(shown: Sequence[Row], rate: Rate) -> float:
+def _end(shown: Sequence[Row], rate: _Rate) -> float:
     """Return where the axis ends: one campaign with two views must not squeeze all the others into a corner."""
     highest = max((row[rate.high] for row in shown if row[rate.high] is not None), default=1.0)
     largest = max(row[rate.ratio] for row in shown)
     return max(largest, min(highest, 2 * largest)) if largest else highest
 
 
-def _mean(table: pa.Table, rate: Rate) -> float:
+def _mean(table: pa.Table, rate: _Rate) -> float:
     """Return the ratio of all rows together."""
     trials = rows.total(table, rate.trials)
     return rows.total(table, rate.hits) / trials if trials else 0.0
 
 
-def _ranking(shown: Sequence[Row], rate: Rate) -> str:
+def _ranking(shown: Sequence[Row], rate: _Rate) -> str:
     measure = rows.ranked_by(shown, (rate.low, rate.ratio))
     if measure == rate.ratio:
         return "Ranked by the plain ratio."
     return "Ranked by the interval's lower end, so that chance on few counts does not win."
 
 
-def _sentence(rate: Rate, shown: int, table: pa.Table) -> str:
+def _sentence(rate: _Rate, shown: int, table: pa.Table) -> str:
     everything = rows.distinct(table, rate.key)
     if shown == everything:
         return f"{all_of(everything, rate.thing)} by {rate.measure}"
     return f"The {'' if shown == 1 else f'{shown} '}best of {everything:,} {rate.thing}s by {rate.measure}"
 
 
-def _over_time(table: pa.Table, by: str, options: Options, rate: Rate, meaning: str, z: float) -> Drawing:
+def _over_time(table: pa.Table, by: str, options: Options, rate: _Rate, meaning: str, z: float) -> Drawing:
     """A line with its interval for each of the best in all the time together."""
     lows = _lows_together(table, rate, z)
     chosen = sorted(lows, key=lambda key: (-lows[key], key))[: options.top or 6]
@@ -260,7 +260,7 @@ def _over_time(table: pa.Table, by: str, options: Options, rate: Rate, meaning: 
     return over_time.drawn(panels, lines, options, _sentence(rate, len(panels), table) + f", {by} by {by}", notes)
 
 
-def _lows_together(table: pa.Table, rate: Rate, z: float) -> dict[str, float]:
+def _lows_together(table: pa.Table, rate: _Rate, z: float) -> dict[str, float]:
     """Return the interval's lower end of all the time together, by key.
 
     Its effective trials are those of the parts together, which their intervals tell: the ends of Wilson's interval

@@ -21,7 +21,7 @@ Row = dict[str, Any]
 # Python and browsers count days from the year 1 to 9999; an axis may need a little more than its data.
 FIRST_DAY, END_OF_DAYS = date(2, 1, 1), date(9999, 1, 1)
 HOURS_PER_DAY_PART = 24 // len(DAY_PARTS)
-UNNAMED = "no category"
+_UNNAMED = "no category"
 
 
 @dataclass(frozen=True)
@@ -141,15 +141,15 @@ def _label(id_: str, name: str | None, letters: int) -> str:
     if not letters:
         return cell(name)
     end = id_ if len(id_) <= letters // 2 else "…" + id_[-(letters // 3) :]
-    return f"{shorten(cell(name), letters - len(end) - 3)} ({end})"
+    return f"{_shorten(cell(name), letters - len(end) - 3)} ({end})"
 
 
-def shorten(text: str, limit: int) -> str:
+def _shorten(text: str, limit: int) -> str:
     """Return `text` in at most `limit` letters.
 
     Examples
     --------
-    >>> shorten("Mercado de São José", 8)
+    >>> _shorten("Mercado de São José", 8)
     'Mercado…'
     """
     return text if len(text) <= limit else text[: limit - 1].rstrip() + "…"
@@ -157,7 +157,7 @@ def shorten(text: str, limit: int) -> str:
 
 def category(value: str | None) -> str:
     """Return a category's label."""
-    return cell(value) if value and value.strip() else UNNAMED
+    return cell(value) if value and value.strip() else _UNNAMED
 
 
 def left_out(count: int, what: str) -> str:

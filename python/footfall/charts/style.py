@@ -20,18 +20,18 @@ from footfall.charts.theme import (
     Rows,
 )
 
-DrawingT = TypeVar("DrawingT", Chart, LayerChart, ConcatChart)
+_DrawingT = TypeVar("_DrawingT", Chart, LayerChart, ConcatChart)
 
 OTHER = "#9AA0A6"
 ACCENT = PALETTE[0]
 MARKED = PALETTE[3]
 
 # Blues, from nearly white for none to a dark on which MARKED still shows.
-SHADES = ["#F4F8FC", "#C6DBEF", "#6BAED6", "#2171B5", "#08519C"]
+_SHADES = ["#F4F8FC", "#C6DBEF", "#6BAED6", "#2171B5", "#08519C"]
 
 PERCENT = ".3~p"
 COUNT = ",d"
-PANEL_LABEL_LIMIT = 150
+_PANEL_LABEL_LIMIT = 150
 # Letters that fit them.
 LABEL_LETTERS = 27
 PANEL_LABEL_LETTERS = 19
@@ -61,7 +61,7 @@ def heading(text: str, notes: Sequence[str], width: float) -> alt.TitleParams:
     )
 
 
-def finished(drawing: DrawingT, text: str, notes: Sequence[str], width: float) -> DrawingT:
+def finished(drawing: _DrawingT, text: str, notes: Sequence[str], width: float) -> _DrawingT:
     """Return the chart with its title."""
     return drawing.properties(title=heading(text, notes, width))
 
@@ -125,7 +125,7 @@ def tooltips(*fields: tuple[str, str, str | None]) -> list[alt.Tooltip]:
 
 def names(short: bool) -> alt.Axis:
     """Return the axis for names of things; `short` for one of several panels."""
-    return alt.Axis(title=None, labelLimit=PANEL_LABEL_LIMIT if short else LABEL_LIMIT)
+    return alt.Axis(title=None, labelLimit=_PANEL_LABEL_LIMIT if short else LABEL_LIMIT)
 
 
 def gradient(title: str) -> alt.Legend:
@@ -135,4 +135,4 @@ def gradient(title: str) -> alt.Legend:
 
 def shades(largest: float) -> alt.Scale:
     """Return the colours of shares from 0 to `largest`."""
-    return alt.Scale(range=SHADES, domain=[0, largest], interpolate="rgb", clamp=True)
+    return alt.Scale(range=_SHADES, domain=[0, largest], interpolate="rgb", clamp=True)

@@ -144,10 +144,10 @@ def _opening(command: Callable[..., None], without: tuple[str, ...] = ()) -> Cal
     return run
 
 
-Out = Annotated[
+_Out = Annotated[
     Optional[Path], typer.Option("--out", "-o", help="Write all rows to this .parquet, .csv, .json or .jsonl file.")
 ]
-Top = Annotated[int, typer.Option(min=0, help="Rows to show in the terminal.")]
+_Top = Annotated[int, typer.Option(min=0, help="Rows to show in the terminal.")]
 
 
 def _show(result: Result, out: Optional[Path], top: int) -> None:
@@ -224,7 +224,7 @@ def ingest(
 
 @_command()
 @_on_data
-def check(data: footfall.Dataset, out: Out = None, top: Top = 100) -> None:
+def check(data: footfall.Dataset, out: _Out = None, top: _Top = 100) -> None:
     """Show what is wrong with the tables."""
     _show(data.check(), out, top)
 
@@ -237,8 +237,8 @@ def run(
     by: Annotated[Optional[str], typer.Option(help="Calendar unit: day, week, month or period.")] = None,
     users: Annotated[Optional[list[str]], typer.Option(help="This user only; give it once per user.")] = None,
     rank_by: Annotated[Optional[str], typer.Option(help="Measure to rank by.")] = None,
-    out: Out = None,
-    top: Top = 20,
+    out: _Out = None,
+    top: _Top = 20,
 ) -> None:
     """Answer a job: a table in the terminal, or a file."""
     unit = cast(Optional[Unit], by)  # One that is none is refused there.
@@ -252,8 +252,8 @@ def sql(
     query: Annotated[
         str, typer.Argument(help="SELECT over the tables, visits, attributed_visits.", show_default=False)
     ],
-    out: Out = None,
-    top: Top = 20,
+    out: _Out = None,
+    top: _Top = 20,
 ) -> None:
     """Run a query over the tables."""
     _show(data.sql(query), out, top)

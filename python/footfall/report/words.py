@@ -29,8 +29,8 @@ def result_table(rows: Sequence[dict[str, Any]]) -> Table:
     """Return rows of a result as a table: headings in words, shares in percent, counts with separators."""
     columns = list(rows[0])
     return Table(
-        [column_words(column) for column in columns],
-        [[value_text(column, row[column]) for column in columns] for row in rows],
+        [_column_words(column) for column in columns],
+        [[_value_text(column, row[column]) for column in columns] for row in rows],
         [_is_numeric(column, [row[column] for row in rows]) for column in columns],
     )
 
@@ -41,24 +41,24 @@ def _is_numeric(column: str, values: Sequence[Any]) -> bool:
     return bool(known) and plain and column not in _LABELS
 
 
-def column_words(column: str) -> str:
+def _column_words(column: str) -> str:
     """Return a column's heading.
 
     Examples
     --------
-    >>> column_words("ctr_low"), column_words("attributed_visits")
+    >>> _column_words("ctr_low"), _column_words("attributed_visits")
     ('CTR from', 'attributed visits')
     """
     words = column.replace("_", " ").replace("ctr", "CTR")
     return words.replace(" low", " from").replace(" high", " to")
 
 
-def value_text(column: str, value: Any) -> str:
+def _value_text(column: str, value: Any) -> str:
     """Return a value as people read it.
 
     Examples
     --------
-    >>> value_text("views", 12345), value_text("hour", 9), value_text("weekday", 1)
+    >>> _value_text("views", 12345), _value_text("hour", 9), _value_text("weekday", 1)
     ('12,345', '09:00', 'Monday')
     """
     if value is None:

@@ -145,7 +145,7 @@ def _people(
             names,
             size,
             labelled=i % per_row == 0,
-            title=style.panel_title(f"user {cell(user)}"),
+            title=style.panel_title(_called(user)),
         )
         for i, user in enumerate(users)
     ]
@@ -160,6 +160,17 @@ def _people(
     ]
     drawing = style.side_by_side(panels, per_row)
     return style.finished(drawing, title, notes, max(640, per_row * (size[0] + 60)))
+
+
+def _called(user: str) -> str:
+    """Return the heading of a user's panel.
+
+    Examples
+    --------
+    >>> _called("u0001"), _called("user 1")
+    ('user u0001', 'user 1')
+    """
+    return cell(user) if user.startswith("user ") else f"user {cell(user)}"
 
 
 def _heatmap(

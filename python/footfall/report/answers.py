@@ -148,7 +148,7 @@ class Answerer:
         if not any(part.withheld for part in shown.values()):
             return ""
         counts = ", ".join(f"{part.withheld:,} of {part.rows:,} rows ({words})" for words, part in shown.items())
-        return f"Left out, being about fewer than {self.privacy.at_least} users: {counts}. No sum or rank has them."
+        return f"Left out, for they are about fewer than {self.privacy.at_least} users: {counts}. No sum counts them."
 
     def _nothing_large_enough(self) -> str:
         return f"Not shown: every row is about fewer than {self.privacy.at_least} users."

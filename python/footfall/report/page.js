@@ -7,6 +7,7 @@ for (const holder of document.querySelectorAll(".chart[data-spec]")) {
     renderer: "svg",
     ast: true,
     defaultStyle: false,
+    forceActionsMenu: true,
     tooltip: { disableDefaultStyle: true },
     actions: { export: true, source: false, compiled: false, editor: false },
   };

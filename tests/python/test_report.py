@@ -170,7 +170,8 @@ def test_rows_about_few_users_are_left_out(city_data, tmp_path):
     at_least = sorted(visitors)[len(visitors) // 2]
     page, text = written(city_data, tmp_path / "r.html", at_least=at_least)
     few = sum(0 < count < at_least for count in visitors)
-    assert few and f"Left out, for they are about fewer than {at_least} users: {few:,} of {len(visitors):,} rows" in text
+    counts = f"{few:,} of {len(visitors):,} rows"
+    assert few and f"Left out, for they are about fewer than {at_least} users: {counts}" in text
     drawn = [rows for spec in page.specs for rows in spec["datasets"].values()]
     counts = [row["visitors"] for rows in drawn for row in rows if "visitors" in row]
     assert counts and min(counts) >= at_least

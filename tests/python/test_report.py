@@ -187,10 +187,12 @@ def test_how_many_users_a_row_is_about(ask, job, by):
     for at_least in range(1, max(expected) + 2):
         found = privacy.published(data, result, privacy.Privacy(show_users=False, at_least=at_least))
         kept = [row for row, users in zip(result.to_arrow().to_pylist(), expected) if not 0 < users < at_least]
+        few = len(expected) - len(kept)
+        kept = kept if max(expected) >= at_least else []
         without_rank = [{name: value for name, value in row.items() if name != "rank"} for row in kept]
         table = found.result.to_arrow()
         assert [{name: row[name] for name in row if name != "rank"} for row in table.to_pylist()] == without_rank
-        assert (found.withheld, found.rows) == (len(expected) - len(kept), len(expected))
+        assert (found.withheld, found.rows) == (few, len(expected))
         if "rank" in table.column_names:
             unit = lambda row: row.get("month")  # noqa: E731
             in_order = sorted(range(len(kept)), key=lambda i: (str(unit(kept[i])), kept[i]["rank"]))

@@ -160,7 +160,8 @@ def _pooled(table: pa.Table) -> float:
     """Return the largest share of a category's interactions in one hour, over all units together."""
     everything = {row["category"]: row["interactions"] for row in rows.summed(table, "category", ["interactions"])}
     hours = table.group_by(["category", "hour"]).aggregate([("interactions", "sum")]).to_pylist()
-    return max(row["interactions_sum"] / everything[row["category"]] for row in hours if everything[row["category"]])
+    shares = (row["interactions_sum"] / everything[row["category"]] for row in hours if everything[row["category"]])
+    return max(shares, default=1.0)
 
 
 def _largest(table: pa.Table) -> float:

@@ -81,15 +81,16 @@ class Answerer:
         if not all(map(len, asked.values())):
             return Answer(_NO_ROWS)
         shown = {words: published(self.dataset, result, self.privacy) for words, result in asked.items()}
-        period, month = (part.result for part in shown.values())
+        period = shown["whole period"].result
         notes = [self._withheld(shown), _made(asked)]
         if not len(period):
             return Answer(self._nothing_large_enough(), notes=notes, sources=_sources(asked))
         return Answer(
             sentence=sentence(job["name"], period),
             figures=[
-                ("Whole period", self.figures.of(period.chart())),
-                ("Month by month", self.figures.of(month.chart())),
+                (_HEADINGS[words], self.figures.of(part.result.chart()))
+                for words, part in shown.items()
+                if len(part.result)
             ],
             heading=f"The first {min(_TOP, len(period))} of {len(period):,} rows, whole period",
             table=result_table(_top(period)),
@@ -155,6 +156,7 @@ class Answerer:
 
 
 _UNITS: dict[str, Unit] = {"whole period": "period", "by month": "month"}
+_HEADINGS = {"whole period": "Whole period", "by month": "Month by month"}
 
 
 def _top(result: Result) -> list[dict[str, Any]]:

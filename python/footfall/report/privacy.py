@@ -36,13 +36,19 @@ class Published:
 
 
 def published(dataset: Source, result: Result, privacy: Privacy) -> Published:
-    """Return the rows of a job about nobody, or about at least so many users; ranks are those among the rest."""
+    """Return the rows of a job about nobody, or about at least so many users; ranks are those among the rest.
+
+    If all others are left out, so are the rows about nobody: they would say that there was nobody at all.
+    """
     table = result.to_arrow()
     users = _users(dataset, result) if privacy.at_least > 1 else None
     if users is None:
         return Published(result, 0, table.num_rows)
-    kept = table.filter(pc.or_(pc.equal(users, 0), pc.greater_equal(users, privacy.at_least)))
+    enough = pc.greater_equal(users, privacy.at_least)
+    kept = table.filter(pc.or_(pc.equal(users, 0), enough))
     withheld = table.num_rows - kept.num_rows
+    if withheld and not pc.any(enough).as_py():
+        kept = kept.slice(0, 0)
     if withheld and "rank" in kept.column_names:
         kept = _ranked_anew(kept)
     return Published(replace(result, _table=kept), withheld, table.num_rows)

@@ -12,6 +12,7 @@ import pytest
 from worlds import ALL_NULL, EMPTY, ONE_ROW, SCHEMAS, random_world
 
 import footfall
+from footfall.display import cell
 from footfall.report import privacy
 from footfall.report.vega import Vega
 
@@ -180,10 +181,10 @@ def test_rows_about_few_users_are_left_out(city_data, tmp_path):
 @pytest.mark.parametrize("by", ["month", "period"])
 @pytest.mark.parametrize("job", ["campaign_ctr", "category_hours", "establishment_visits", "preferred_ad_categories"])
 def test_how_many_users_a_row_is_about(ask, job, by):
-    data = ask(random_world(15, events=400))
+    data = ask(random_world(15, events=100))
     result = data.run(job, **({} if job.startswith("preferred") else {"by": by}))
     expected = users_by_row(data, result)
-    assert len(set(expected)) > 1
+    assert max(expected) > 1
     for at_least in range(1, max(expected) + 2):
         found = privacy.published(data, result, privacy.Privacy(show_users=False, at_least=at_least))
         kept = [row for row, users in zip(result.to_arrow().to_pylist(), expected) if not 0 < users < at_least]
@@ -271,7 +272,7 @@ def test_names_with_markup_are_text(ask, tmp_path, evil):
     assert evil in text and ("script", None) not in page.open
     html = (tmp_path / "r.html").read_text(encoding="utf-8")
     assert evil not in html
-    assert evil in json.dumps(page.specs, ensure_ascii=False)
+    assert cell(evil) in json.dumps(page.specs, ensure_ascii=False)
     specs = re.findall(r'<script type="application/json"[^>]*>(.*?)</script>', html)
     assert len(specs) == len(page.specs) >= 12
     assert not re.search("[<>&\u2028\u2029]", "".join(specs))

@@ -14,6 +14,9 @@ use crate::zones::{Databases, Zone};
 /// The parts of the day, six hours each from midnight on, start included and end excluded.
 pub const DAY_PARTS: [&str; 4] = ["night", "morning", "afternoon", "evening"];
 
+/// The weekdays, from that of number 1 on.
+pub const WEEKDAYS: [&str; 7] = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"];
+
 /// The part of the day in which an hour of `0..24` lies.
 pub fn day_part(hour: i32) -> &'static str {
     DAY_PARTS[hour.rem_euclid(24) as usize / 6]

@@ -17,8 +17,8 @@ pub fn wilson_interval(successes: i64, trials: i64, z: f64) -> Option<(f64, f64)
     Some(wilson_of(successes as f64 / trials as f64, trials as f64, z))
 }
 
-/// The interval of a `ratio` within `[0, 1]` of so many `trials`, which need not be whole.
-fn wilson_of(ratio: f64, trials: f64, z: f64) -> (f64, f64) {
+/// The interval of a `ratio` within `[0, 1]` of so many `trials`, above 0, which need not be whole.
+pub fn wilson_of(ratio: f64, trials: f64, z: f64) -> (f64, f64) {
     let z2 = z * z;
     let middle = ratio + z2 / (2.0 * trials);
     let half_width = z * (ratio * (1.0 - ratio) / trials + z2 / (4.0 * trials * trials)).sqrt();

@@ -8,6 +8,13 @@ import numpy.typing as npt
 from footfall.arrow import ArrowStream
 
 __all__ = [
+    "ATTRIBUTION_WINDOW_US",
+    "DAY_PARTS",
+    "EARTH_RADIUS_M",
+    "UNITS",
+    "VISIT_RADIUS_M",
+    "WEEKDAYS",
+    "WILSON_Z",
     "Session",
     "Zone",
     "__version__",
@@ -17,9 +24,18 @@ __all__ = [
     "jobs",
     "synth",
     "visit_join",
+    "wilson_interval",
     "zone",
 ]
 __version__: str
+
+EARTH_RADIUS_M: float
+VISIT_RADIUS_M: float
+ATTRIBUTION_WINDOW_US: int
+WILSON_Z: float
+DAY_PARTS: list[str]
+WEEKDAYS: list[str]
+UNITS: list[str]
 
 _Degrees = npt.NDArray[np.float64]
 _Tick = Callable[[int, Optional[int]], object]
@@ -28,6 +44,7 @@ _Slice = tuple[str, Optional[tuple[int, int]], Optional[tuple[str, int, int]]]
 def haversine_m(
     latitude_a: _Degrees, longitude_a: _Degrees, latitude_b: _Degrees, longitude_b: _Degrees
 ) -> npt.NDArray[np.float64]: ...
+def wilson_interval(ratio: float, trials: float, z: float) -> tuple[float, float]: ...
 def visit_join(pings: ArrowStream, establishments: ArrowStream, radius_m: float) -> ArrowStream: ...
 def attribute_visits(
     visits: ArrowStream, interactions: ArrowStream, ads: ArrowStream, window_us: int

@@ -12,25 +12,17 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Callable, Union
 
 from footfall import _native, arrow, options
-from footfall.definitions import Definitions
+from footfall.definitions import DEFAULT_UNIT, Definitions, Unit
 from footfall.errors import DefinitionError
 from footfall.jobs import Jobs
 from footfall.progress import Tick, bar
 from footfall.result import Result
+from footfall.selection import Selection
 
 if TYPE_CHECKING:
     from footfall.engines.protocol import Session
 
 Instant = Union[str, date, datetime]
-
-
-@dataclass(frozen=True)
-class Selection:
-    """Which rows count: a fraction of the users, and [start, end) in microseconds since 1970-01-01 UTC."""
-
-    users: float | None = None
-    start_us: int | None = None
-    end_us: int | None = None
 
 
 @dataclass
@@ -126,7 +118,7 @@ class Dataset(Jobs):
         there = self.tables
         return [{**job, "missing": [name for name in job["tables"] if name not in there]} for job in _native.jobs()]
 
-    def run(self, job: str, *, by: str | None = None, users: Any = None, rank_by: str | None = None) -> Result:
+    def run(self, job: str, *, by: Unit | None = None, users: Any = None, rank_by: str | None = None) -> Result:
         """Answer a job by its name; the method of that name says what comes back.
 
         Parameters
@@ -148,7 +140,7 @@ class Dataset(Jobs):
         """
         entry = next((entry for entry in _native.jobs() if entry["name"] == job), {})
         if by is None:
-            by = "month" if entry.get("by") else "period"
+            by = DEFAULT_UNIT if entry.get("by") else "period"
         chosen = None if users is None else options.ids("users", users)
         sql = self._session.job_sql(job, by=by, users=chosen, rank_by=rank_by)
         return self._timed(
@@ -348,11 +340,17 @@ class Dataset(Jobs):
         """Return an instant, in microseconds since 1970-01-01 UTC, as ISO 8601 text on the clock of `tz`."""
         return self._opened.zone.local_text(instant_us)
 
-    def report(self, path: str | os.PathLike[str], *, title: str | None = None) -> Path:
-        """Write every answer that the tables allow to one HTML file that needs no network; return its path."""
+    def report(
+        self, path: str | os.PathLike[str], *, title: str | None = None, show_users: bool = False, at_least: int = 10
+    ) -> Path:
+        """Write every answer that the tables allow to one HTML file that needs no network; return its path.
+
+        Rows about fewer than `at_least` users are left out, and the few users shown as examples are called "user 1"
+        and so on unless `show_users`, since a report is passed on.
+        """
         from footfall.report import write_report
 
-        return write_report(self, path, title=title, progress=self.progress)
+        return write_report(self, path, title=title, show_users=show_users, at_least=at_least)
 
     def _select(self, selection: Selection) -> Dataset:
         # Always from the whole, so that a session need not know how selections stack.
@@ -374,8 +372,8 @@ class Dataset(Jobs):
             return []
         facts = [("table", f"{name}: {', '.join(columns)}") for name, columns in self.tables.items()]
         facts += [("time zone", self.time_zone), ("definitions", str(self.definitions))]
-        if self.selection.users is not None:
-            facts.append(("sample", f"{100 * self.selection.users:g} % of the users"))
+        if self.selection.sample_text:
+            facts.append(("sample", self.selection.sample_text))
         if self.period != (None, None):
             facts.append(("period", " to ".join(end or "open" for end in self.period)))
         return facts

@@ -5,9 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import timedelta
 from statistics import NormalDist
+from typing import Final, Literal
 
-from footfall import options
+from footfall import _native, options
 from footfall.errors import DefinitionError
+
+#: A calendar unit that jobs are asked by; ``period`` is everything at once.
+Unit = Literal["day", "week", "month", "period"]
+DEFAULT_UNIT: Final = "month"
+
+VISIT_RADIUS_M = _native.VISIT_RADIUS_M
+ATTRIBUTION_WINDOW = timedelta(microseconds=_native.ATTRIBUTION_WINDOW_US)
+CONFIDENCE = 0.95
 
 
 @dataclass(frozen=True)
@@ -48,9 +57,9 @@ class Definitions:
     footfall.errors.DefinitionError: visit_radius_m = -1: must be a finite number of metres above 0
     """
 
-    visit_radius_m: float = 50.0
-    attribution_window: timedelta = timedelta(hours=6)
-    confidence: float = 0.95
+    visit_radius_m: float = VISIT_RADIUS_M
+    attribution_window: timedelta = ATTRIBUTION_WINDOW
+    confidence: float = CONFIDENCE
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "visit_radius_m", options.radius("visit_radius_m", self.visit_radius_m))
@@ -73,9 +82,21 @@ class Definitions:
             "z": self.z,
         }
 
+    @property
+    def radius_text(self) -> str:
+        """The radius in words: ``50 m``."""
+        return f"{self.visit_radius_m:g}\u00a0m"
+
+    @property
+    def window_text(self) -> str:
+        """The window in words: ``6 h``."""
+        return f"{self.attribution_window / timedelta(hours=1):g}\u00a0h"
+
+    @property
+    def confidence_text(self) -> str:
+        """The confidence in words: ``95 %``."""
+        return f"{100 * self.confidence:g}\u00a0%"
+
     def __str__(self) -> str:
-        hours = self.attribution_window / timedelta(hours=1)
-        return (
-            f"visit: within {self.visit_radius_m:g} m; attributed: within {hours:g} h; "
-            f"intervals: {100 * self.confidence:g} %"
-        )
+        words = f"visit: within {self.radius_text}; attributed: within {self.window_text}; "
+        return f"{words}intervals: {self.confidence_text}".replace("\u00a0", " ")

@@ -59,6 +59,56 @@ def duration(seconds: float) -> str:
     return f"{minutes:.0f} min {rest:.0f} s" if minutes else f"{seconds:.1f} s"
 
 
+def percent(share: float) -> str:
+    r"""Return a share in percent, with three figures.
+
+    Examples
+    --------
+    >>> [percent(share).replace("\xa0", " ") for share in (0.01234, 0.5, 1.0, 0.0, 1e-9)]
+    ['1.23 %', '50.0 %', '100 %', '0 %', '< 0.01 %']
+    """
+    value = 100 * share
+    if 0 < value < 0.005:
+        return "< 0.01\xa0%"
+    digits = 0 if value == 0 or value >= 99.95 else 1 if value >= 9.995 else 2
+    return f"{value:,.{digits}f}\xa0%"
+
+
+def plural(count: int, thing: str) -> str:
+    """Return a count with its noun.
+
+    Examples
+    --------
+    >>> plural(1, "campaign"), plural(1200, "visit")
+    ('1 campaign', '1,200 visits')
+    """
+    return f"{count:,} {thing}{'' if count == 1 else 's'}"
+
+
+def all_of(count: int, thing: str) -> str:
+    """Return how to call all of something.
+
+    Examples
+    --------
+    >>> all_of(1, "campaign"), all_of(3, "campaign")
+    ('The only campaign', 'All 3 campaigns')
+    """
+    return f"The only {thing}" if count == 1 else f"All {plural(count, thing)}"
+
+
+def compact(count: int) -> str:
+    """Return a count that fits a small cell.
+
+    Examples
+    --------
+    >>> compact(9_999), compact(12_345), compact(1_234_567)
+    ('9,999', '12k', '1.2M')
+    """
+    if count < 10_000:
+        return f"{count:,}"
+    return f"{count / 1e3:.0f}k" if count < 999_500 else f"{count / 1e6:.1f}M"
+
+
 def text_table(shown: Preview) -> str:
     """Return a preview as aligned lines."""
     rows = [[_shortened(value) for value in row] for row in [shown.columns, *shown.rows]]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import Any
 
+from footfall.definitions import DEFAULT_UNIT, Unit
 from footfall.result import Result
 
 
@@ -17,10 +18,10 @@ class Jobs(ABC):
     """
 
     @abstractmethod
-    def run(self, job: str, *, by: str | None = None, users: Any = None, rank_by: str | None = None) -> Result:
+    def run(self, job: str, *, by: Unit | None = None, users: Any = None, rank_by: Unit | None = None) -> Result:
         """Answer the job of that name."""
 
-    def campaign_ctr(self, *, by: str = "month", rank_by: str | None = None) -> Result:
+    def campaign_ctr(self, *, by: Unit = DEFAULT_UNIT, rank_by: Unit | None = None) -> Result:
         """Job 1: which campaigns turn views into clicks?
 
         Parameters
@@ -63,7 +64,7 @@ class Jobs(ABC):
         """
         return self.run("campaign_ctr", by=by, rank_by=rank_by)
 
-    def establishment_visits(self, *, by: str = "month", rank_by: str | None = None) -> Result:
+    def establishment_visits(self, *, by: Unit = DEFAULT_UNIT, rank_by: Unit | None = None) -> Result:
         """Job 2: which establishments get the most visits?
 
         Parameters
@@ -101,7 +102,7 @@ class Jobs(ABC):
         """
         return self.run("establishment_visits", by=by, rank_by=rank_by)
 
-    def visit_attribution(self, *, by: str = "month", rank_by: str | None = None) -> Result:
+    def visit_attribution(self, *, by: Unit = DEFAULT_UNIT, rank_by: Unit | None = None) -> Result:
         """Job 3: which share of an establishment's visits followed an interaction with one of its ads?
 
         Parameters
@@ -152,7 +153,7 @@ class Jobs(ABC):
         """
         return self.run("visit_attribution", by=by, rank_by=rank_by)
 
-    def category_hours(self, *, by: str = "month") -> Result:
+    def category_hours(self, *, by: Unit = DEFAULT_UNIT) -> Result:
         """Job 4: at which hours do people interact with the ads of each category?
 
         Parameters

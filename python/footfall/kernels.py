@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from footfall import _native, arrow, options
+from footfall.definitions import ATTRIBUTION_WINDOW, VISIT_RADIUS_M
 from footfall.errors import DataError
 
 if TYPE_CHECKING:
@@ -129,7 +130,7 @@ def _from_objects(values: Any, array: npt.NDArray[Any]) -> npt.NDArray[np.float6
     return array.astype(np.float64)
 
 
-def visit_join(pings: Any, establishments: Any, *, radius_m: float = 50.0) -> pyarrow.Table:
+def visit_join(pings: Any, establishments: Any, *, radius_m: float = VISIT_RADIUS_M) -> pyarrow.Table:
     """Every ping strictly less than `radius_m` metres from an establishment.
 
     Parameters
@@ -174,7 +175,7 @@ def visit_join(pings: Any, establishments: Any, *, radius_m: float = 50.0) -> py
 
 
 def attribute_visits(
-    visits: Any, interactions: Any, ads: Any, *, window: timedelta = timedelta(hours=6)
+    visits: Any, interactions: Any, ads: Any, *, window: timedelta = ATTRIBUTION_WINDOW
 ) -> pyarrow.Table:
     """Give each visit the interaction that earned it, if one did.
 

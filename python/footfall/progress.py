@@ -10,11 +10,11 @@ from typing import Any, Callable, Optional
 Tick = Callable[[int, Optional[int]], None]
 
 # Shorter work is over before a bar could be read.
-QUIET_SECONDS = 0.5
+_QUIET_SECONDS = 0.5
 
 
 class _Bar:
-    """Shows a tqdm bar once the work has lasted `QUIET_SECONDS`."""
+    """Shows a tqdm bar once the work has lasted `_QUIET_SECONDS`."""
 
     def __init__(self, title: str, unit: str) -> None:
         self.title = title
@@ -24,7 +24,7 @@ class _Bar:
 
     def __call__(self, rows_done: int, rows_total: int | None) -> None:
         if self.bar is None:
-            if time.time() - self.started < QUIET_SECONDS:
+            if time.time() - self.started < _QUIET_SECONDS:
                 return
             self.bar = self._open(rows_total)
         self.bar.total = rows_total

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from footfall import display, values
-from footfall.definitions import Definitions
+from footfall.definitions import Definitions, Unit
 from footfall.errors import DefinitionError
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ class Result:
     tz: str
     seconds: float
     job: dict[str, Any] | None = None
-    by: str = "period"
+    by: Unit = "period"
     sql: str | None = None
 
     def __len__(self) -> int:
@@ -101,11 +101,56 @@ class Result:
 
         return polars.DataFrame(self._table)
 
-    def chart(self, **options: Any) -> altair.Chart:
-        """Draw the answer; see `footfall.charts.chart` for the options."""
-        from footfall.charts import chart
+    def chart(
+        self, *, top: int | None = None, users: Any = None, width: int | None = None, height: int | None = None
+    ) -> altair.Chart | altair.LayerChart | altair.ConcatChart:
+        """Draw the answer of a job.
 
-        return chart(self, **options)
+        Parameters
+        ----------
+        top : int, optional
+            How many campaigns, establishments or categories to show; by default as many as read well.
+        users : id or iterable of ids, optional
+            Jobs 5 and 6: these users; by default the few with the most interactions or visits.
+        width, height : int, optional
+            Pixels of the plot, of each panel if there are several; at least 40.
+
+        Returns
+        -------
+        altair.Chart, altair.LayerChart or altair.ConcatChart
+            As the job needs: ``.save("chart.svg")``, ``.png``, or ``.save("chart.html", inline=True)`` for a page that
+            needs no network. It embeds only the rows that it shows.
+
+        Raises
+        ------
+        DefinitionError
+            If the result is not that of a job, or an option makes no sense.
+
+        Notes
+        -----
+        By month there is a panel for each of the latest six months; by week or day, a line for each of the best six.
+        In a notebook whose user has not chosen an Altair renderer, charts are drawn without a network: live by front
+        ends that draw Vega-Lite, else as SVG. They have a look of their own unless the user has enabled an Altair
+        theme, also side by side (``|``) and one above the other (``&``). ``altair.theme.enable("footfall")`` gives it
+        to what ``altair.hconcat`` makes, and to charts of your own.
+
+        Examples
+        --------
+        >>> from datetime import datetime
+        >>> import footfall, pyarrow as pa
+        >>> places = pa.table({"establishment_id": ["cafe", "bank"], "category": ["food", "money"],
+        ...                    "latitude": [-8.0634, -8.0476], "longitude": [-34.8711, -34.8770]})
+        >>> pings = pa.table({"user_id": ["ana"], "timestamp": [datetime(2024, 3, 1, 12)],
+        ...                   "latitude": [-8.0631], "longitude": [-34.8711]})
+        >>> data = footfall.open({"establishments": places, "pings": pings})
+        >>> drawn = data.establishment_visits(by="period").chart(top=1)
+        >>> drawn.to_dict()["title"]["text"]
+        ['The most visited of 2 establishments']
+        """
+        from footfall.charts import Context, draw
+
+        context = Context(self.tz, self.definitions)
+        return draw(self._table, self.job, context, top=top, users=users, width=width, height=height)
 
     def write(self, path: str | os.PathLike[str]) -> Path:
         """Write the rows to a file; its ending says how.
@@ -142,7 +187,7 @@ class Result:
 
     def headline(self, shown: int) -> str:
         """Return the title, how many rows (of which `shown` are to be seen) and how long it took."""
-        rows = f"{len(self):,} row{'' if len(self) == 1 else 's'}"
+        rows = display.plural(len(self), "row")
         count = f"the first {shown:,} of {rows}" if shown < len(self) else rows
         return f"{self.title}: {count}, in {display.duration(self.seconds)}"
 

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any, Callable
 
 from footfall import display
 from footfall.dataset import Dataset
+from footfall.definitions import DEFAULT_UNIT, Unit
 
 if TYPE_CHECKING:
     import pyarrow
 
-UNITS = ("month", "period")
+_UNITS: tuple[Unit, ...] = (DEFAULT_UNIT, "period")
 
 
 @dataclass(frozen=True)
@@ -60,11 +61,11 @@ def verify(opening: Callable[[str], Dataset], engines: Sequence[str]) -> Iterato
     opened = {engine: opening(engine) for engine in engines}
     for job in opened[engines[0]].jobs():
         if not job["missing"]:
-            for by in UNITS if job["by"] else (None,):
+            for by in _UNITS if job["by"] else (None,):
                 yield _verdict(job["name"], by, opened)
 
 
-def _verdict(job: str, by: str | None, opened: dict[str, Dataset]) -> Verdict:
+def _verdict(job: str, by: Unit | None, opened: dict[str, Dataset]) -> Verdict:
     results = {engine: data.run(job, by=by) for engine, data in opened.items()}
     seconds = {engine: result.seconds for engine, result in results.items()}
     (first, expected), *others = ((engine, result.to_arrow()) for engine, result in results.items())

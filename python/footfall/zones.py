@@ -11,7 +11,7 @@ from footfall import _native
 from footfall.errors import DefinitionError
 
 #: What a database is called, its folder, and its version where its files do not say.
-Database = tuple[str, str, Optional[str]]
+_Database = tuple[str, str, Optional[str]]
 
 
 def zone(tz: Any) -> _native.Zone:
@@ -29,14 +29,14 @@ def zone(tz: Any) -> _native.Zone:
     """
     if not isinstance(tz, str):
         raise DefinitionError(f"tz = {tz!r}: must be the name of a time zone, such as America/Recife")
-    return _zone(tz, databases())
+    return _zone(tz, _databases())
 
 
-def databases() -> tuple[Database, ...]:
+def _databases() -> tuple[_Database, ...]:
     """Return the databases that Python knows of, in the order in which it looks at them."""
     from zoneinfo import TZPATH
 
-    of_system: list[Database] = [(folder, folder, None) for folder in TZPATH]
+    of_system: list[_Database] = [(folder, folder, None) for folder in TZPATH]
     package = find_spec("tzdata")
     if package is None:
         return tuple(of_system)
@@ -47,5 +47,5 @@ def databases() -> tuple[Database, ...]:
 
 
 @lru_cache(maxsize=64)
-def _zone(tz: str, known: tuple[Database, ...]) -> _native.Zone:
+def _zone(tz: str, known: tuple[_Database, ...]) -> _native.Zone:
     return _native.zone(tz, list(known))

@@ -232,7 +232,8 @@ impl Default for Request {
     }
 }
 
-const BUCKETS: [(&str, &str); 4] = [
+/// The calendar units that a job can be asked by, and what makes each of a timestamp.
+pub const BUCKETS: [(&str, &str); 4] = [
     ("day", "local_day(timestamp)"),
     ("week", "local_week(timestamp)"),
     ("month", "local_month(timestamp)"),

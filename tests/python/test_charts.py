@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import io
 import json
+import re
+import subprocess
+import sys
 import xml.etree.ElementTree
 
+import altair as alt
 import pytest
 from worlds import EMPTY, JOBS_BY, JOBS_BY_USER, ONE_ROW, UNITS, World, questions, random_world
 
@@ -95,3 +99,82 @@ def test_names_that_are_hard_to_draw(ask):
     data = ask(World(establishments=places, pings=pings))
     for result in (data.establishment_visits(), data.visit_profile(), data.preferred_establishment_categories()):
         assert svg(result.chart()).startswith("<svg")
+
+
+# Beside other charts
+
+
+@pytest.fixture(scope="module")
+def one_of_each(city_data):
+    """A chart of one layer, of several, and of several panels."""
+    nothing = city_data.between("1990-01-01", "1990-02-01").campaign_ctr(by="period").chart()
+    charts = [nothing, city_data.campaign_ctr(by="period").chart(), city_data.establishment_visits(by="month").chart()]
+    assert [type(chart).__name__ for chart in charts] == ["Chart", "LayerChart", "ConcatChart"]
+    return charts
+
+
+def test_charts_stand_side_by_side(one_of_each):
+    """As `altair.hconcat` forbids what has a configuration of its own."""
+    for first in one_of_each:
+        for second in one_of_each:
+            for joined in (first | second, first & second, (first | second) & first, (first & second) | second):
+                spec = joined.to_dict()
+                assert svg(joined).startswith("<svg") and spec["config"]["title"]["fontSize"] == 16
+                assert "config" not in json.dumps([spec.get(name) for name in ("concat", "hconcat", "vconcat")])
+    for join in (alt.hconcat, alt.vconcat, alt.concat):
+        joined = join(*one_of_each)
+        assert svg(joined).startswith("<svg") and "title" not in joined.to_dict()["config"]
+        with alt.theme.enable("footfall"):
+            assert joined.to_dict()["config"]["title"]["fontSize"] == 16
+
+
+def test_joined_charts_keep_their_colours(city_data):
+    shares = city_data.category_hours(by="period").chart()
+    categories = city_data.establishment_visits(by="period").chart()
+    alone = set(re.findall("#[0-9a-f]{6}", svg(categories).lower()))
+    assert len(alone) > 6 and alone <= set(re.findall("#[0-9a-f]{6}", svg(shares | categories).lower()))
+
+
+def test_the_look_is_below_what_the_user_chooses(one_of_each):
+    for chart in one_of_each:
+        plain = chart.to_dict()
+        assert plain["background"] == "white" and plain["config"]["axis"]["labelFontSize"] == 12
+        changed = chart.configure_axis(labelFontSize=20).properties(background="ivory").to_dict()
+        assert (changed["background"], changed["config"]["axis"]["labelFontSize"]) == ("ivory", 20)
+        assert changed["config"]["title"] == plain["config"]["title"]
+        assert chart.to_dict() == plain
+        with alt.theme.enable("dark"):
+            themed = chart.to_dict()
+        assert themed["usermeta"]["embedOptions"]["theme"] == "dark"
+        assert "background" not in themed and set(themed["config"]) == {"view"}
+
+
+def test_a_chart_is_shown_without_a_network_unless_the_user_has_a_renderer(one_of_each):
+    for chart in (*one_of_each, one_of_each[0] | one_of_each[1]):
+        bundle = chart._repr_mimebundle_()
+        assert set(bundle) == {"application/vnd.vegalite.v5+json", "image/svg+xml", "text/plain"}
+        assert bundle["image/svg+xml"].startswith("<svg")
+        with alt.renderers.enable("json"):
+            theirs, _ = chart._repr_mimebundle_()
+            assert set(theirs) == {"application/json", "text/plain"}
+    with alt.renderers.enable("footfall"):
+        assert "image/svg+xml" in alt.hconcat(*one_of_each)._repr_mimebundle_()
+
+
+def test_charts_change_nothing_of_altair():
+    """Neither by import, nor by drawing, nor by showing: the user's other charts stay as they are."""
+    code = f"""
+import sys
+sys.path[:0] = {sys.path!r}
+import altair as alt
+mine = alt.Chart(alt.InlineData([dict(a=1)])).mark_point().encode(x="a:Q")
+state = lambda: (alt.theme.active, alt.renderers.active, alt.data_transformers.active, mine.to_json())
+before = state()
+import footfall.charts, pyarrow as pa
+ads = pa.table(dict(ad_id=["a"], campaign_id=["lunch"], category=["food"]))
+views = pa.table(dict(user_id=["ana"], ad_id=["a"], action=["view"], timestamp=["2024-03-01T09:00:00Z"]))
+data = footfall.open(dict(ads=ads, interactions=views))
+data.campaign_ctr().chart()._repr_mimebundle_()
+assert state() == before
+"""
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=120)

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import ast
 import inspect
+import math
 import re
 import subprocess
 import sys
+from datetime import timedelta
+from graphlib import CycleError, TopologicalSorter
+from typing import get_args
 
 import pytest
 import rust_modules
@@ -13,7 +18,7 @@ import rust_modules
 import footfall
 from footfall import _native
 from footfall.cli import app
-from footfall.definitions import Definitions
+from footfall.definitions import DEFAULT_UNIT, Definitions, Unit
 
 JOBS = _native.jobs()
 
@@ -83,6 +88,44 @@ def test_no_name_of_a_type_or_constant_is_of_two(project):
     assert {name: files for name, files in homes.items() if len(files) > 1} == {}
 
 
+def test_no_python_module_imports_itself_by_way_of_others(project):
+    """An import inside a function or for types alone counts: it hides a circle, but does not cut it."""
+    root = project / "python"
+    files = [file for file in sorted(root.rglob("*.py*")) if file.suffix in (".py", ".pyi")]
+    names = {".".join(file.relative_to(root).with_suffix("").parts).removesuffix(".__init__"): file for file in files}
+    assert {"footfall", "footfall.result", "footfall.charts", "footfall._native"} <= set(names)
+    graph = {name: imported(file, names) - {name} for name, file in names.items()}
+    assert graph["footfall.dataset"] >= {"footfall.report", "footfall._native"}, "an import in a function is missed"
+    assert circle(graph) is None
+
+
+def test_a_circle_would_be_found(tmp_path):
+    for name, source in [("a", "def f():\n    from b import g\n"), ("b", "import c\n"), ("c", "from a import f\n")]:
+        (tmp_path / f"{name}.py").write_text(source, encoding="utf-8")
+    names = {name: tmp_path / f"{name}.py" for name in "abc"}
+    assert set(circle({name: imported(file, names) for name, file in names.items()})) == {"a", "b", "c"}
+
+
+def imported(file, names):
+    """The modules among `names` that a Python file imports anywhere; a package is not counted with its module."""
+    found = set()
+    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            below = {alias.name: f"{node.module}.{alias.name}" for alias in node.names}
+            found |= {name if name in names else node.module for name in below.values()}
+    return found & set(names)
+
+
+def circle(graph):
+    """The modules of a circle of imports, or None."""
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as error:
+        return error.args[1]
+
+
 @pytest.mark.parametrize("job", JOBS, ids=lambda job: job["name"])
 def test_a_job_has_its_method_page_and_statements(project, job):
     name = job["name"]
@@ -137,6 +180,63 @@ def test_constants_have_one_home(project):
     written = [path for path in (project / "src").rglob("*.rs") if "tests" not in path.parts]
     home = [path.name for path in written if re.search(r"6_?371_?008\.8", path.read_text(encoding="utf-8"))]
     assert home == ["units.rs"]
+
+
+def test_python_takes_the_definitions_from_rust():
+    defaults = Definitions()
+    assert defaults.visit_radius_m == _native.VISIT_RADIUS_M
+    assert defaults.attribution_window // timedelta(microseconds=1) == _native.ATTRIBUTION_WINDOW_US
+    assert math.isclose(defaults.z, _native.WILSON_Z, rel_tol=1e-15)
+    assert list(get_args(Unit)) == _native.UNITS and DEFAULT_UNIT in _native.UNITS
+    (metres,) = footfall.haversine_m([0.0], [0.0], [0.0], [180.0])
+    assert math.isclose(metres, math.pi * _native.EARTH_RADIUS_M)
+    assert len(_native.WEEKDAYS) == 7 and 24 % len(_native.DAY_PARTS) == 0
+
+
+def test_python_says_no_definition_again(project):
+    """A number or a name that Rust exports, or a default that another module has, is written nowhere else."""
+    package = project / "python" / "footfall"
+    assert [
+        (file.name, twin) for file in sorted(package.rglob("*.py")) for twin in twins(file.read_text("utf-8"))
+    ] == []
+
+
+@pytest.mark.parametrize(
+    "source",
+    ["a = 50.0", "def f(radius=50): ...", "w = 6 * 3600", "w = timedelta(hours=6)", "w = timedelta(seconds=21_600)",
+     "r = 6371008.8", 'r = "a sphere of 6 371 008.8 m"', "z = 1.959963984540054", "z = 1.96", 'p = ["night", "x"]',
+     'd = ["Mon"]', 'd = "Sunday"', "c = 0.95", 'u = ("day", "week", "month")', 'w = "6h"'],
+)  # fmt: skip
+def test_a_twin_would_be_found(source):
+    assert len(twins(source)) == 1
+    assert twins(f'def f():\n    """{source!r}"""') == []
+
+
+HOME_OF_CONFIDENCE = "CONFIDENCE = 0.95"
+UNITS_TYPE = 'Unit = Literal["day", "week", "month", "period"]'
+
+
+def twins(source):
+    """The expressions of a Python file that say what a definition says; docstrings and examples may."""
+    tree = ast.parse(source.replace(HOME_OF_CONFIDENCE, "").replace(UNITS_TYPE, ""))
+    docs = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+    return [ast.unparse(node) for node in ast.walk(tree) if id(node) not in docs and is_twin(node)]
+
+
+def is_twin(node):
+    window = timedelta(microseconds=_native.ATTRIBUTION_WINDOW_US)
+    if isinstance(node, ast.Constant) and isinstance(node.value, (int, float)):
+        window_numbers = {window / timedelta(**{unit: 1}) for unit in ("seconds", "milliseconds", "microseconds")}
+        numbers = {_native.EARTH_RADIUS_M, _native.VISIT_RADIUS_M, 0.95, 1.96, *window_numbers}
+        return node.value in numbers or math.isclose(node.value, _native.WILSON_Z, rel_tol=1e-9)
+    if isinstance(node, ast.Constant) and isinstance(node.value, str):
+        days = {*_native.WEEKDAYS, *(day[:3] for day in _native.WEEKDAYS)}
+        return node.value in {*days, *_native.DAY_PARTS, "6h"} or "371" in re.sub(r"\W", "", node.value)
+    if isinstance(node, (ast.Tuple, ast.List)):
+        return {"day", "week"} <= {getattr(element, "value", None) for element in node.elts}
+    if isinstance(node, ast.BinOp):
+        return ast.unparse(node) in ("6 * 3600", "6 * 60 * 60")
+    return isinstance(node, ast.Call) and ast.unparse(node) == "timedelta(hours=6)"
 
 
 def test_importing_footfall_imports_no_library_that_a_job_may_not_need():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import json
 import re
 from html.parser import HTMLParser
@@ -10,6 +12,9 @@ import pytest
 from worlds import ALL_NULL, EMPTY, ONE_ROW, SCHEMAS, random_world
 
 import footfall
+from footfall.display import cell
+from footfall.report import privacy
+from footfall.report.vega import Vega
 
 LOADING = {"src", "href", "srcset", "data", "action", "poster", "background", "xlink:href", "formaction"}
 
@@ -20,6 +25,7 @@ class Page(HTMLParser):
     def __init__(self, html):
         super().__init__(convert_charrefs=True)
         self.loads, self.ids, self.text, self.styles, self.specs, self.open = [], [], [], [], [], []
+        self.code, self.policy = {"script": "", "style": ""}, None
         self.feed(html)
         self.close()
 
@@ -28,6 +34,9 @@ class Page(HTMLParser):
         self.loads += [(tag, value) for name, value in attributes.items() if name in LOADING]
         self.ids += [attributes["id"]] if "id" in attributes else []
         self.styles.append(attributes.get("style") or "")
+        if attributes.get("http-equiv") == "Content-Security-Policy":
+            assert self.policy is None and not self.styles[0] and not any(self.code.values()), "the policy comes first"
+            self.policy = dict(part.split(" ", 1) for part in attributes["content"].split("; "))
         if tag not in {"img", "meta", "br", "hr", "link", "input"}:
             self.open.append((tag, attributes.get("type")))
 
@@ -41,7 +50,10 @@ class Page(HTMLParser):
             self.specs.append(json.loads(data))
         elif inside[0] == "style":
             self.styles.append(data)
-        elif inside[0] != "script":
+            self.code["style"] += data
+        elif inside[0] == "script":
+            self.code["script"] += data
+        else:
             self.text.append(data)
 
 
@@ -105,12 +117,115 @@ def test_every_answer_has_its_charts_with_rows(city_report):
     assert all(len(picture) > 2_000 for picture in pictures)
 
 
-def test_it_holds_few_people(city_report, city_data):
-    """Profiles are personal data and a report is passed on: three examples of each profile."""
-    page, text = city_report
-    everybody = city_data.sql("SELECT DISTINCT user_id FROM pings").to_arrow()["user_id"].to_pylist()
-    shown = text + json.dumps(page.specs)
-    assert sum(user in shown for user in everybody) <= 6
+def test_only_what_the_page_holds_is_allowed(city_report):
+    """The policy names the page's own script and style by their hashes: what anything else brings in does not run."""
+    page, _ = city_report
+    hashes = {kind: hashlib.sha256(code.encode()).digest() for kind, code in page.code.items()}
+    own = {f"{kind}-src": f"'sha256-{base64.b64encode(digest).decode()}'" for kind, digest in hashes.items()}
+    expected = {"default-src": "'none'", "img-src": "data:", **own, "base-uri": "'none'", "form-action": "'none'"}
+    assert page.policy == expected
+    assert len(page.code["script"]) > 100_000
+
+
+def everybody(data):
+    query = "SELECT user_id FROM pings UNION SELECT user_id FROM interactions"
+    return data.sql(query).to_arrow()["user_id"].to_pylist()
+
+
+def users_told(page, text, data):
+    words = set(re.findall(r"\w+", text + json.dumps(page.specs)))
+    return {user for user in everybody(data) if user in words}
+
+
+def test_it_tells_no_ids_of_users(city_data, tmp_path):
+    """Profiles are personal data and a report is passed on."""
+    page, text = written(city_data, tmp_path / "r.html")
+    assert users_told(page, text, city_data) == set()
+    assert text.count("user_id IN ('user 1', 'user 2', 'user 3')") == 2
+    assert all(name in json.dumps(page.specs) for name in ("user 1", "user 2", "user 3"))
+
+
+def test_it_tells_the_ids_of_a_few_users_if_asked(city_data, tmp_path):
+    page, text = written(city_data, tmp_path / "r.html", show_users=True)
+    assert 3 <= len(users_told(page, text, city_data)) <= 6
+    assert "user 1" not in text
+
+
+def test_ids_in_findings_and_of_few_users_are_not_told(ask, tmp_path):
+    """Of users without pings and of duplicates the examples are ids; a chart of six users has a panel for each."""
+    world = random_world(15, events=300)
+    for number, row in enumerate([*world.rows("interactions"), *world.rows("pings")]):
+        row["user_id"] = f"secret'{number % 5}"
+    world.rows("interactions")[0]["user_id"] = "secret, lonely"
+    world.rows("pings").append(dict(world.rows("pings")[0]))
+    data = ask(world)
+    found = {row["check"]: row["example"] for row in data.check().to_arrow().to_pylist() if row["rows"]}
+    assert "secret" in found["duplicate"] and "secret" in found["user without pings"]
+    for at_least in (1, 10):
+        data.report(tmp_path / "r.html", at_least=at_least)
+        assert "secret" not in (tmp_path / "r.html").read_text(encoding="utf-8")
+
+
+def test_rows_about_few_users_are_left_out(city_data, tmp_path):
+    visitors = city_data.establishment_visits(by="period").to_arrow()["visitors"].to_pylist()
+    at_least = sorted(visitors)[len(visitors) // 2]
+    page, text = written(city_data, tmp_path / "r.html", at_least=at_least)
+    few = sum(0 < count < at_least for count in visitors)
+    counts = f"{few:,} of {len(visitors):,} rows"
+    assert few and f"Left out, for they are about fewer than {at_least} users: {counts}" in text
+    drawn = [rows for spec in page.specs for rows in spec["datasets"].values()]
+    counts = [row["visitors"] for rows in drawn for row in rows if "visitors" in row]
+    assert counts and min(counts) >= at_least
+
+
+@pytest.mark.parametrize("by", ["month", "period"])
+@pytest.mark.parametrize("job", ["campaign_ctr", "category_hours", "establishment_visits", "preferred_ad_categories"])
+def test_how_many_users_a_row_is_about(ask, job, by):
+    data = ask(random_world(15, events=100))
+    result = data.run(job, **({} if job.startswith("preferred") else {"by": by}))
+    expected = users_by_row(data, result)
+    assert max(expected) > 1
+    for at_least in range(1, max(expected) + 2):
+        found = privacy.published(data, result, privacy.Privacy(show_users=False, at_least=at_least))
+        kept = [row for row, users in zip(result.to_arrow().to_pylist(), expected) if not 0 < users < at_least]
+        few = len(expected) - len(kept)
+        kept = kept if max(expected) >= at_least else []
+        without_rank = [{name: value for name, value in row.items() if name != "rank"} for row in kept]
+        table = found.result.to_arrow()
+        assert [{name: row[name] for name in row if name != "rank"} for row in table.to_pylist()] == without_rank
+        assert (found.withheld, found.rows) == (few, len(expected))
+        if "rank" in table.column_names:
+            unit = lambda row: row.get("month")  # noqa: E731
+            in_order = sorted(range(len(kept)), key=lambda i: (str(unit(kept[i])), kept[i]["rank"]))
+            ranks = {}
+            for i in in_order:
+                ranks[unit(kept[i])] = ranks.get(unit(kept[i]), 0) + 1
+                assert table["rank"][i].as_py() == ranks[unit(kept[i])]
+
+
+def users_by_row(data, result):
+    """The users of each row of a result, counted one by one."""
+    table = result.to_arrow()
+    if "visitors" in table.column_names:
+        return table["visitors"].to_pylist()
+    if "user_id" in table.column_names:
+        groups = list(zip(*(table[name].to_pylist() for name in ("day_part", "category"))))
+        return [groups.count(group) for group in groups]
+    rows = data.sql(
+        "SELECT user_id, campaign_id, category, local_hour(timestamp) AS hour, local_month(timestamp) AS month "
+        "FROM interactions JOIN ads USING (ad_id)"
+    ).to_arrow().to_pylist()  # fmt: skip
+    keys = [name for name in ("month", "campaign_id", "category", "hour") if name in table.column_names]
+    groups = {}
+    for row in rows:
+        groups.setdefault(tuple(row[key] for key in keys), set()).add(row["user_id"])
+    return [len(groups.get(tuple(row[key] for key in keys), ())) for row in table.to_pylist()]
+
+
+def test_how_few_users_makes_sense(city_data, tmp_path):
+    for at_least in (0, -1, 1.5, "ten"):
+        with pytest.raises(footfall.DefinitionError, match="at_least"):
+            city_data.report(tmp_path / "r.html", at_least=at_least)
 
 
 @pytest.mark.parametrize("missing", SCHEMAS)
@@ -118,7 +233,7 @@ def test_a_data_set_that_lacks_a_table_says_so(ask, tmp_path, missing):
     tables = random_world(15, events=200).tables()
     del tables[missing]
     data = ask(tables)
-    page, text = written(data, tmp_path / "r.html")
+    page, text = written(data, tmp_path / "r.html", at_least=1)
     check_loads_nothing(page)
     for job in data.jobs():
         assert f"job-{job['number']}" in page.ids
@@ -153,9 +268,14 @@ def test_names_with_markup_are_text(ask, tmp_path, evil):
     for table, column in [("establishments", "name"), ("ads", "campaign_id"), ("establishments", "category")]:
         for row in world.rows(table):
             row[column] = evil
-    page, text = written(ask(world), tmp_path / "r.html")
+    page, text = written(ask(world), tmp_path / "r.html", at_least=1)
     assert evil in text and ("script", None) not in page.open
-    assert evil not in (tmp_path / "r.html").read_text(encoding="utf-8")
+    html = (tmp_path / "r.html").read_text(encoding="utf-8")
+    assert evil not in html
+    assert cell(evil) in json.dumps(page.specs, ensure_ascii=False)
+    specs = re.findall(r'<script type="application/json"[^>]*>(.*?)</script>', html)
+    assert len(specs) == len(page.specs) >= 12
+    assert not re.search("[<>&\u2028\u2029]", "".join(specs))
     check_loads_nothing(page)
 
 
@@ -164,3 +284,42 @@ def test_where_it_cannot_be_written(city_data, tmp_path):
         city_data.report(tmp_path)
     with pytest.raises(footfall.DefinitionError, match="folder"):
         city_data.report(tmp_path / "nowhere" / "r.html")
+
+
+# The process that draws
+
+
+def test_a_script_is_bundled_once(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    with Vega() as vega:
+        made = vega.script("vega.log('</script>')").result()
+    assert len(made) > 1_000 and "</script" not in made
+    monkeypatch.setattr(Vega, "_answer", lambda *_: pytest.fail("bundled again"))
+    with Vega() as vega:
+        assert vega.script("vega.log('</script>')").result() == made
+    (file,) = (tmp_path / "cache" / "footfall").iterdir()
+    assert file.stat().st_mode & 0o077 == 0 and file.parent.stat().st_mode & 0o077 == 0
+
+
+def test_a_cache_that_cannot_be_written_costs_time_only(tmp_path, monkeypatch):
+    (tmp_path / "file").write_text("no folder", encoding="utf-8")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
+    with Vega() as vega:
+        assert "vega" not in vega.script("console.log(1)").result()
+
+
+def test_what_cannot_be_drawn_and_a_process_that_ends_are_errors():
+    with Vega() as vega:
+        refused, drawn = vega.svg({"mark": {"no": "mark"}}), vega.svg({"data": {"values": [{}]}, "mark": "point"})
+        with pytest.raises(footfall.InternalError, match="cannot be drawn"):
+            refused.result()
+        assert drawn.result().startswith("<svg")
+        vega._process.kill()
+        with pytest.raises(footfall.InternalError, match="has ended"):
+            vega.svg({}).result()
+
+
+def test_the_process_ends_with_an_error_of_the_report():
+    with pytest.raises(ZeroDivisionError), Vega() as vega:
+        1 / 0  # noqa: B018
+    assert vega._process.poll() is not None

@@ -8,20 +8,23 @@ from typing import Any
 import altair as alt
 import pyarrow as pa
 
+from footfall._native import DAY_PARTS
 from footfall.charts import rows, style
-from footfall.charts.rows import Options, Row
+from footfall.charts.rows import Context, Options, Row
+from footfall.charts.theme import MUTED, Chart, ConcatChart, Drawing, LayerChart
+from footfall.display import percent
 
-_DAY_PARTS = [("night", 0), ("morning", 6), ("afternoon", 12), ("evening", 18)]
+_STARTS = range(0, 24, rows.HOURS_PER_DAY_PART)
 
 
-def category_hours(result: Any, table: pa.Table, options: Options) -> Any:
+def category_hours(table: pa.Table, context: Context, options: Options) -> Drawing:
     """Draw each category's interactions over the hours of the day."""
     by = rows.unit(table)
     order = rows.summed(table, "category", ["interactions"])
     chosen = order[: options.top or 12]
     notes = [
         f"Colour: share of the category's interactions (views and clicks) that fall in the hour; hours are local to "
-        f"{result.tz}. Outlined: the category's busiest hour, the earliest of several.",
+        f"{context.tz}. Outlined: the category's busiest hour, the earliest of several.",
         "Categories with the most interactions first. " + rows.left_out(len(order) - len(chosen), "categories"),
     ]
     shown = rows.where(table, "category", [row["category"] for row in chosen])
@@ -34,7 +37,7 @@ def category_hours(result: Any, table: pa.Table, options: Options) -> Any:
     return _panels(shown, by, names, options, title, notes)
 
 
-def _panels(table: pa.Table, by: str, names: list[str], options: Options, title: str, notes: list[str]) -> Any:
+def _panels(table: pa.Table, by: str, names: list[str], options: Options, title: str, notes: list[str]) -> ConcatChart:
     starts, units = rows.latest(table, by, 6)
     parts = {start: rows.where(table, by, [start]) for start in starts}
     largest = max(map(_largest, parts.values()))
@@ -42,25 +45,35 @@ def _panels(table: pa.Table, by: str, names: list[str], options: Options, title:
     size = options.width or 264, options.height or 20 * len(names)
     columns = style.columns(len(parts))
     panels = [
-        _heatmap(part.to_pylist(), names, size, limit, totals=False, labelled=i % columns == 0).properties(
-            title=style.panel_title(rows.unit_label(by, start))
+        _heatmap(
+            part.to_pylist(),
+            names,
+            size,
+            limit,
+            labelled=i % columns == 0,
+            title=style.panel_title(rows.unit_label(by, start)),
         )
         for i, (start, part) in enumerate(parts.items())
     ]
     notes = [
         *notes,
         f"The latest {len(starts)} of {units} {by}s." if units > len(starts) else "",
-        f"Darkest: {100 * limit:.2g}\u00a0% or more; a {by} of few interactions has larger shares."
-        if limit < largest
-        else "",
+        f"Darkest: {percent(limit)} or more; a {by} of few interactions has larger shares." if limit < largest else "",
     ]
-    drawing = style.side_by_side(panels, columns).resolve_scale(color="shared")
+    drawing = style.side_by_side(panels, columns)
     return style.finished(drawing, f"{title}, {by} by {by}", notes, columns * (size[0] + 40))
 
 
 def _heatmap(
-    shown: Sequence[Row], names: list[str], size: tuple[int, int], largest: float, totals: bool, labelled: bool = True
-) -> Any:
+    shown: Sequence[Row],
+    names: list[str],
+    size: tuple[int, int],
+    largest: float,
+    *,
+    totals: bool = False,
+    labelled: bool = True,
+    **properties: Any,
+) -> LayerChart:
     values = _with_peaks([_value(row) for row in shown])
     y = alt.Y(
         "category:N",
@@ -72,7 +85,7 @@ def _heatmap(
     hours = alt.X(
         "hour:Q",
         scale=alt.Scale(domain=[0, 24]),
-        axis=alt.Axis(values=[0, 6, 12, 18, 24], grid=False, title="Hour of the day", format="02d"),
+        axis=alt.Axis(values=[*_STARTS, 24], grid=False, title="Hour of the day", format="02d"),
     )
     colour = alt.Color(
         "share:Q",
@@ -87,7 +100,7 @@ def _heatmap(
         ("clicks:Q", "Clicks", style.COUNT),
         ("share:Q", "Share of the category", style.PERCENT),
     )
-    base = alt.Chart(alt.InlineData(values)).encode(y=y, x=hours, x2="end:Q")
+    base = style.chart(values).encode(y=y, x=hours, x2="end:Q")
     cells = base.mark_rect(stroke="white", strokeWidth=0.5).encode(color=colour, tooltip=tips)
     peaks = base.transform_filter("datum.peak").mark_rect(
         filled=False, stroke=style.MARKED, strokeWidth=2.5, clip=False
@@ -95,27 +108,28 @@ def _heatmap(
     layers = [cells, peaks.encode(tooltip=tips), *_bands(size)]
     if totals:
         layers.append(_totals(values, names, size[0]))
-    return alt.layer(*layers).properties(width=size[0], height=size[1])
+    return style.layer(layers, size, **properties)
 
 
-def _bands(size: tuple[int, int]) -> list[Any]:
+def _bands(size: tuple[int, int]) -> list[Chart]:
     """The parts of the day: their names above, dashed lines between."""
-    values = [{"name": name, "hour": start, "middle": start + 3} for name, start in _DAY_PARTS]
-    base = alt.Chart(alt.InlineData(values))
-    names = base.mark_text(fontSize=11, color=style.MUTED, baseline="bottom").encode(
+    middle = rows.HOURS_PER_DAY_PART / 2
+    values = [{"name": name, "hour": start, "middle": start + middle} for name, start in zip(DAY_PARTS, _STARTS)]
+    base = style.chart(values)
+    names = base.mark_text(fontSize=11, color=MUTED, baseline="bottom").encode(
         x="middle:Q", y=alt.value(-5), text="name:N"
     )
-    edges = base.transform_filter("datum.hour > 0").mark_rule(strokeDash=[3, 3], color=style.MUTED)
+    edges = base.transform_filter("datum.hour > 0").mark_rule(strokeDash=[3, 3], color=MUTED)
     return [edges.encode(x="hour:Q", y=alt.value(-12), y2=alt.value(size[1])), names]
 
 
-def _totals(values: Sequence[Row], names: list[str], width: int) -> Any:
+def _totals(values: Sequence[Row], names: list[str], width: int) -> Chart:
     """Each category's interactions, at the right."""
     sums = dict.fromkeys(names, 0)
     for value in values:
         sums[value["category"]] += value["interactions"]
     texts = [{"category": name, "text": f"{count:,} interactions"} for name, count in sums.items()]
-    base = alt.Chart(alt.InlineData(texts)).mark_text(align="left", dx=8, fontSize=11, color=style.MUTED)
+    base = style.chart(texts).mark_text(align="left", dx=8, fontSize=11, color=MUTED)
     return base.encode(y=alt.Y("category:N", sort=names), x=alt.value(width), text="text:N")
 
 
@@ -146,7 +160,8 @@ def _pooled(table: pa.Table) -> float:
     """Return the largest share of a category's interactions in one hour, over all units together."""
     everything = {row["category"]: row["interactions"] for row in rows.summed(table, "category", ["interactions"])}
     hours = table.group_by(["category", "hour"]).aggregate([("interactions", "sum")]).to_pylist()
-    return max(row["interactions_sum"] / everything[row["category"]] for row in hours if everything[row["category"]])
+    shares = (row["interactions_sum"] / everything[row["category"]] for row in hours if everything[row["category"]])
+    return max(shares, default=1.0)
 
 
 def _largest(table: pa.Table) -> float:

@@ -12,6 +12,7 @@ import pyarrow as pa
 
 from footfall.charts import rows, style
 from footfall.charts.rows import Options, Row
+from footfall.charts.theme import ConcatChart, LayerChart
 
 # A year of days still reads as a line.
 _LONGEST = 366
@@ -44,7 +45,7 @@ def cut(table: pa.Table, by: str) -> str:
 
 def drawn(
     panels: Sequence[tuple[str, list[Row]]], lines: Lines, options: Options, title: str, notes: Sequence[str]
-) -> Any:
+) -> ConcatChart:
     """Return the chart of all panels, given as (title, rows)."""
     dates = sorted({row[lines.by] for _, shown in panels for row in shown})
     size = options.width or 250, options.height or 110
@@ -53,7 +54,7 @@ def drawn(
     return style.finished(style.side_by_side(drawings, columns), title, notes, columns * (size[0] + 60))
 
 
-def _panel(name: str, shown: Sequence[Row], lines: Lines, size: tuple[int, int], span: tuple[Any, Any]) -> Any:
+def _panel(name: str, shown: Sequence[Row], lines: Lines, size: tuple[int, int], span: tuple[Any, Any]) -> LayerChart:
     values = [{**row, lines.by: _local(row[lines.by])} for row in shown if row[lines.value] is not None]
     # A single day needs some width too.
     last = span[1] if span[1] > span[0] else span[0] + timedelta(days=1)
@@ -67,7 +68,7 @@ def _panel(name: str, shown: Sequence[Row], lines: Lines, size: tuple[int, int],
         scale=alt.Scale(domain=[0, lines.end], nice=True),
         axis=alt.Axis(title=lines.axis, format=lines.format, tickCount=4),
     )
-    base = alt.Chart(alt.InlineData(values)).encode(x=time)
+    base = style.chart(values).encode(x=time)
     interval = bool(values) and "low" in values[0]
     fields: list[tuple[str, str, str | None]] = [
         (f"{lines.by}:T", lines.by.capitalize(), "%-d %B %Y"),
@@ -80,9 +81,7 @@ def _panel(name: str, shown: Sequence[Row], lines: Lines, size: tuple[int, int],
     line = base.mark_line(strokeWidth=1.5, color=style.ACCENT).encode(y=y)
     points = base.mark_point(size=dots, filled=True, opacity=1, color=style.ACCENT).encode(y=y, tooltip=tips)
     bands = [base.mark_area(opacity=0.25, color=style.ACCENT, clip=True).encode(y=alt.Y("low:Q"), y2="high:Q")]
-    return alt.layer(*(bands if interval else []), line, points).properties(
-        width=size[0], height=size[1], title=style.panel_title(name)
-    )
+    return style.layer([*(bands if interval else []), line, points], size, title=style.panel_title(name))
 
 
 def _format(span: tuple[Any, Any]) -> str:

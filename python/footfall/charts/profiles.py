@@ -10,9 +10,11 @@ import altair as alt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from footfall._native import DAY_PARTS, WEEKDAYS
 from footfall.charts import rows, style
-from footfall.charts.rows import Options, Row
-from footfall.display import cell
+from footfall.charts.rows import Context, Options, Row
+from footfall.charts.theme import INK, Chart, ConcatChart, Drawing, LayerChart
+from footfall.display import cell, compact
 
 
 @dataclass(frozen=True)
@@ -32,11 +34,9 @@ class Kind:
     liked: str
 
 
-_PARTS = ["night", "morning", "afternoon", "evening"]
-_DAYS = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"]
 _ADS = Kind(
     time="day_part",
-    times={part: part for part in _PARTS},
+    times={part: part for part in DAY_PARTS},
     count="interactions",
     of="interactions",
     unit="part of the day",
@@ -49,7 +49,7 @@ _ADS = Kind(
 )
 _PLACES = Kind(
     time="weekday",
-    times=dict(enumerate(_DAYS, 1)),
+    times={number: day[:3] for number, day in enumerate(WEEKDAYS, 1)},
     count="visits",
     of="visits",
     unit="weekday",
@@ -61,10 +61,11 @@ _PLACES = Kind(
     liked="categories of establishments users visit most",
 )
 _FEW = 6
+_EMPTY = alt.ViewBackground(fill="#F5F7FA")
 _COLUMN = {"day_part": 62, "weekday": 38}
 
 
-def profile(result: Any, table: pa.Table, options: Options) -> Any:
+def profile(table: pa.Table, context: Context, options: Options) -> Drawing:
     """Draw how often a few users interact with, or visit, each category, and which they prefer."""
     kind = kind_of(table)
     users = _users(table, kind, options, _FEW)
@@ -73,21 +74,21 @@ def profile(result: Any, table: pa.Table, options: Options) -> Any:
     shown = _marked(rows.where(table, "user_id", users).to_pylist(), kind)
     count = "one user" if len(users) == 1 else f"each of {len(users)} users"
     title = f"How often {count} {kind.verb}, by {kind.unit}"
-    return _people(result, shown, users, table, kind, options, title)
+    return _people(shown, users, table, context, kind, options, title)
 
 
-def preferred(result: Any, table: pa.Table, options: Options) -> Any:
+def preferred(table: pa.Table, context: Context, options: Options) -> Drawing:
     """Draw what a few users prefer, or how many users prefer each category."""
     kind = kind_of(table)
     if options.users is None and rows.distinct(table, "user_id") > _FEW:
-        return _counted(result, table, kind, options)
+        return _counted(table, context, kind, options)
     users = _users(table, kind, options, len(options.users or []) or _FEW)
     if not users:
         return _nobody(kind, options)
     shown = [{**row, "preferred": True} for row in rows.where(table, "user_id", users).to_pylist()]
     count = "one user" if len(users) == 1 else f"each of {len(users)} users"
     title = f"Which category of {kind.what} {count} {kind.prefers}, by {kind.unit}"
-    return _people(result, shown, users, table, kind, options, title)
+    return _people(shown, users, table, context, kind, options, title)
 
 
 def kind_of(table: pa.Table) -> Kind:
@@ -95,7 +96,7 @@ def kind_of(table: pa.Table) -> Kind:
     return _ADS if _ADS.time in table.column_names else _PLACES
 
 
-def _nobody(kind: Kind, options: Options) -> Any:
+def _nobody(kind: Kind, options: Options) -> Chart:
     return style.nothing(kind.of.capitalize(), "No rows for these users.", options.width or 520)
 
 
@@ -123,8 +124,14 @@ def _marked_group(group: Sequence[Row], kind: Kind) -> list[Row]:
 
 
 def _people(
-    result: Any, shown: Sequence[Row], users: Sequence[str], table: pa.Table, kind: Kind, options: Options, title: str
-) -> Any:
+    shown: Sequence[Row],
+    users: Sequence[str],
+    table: pa.Table,
+    context: Context,
+    kind: Kind,
+    options: Options,
+    title: str,
+) -> ConcatChart:
     """A heatmap for each user."""
     values = [_value(row, kind) for row in shown]
     names, others = _categories([(value["category"], value["count"]) for value in values], options.top or 12)
@@ -132,8 +139,13 @@ def _people(
     size = options.width or _COLUMN[kind.time] * len(kind.times), options.height or 20 * len(names)
     per_row = min(len(users), 3)
     panels = [
-        _heatmap([value for value in values if value["user"] == user], kind, names, size, i % per_row == 0).properties(
-            title=style.panel_title(f"user {cell(user)}")
+        _heatmap(
+            [value for value in values if value["user"] == user],
+            kind,
+            names,
+            size,
+            labelled=i % per_row == 0,
+            title=style.panel_title(_called(user)),
         )
         for i, user in enumerate(users)
     ]
@@ -142,15 +154,28 @@ def _people(
     who = f"The {len(users)} of {everyone:,} users with the most {kind.of}. " if picked else ""
     notes = [
         f"{who}Number: {kind.of}; colour: their share of the user's {kind.of} {kind.then}. "
-        f"{kind.units.capitalize()} are local to {result.tz}.",
+        f"{kind.units.capitalize()} are local to {context.tz}.",
         f"Outlined: the user's preferred category {kind.then}. Dashed: a tie, given to the first by name.",
         rows.left_out(others, "categories"),
     ]
-    drawing = style.side_by_side(panels, per_row).resolve_scale(color="shared")
+    drawing = style.side_by_side(panels, per_row)
     return style.finished(drawing, title, notes, max(640, per_row * (size[0] + 60)))
 
 
-def _heatmap(values: Sequence[Row], kind: Kind, names: Sequence[str], size: tuple[int, int], labelled: bool) -> Any:
+def _called(user: str) -> str:
+    """Return the heading of a user's panel.
+
+    Examples
+    --------
+    >>> _called("u0001"), _called("user 1")
+    ('user u0001', 'user 1')
+    """
+    return cell(user) if user.startswith("user ") else f"user {cell(user)}"
+
+
+def _heatmap(
+    values: Sequence[Row], kind: Kind, names: Sequence[str], size: tuple[int, int], *, labelled: bool, title: Any
+) -> LayerChart:
     tips = style.tooltips(
         ("user:N", "User", None),
         ("time:N", kind.unit.capitalize(), None),
@@ -169,13 +194,13 @@ def _heatmap(values: Sequence[Row], kind: Kind, names: Sequence[str], size: tupl
         .encode(tooltip=tips),
         _numbers(base, 1.0),
     ]
-    return alt.layer(*layers).properties(width=size[0], height=size[1], view=alt.ViewBackground(fill="#F5F7FA"))
+    return style.layer(layers, size, view=_EMPTY, title=title)
 
 
-def _grid(values: Sequence[Row], kind: Kind, names: Sequence[str], labelled: bool) -> Any:
+def _grid(values: Sequence[Row], kind: Kind, names: Sequence[str], labelled: bool) -> Chart:
     """Rows of categories, columns of times."""
     times = list(kind.times.values())
-    return alt.Chart(alt.InlineData(list(values))).encode(
+    return style.chart(values).encode(
         x=alt.X(
             "time:N",
             sort=times,
@@ -193,9 +218,9 @@ def _grid(values: Sequence[Row], kind: Kind, names: Sequence[str], labelled: boo
     )
 
 
-def _numbers(base: Any, darkest: float) -> Any:
+def _numbers(base: Chart, darkest: float) -> Chart:
     """The count in each cell, dark on light and light on dark."""
-    ink = alt.condition(alt.datum["share"] > 0.55 * darkest, alt.value("white"), alt.value(style.INK))
+    ink = alt.condition(alt.datum["share"] > 0.55 * darkest, alt.value("white"), alt.value(INK))
     return base.mark_text(fontSize=11).encode(text="label:N", color=ink)
 
 
@@ -206,7 +231,7 @@ def _value(row: Row, kind: Kind) -> Row:
         "time": kind.times[row[kind.time]],
         "category": rows.category(row["category"]),
         "count": row[kind.count],
-        "label": style.compact(row[kind.count]),
+        "label": compact(row[kind.count]),
         "share": row["share"],
         "mark": mark,
     }
@@ -221,7 +246,7 @@ def _categories(counts: Sequence[tuple[str, int]], top: int) -> tuple[list[str],
     return order[:top], max(0, len(order) - top)
 
 
-def _counted(result: Any, table: pa.Table, kind: Kind, options: Options) -> Any:
+def _counted(table: pa.Table, context: Context, kind: Kind, options: Options) -> LayerChart:
     """How many users prefer each category."""
     groups = table.group_by([kind.time, "category"]).aggregate([("user_id", "count"), ("tied", "sum")]).to_pylist()
     users = {time: sum(g["user_id_count"] for g in groups if g[kind.time] == time) for time in kind.times}
@@ -243,14 +268,12 @@ def _counted(result: Any, table: pa.Table, kind: Kind, options: Options) -> Any:
         scale=style.shades(largest),
         legend=style.gradient(f"Share of the users with {kind.of} {kind.then}"),
     )
-    drawing = alt.layer(
-        base.mark_rect().encode(color=colour, tooltip=tips),
-        _numbers(base, largest),
-    ).properties(width=size[0], height=size[1], view=alt.ViewBackground(fill="#F5F7FA"))
+    layers = [base.mark_rect().encode(color=colour, tooltip=tips), _numbers(base, largest)]
+    drawing = style.layer(layers, size, view=_EMPTY)
     ties = pc.sum(table["tied"]).as_py() or 0
     notes = [
         f"Number: users with more {kind.of} in the category than in any other, of {rows.distinct(table, 'user_id'):,} "
-        f"users; colour: their share. {kind.units.capitalize()} are local to {result.tz}.",
+        f"users; colour: their share. {kind.units.capitalize()} are local to {context.tz}.",
         f"{ties:,} of {table.num_rows:,} preferences are ties, given to the first category by name.",
         rows.left_out(others, "categories"),
     ]

@@ -11,14 +11,25 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from footfall import _native
+from footfall._native import DAY_PARTS
+from footfall.definitions import Definitions
 from footfall.display import cell
 
 Row = dict[str, Any]
 
 # Python and browsers count days from the year 1 to 9999; an axis may need a little more than its data.
 FIRST_DAY, END_OF_DAYS = date(2, 1, 1), date(9999, 1, 1)
-UNITS = ("day", "week", "month")
-UNNAMED = "no category"
+HOURS_PER_DAY_PART = 24 // len(DAY_PARTS)
+_UNNAMED = "no category"
+
+
+@dataclass(frozen=True)
+class Context:
+    """The time zone and the definitions that the rows were made with."""
+
+    tz: str
+    definitions: Definitions
 
 
 @dataclass(frozen=True)
@@ -33,7 +44,7 @@ class Options:
 
 def unit(table: pa.Table) -> str | None:
     """Return the calendar unit of a result: the name of its first column, or None for the whole period."""
-    return table.column_names[0] if table.column_names[0] in UNITS else None
+    return table.column_names[0] if table.column_names[0] in _native.UNITS else None
 
 
 def within_reach(table: pa.Table) -> tuple[pa.Table, str]:
@@ -80,9 +91,18 @@ def best(table: pa.Table, top: int, measure: str) -> list[Row]:
 
 def summed(table: pa.Table, key: str, counts: Sequence[str]) -> list[Row]:
     """Return the sums of `counts` per `key`, largest first count first, then by key."""
+    return _summed(table, key, counts).to_pylist()
+
+
+def keys_by_sum(table: pa.Table, key: str, count: str) -> list[Any]:
+    """Return the values of `key`, those with the largest sum of `count` first, then in their order."""
+    return _summed(table, key, [count])[key].to_pylist()
+
+
+def _summed(table: pa.Table, key: str, counts: Sequence[str]) -> pa.Table:
     sums = table.group_by(key).aggregate([(count, "sum") for count in counts])
     sums = sums.rename_columns([name[:-4] if name.endswith("_sum") else name for name in sums.column_names])
-    return sums.sort_by([(counts[0], "descending"), (key, "ascending")]).to_pylist()
+    return sums.sort_by([(counts[0], "descending"), (key, "ascending")])
 
 
 def total(table: pa.Table, column: str) -> int:
@@ -121,15 +141,15 @@ def _label(id_: str, name: str | None, letters: int) -> str:
     if not letters:
         return cell(name)
     end = id_ if len(id_) <= letters // 2 else "…" + id_[-(letters // 3) :]
-    return f"{shorten(cell(name), letters - len(end) - 3)} ({end})"
+    return f"{_shorten(cell(name), letters - len(end) - 3)} ({end})"
 
 
-def shorten(text: str, limit: int) -> str:
+def _shorten(text: str, limit: int) -> str:
     """Return `text` in at most `limit` letters.
 
     Examples
     --------
-    >>> shorten("Mercado de São José", 8)
+    >>> _shorten("Mercado de São José", 8)
     'Mercado…'
     """
     return text if len(text) <= limit else text[: limit - 1].rstrip() + "…"
@@ -137,7 +157,7 @@ def shorten(text: str, limit: int) -> str:
 
 def category(value: str | None) -> str:
     """Return a category's label."""
-    return cell(value) if value and value.strip() else UNNAMED
+    return cell(value) if value and value.strip() else _UNNAMED
 
 
 def left_out(count: int, what: str) -> str:

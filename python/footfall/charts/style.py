@@ -1,29 +1,37 @@
-"""How every chart looks: colours that colour-blind readers tell apart, one font, plain titles."""
+"""Parts that charts share: titles and notes, axes, legends, tooltips, panels side by side."""
 
 from __future__ import annotations
 
 import textwrap
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import altair as alt
 
-# Okabe, M. and Ito, K. (2008), Color Universal Design; without black and yellow, too dark and too light for bars.
-PALETTE = ["#0072B2", "#E69F00", "#009E73", "#D55E00", "#56B4E9", "#CC79A7"]
+from footfall.charts.theme import (
+    INK,
+    LABEL_LIMIT,
+    MUTED,
+    PALETTE,
+    Chart,
+    ConcatChart,
+    Drawing,
+    LayerChart,
+    Rows,
+)
+
+_DrawingT = TypeVar("_DrawingT", Chart, LayerChart, ConcatChart)
+
 OTHER = "#9AA0A6"
-INK = "#1F2933"
-MUTED = "#5F6B76"
 ACCENT = PALETTE[0]
 MARKED = PALETTE[3]
-FONT = "Helvetica Neue, Helvetica, Arial, DejaVu Sans, sans-serif"
 
 # Blues, from nearly white for none to a dark on which MARKED still shows.
-SHADES = ["#F4F8FC", "#C6DBEF", "#6BAED6", "#2171B5", "#08519C"]
+_SHADES = ["#F4F8FC", "#C6DBEF", "#6BAED6", "#2171B5", "#08519C"]
 
 PERCENT = ".3~p"
 COUNT = ",d"
-LABEL_LIMIT = 210
-PANEL_LABEL_LIMIT = 150
+_PANEL_LABEL_LIMIT = 150
 # Letters that fit them.
 LABEL_LETTERS = 27
 PANEL_LABEL_LETTERS = 19
@@ -33,7 +41,7 @@ SHORT_COUNT = "format(datum.value, '~s')"
 _LETTER = 6.0
 
 
-def noted(drawing: Any, note: str) -> Any:
+def noted(drawing: Drawing, note: str) -> Drawing:
     """Return the chart with one note more, if there is one."""
     if note:
         drawing.title.subtitle = [*drawing.title.subtitle, note]
@@ -53,39 +61,9 @@ def heading(text: str, notes: Sequence[str], width: float) -> alt.TitleParams:
     )
 
 
-def finished(drawing: Any, text: str, notes: Sequence[str], width: float) -> Any:
-    """Return the chart with its title and the common look."""
-    return (
-        drawing.properties(title=heading(text, notes, width), background="white", padding=12)
-        .configure(font=FONT)
-        .configure_title(
-            fontSize=16, fontWeight=600, color=INK, subtitleFontSize=12, subtitleColor=MUTED, subtitlePadding=6
-        )
-        .configure_axis(
-            labelFontSize=12,
-            titleFontSize=12,
-            titleFontWeight="normal",
-            titleColor=MUTED,
-            labelColor=INK,
-            labelLimit=LABEL_LIMIT,
-            labelFlush=False,
-            labelPadding=5,
-            gridColor="#E4E7EB",
-            domainColor="#CBD2D9",
-            tickColor="#CBD2D9",
-        )
-        .configure_legend(
-            labelFontSize=12,
-            titleFontSize=12,
-            titleFontWeight="normal",
-            titleColor=MUTED,
-            labelColor=INK,
-            labelLimit=200,
-            titleLimit=400,
-        )
-        .configure_view(stroke=None)
-        .configure_concat(spacing=26)
-    )
+def finished(drawing: _DrawingT, text: str, notes: Sequence[str], width: float) -> _DrawingT:
+    """Return the chart with its title."""
+    return drawing.properties(title=heading(text, notes, width))
 
 
 def panel_title(text: str) -> alt.TitleParams:
@@ -93,7 +71,7 @@ def panel_title(text: str) -> alt.TitleParams:
     return alt.TitleParams(text=text, anchor="start", fontSize=13, fontWeight=600, color=INK, offset=6, limit=320)
 
 
-def nothing(text: str, reason: str, width: float = 520) -> Any:
+def nothing(text: str, reason: str, width: float = 520) -> Chart:
     """Return a chart that says why there is nothing to draw.
 
     Examples
@@ -101,13 +79,24 @@ def nothing(text: str, reason: str, width: float = 520) -> Any:
     >>> nothing("Visits", "no rows").to_dict()["mark"]["type"]
     'text'
     """
-    message = alt.Chart(alt.InlineData([{"message": reason}])).mark_text(fontSize=15, color=MUTED, align="center")
+    message = chart([{"message": reason}]).mark_text(fontSize=15, color=MUTED, align="center")
     return finished(message.encode(text="message:N").properties(width=width, height=90), text, [], width)
 
 
-def side_by_side(panels: Sequence[Any], columns: int) -> Any:
-    """Return the panels in rows of `columns`, each with its own axes."""
-    return alt.concat(*panels, columns=columns).resolve_scale(x="independent", y="independent")
+def chart(rows: Sequence[dict[str, Any]]) -> Chart:
+    """Return a chart of these rows, still without a mark."""
+    return Chart(Rows(list(rows)))
+
+
+def layer(layers: Sequence[Chart], size: tuple[int, int], **properties: Any) -> LayerChart:
+    """Return the layers on top of each other, in a plot of `size`, width and height in pixels."""
+    return LayerChart(layer=list(layers), width=size[0], height=size[1], **properties)
+
+
+def side_by_side(panels: Sequence[LayerChart], columns: int) -> ConcatChart:
+    """Return the panels in rows of `columns`, each with its own axes; colours are the same in all."""
+    scales = alt.ScaleResolveMap(x="independent", y="independent", color="shared")
+    return ConcatChart(concat=list(panels), columns=columns, resolve=alt.Resolve(scale=scales))
 
 
 def columns(panels: int) -> int:
@@ -134,44 +123,9 @@ def tooltips(*fields: tuple[str, str, str | None]) -> list[alt.Tooltip]:
     ]
 
 
-def plural(count: int, thing: str) -> str:
-    """Return a count with its noun.
-
-    Examples
-    --------
-    >>> plural(1, "campaign"), plural(1200, "visit")
-    ('1 campaign', '1,200 visits')
-    """
-    return f"{count:,} {thing}{'' if count == 1 else 's'}"
-
-
-def all_of(count: int, thing: str) -> str:
-    """Return how to call all of something.
-
-    Examples
-    --------
-    >>> all_of(1, "campaign"), all_of(3, "campaign")
-    ('The only campaign', 'All 3 campaigns')
-    """
-    return f"The only {thing}" if count == 1 else f"All {plural(count, thing)}"
-
-
-def compact(count: int) -> str:
-    """Return a count that fits a small cell.
-
-    Examples
-    --------
-    >>> compact(9_999), compact(12_345), compact(1_234_567)
-    ('9,999', '12k', '1.2M')
-    """
-    if count < 10_000:
-        return f"{count:,}"
-    return f"{count / 1e3:.0f}k" if count < 999_500 else f"{count / 1e6:.1f}M"
-
-
 def names(short: bool) -> alt.Axis:
     """Return the axis for names of things; `short` for one of several panels."""
-    return alt.Axis(title=None, labelLimit=PANEL_LABEL_LIMIT if short else LABEL_LIMIT)
+    return alt.Axis(title=None, labelLimit=_PANEL_LABEL_LIMIT if short else LABEL_LIMIT)
 
 
 def gradient(title: str) -> alt.Legend:
@@ -181,4 +135,4 @@ def gradient(title: str) -> alt.Legend:
 
 def shades(largest: float) -> alt.Scale:
     """Return the colours of shares from 0 to `largest`."""
-    return alt.Scale(range=SHADES, domain=[0, largest], interpolate="rgb", clamp=True)
+    return alt.Scale(range=_SHADES, domain=[0, largest], interpolate="rgb", clamp=True)

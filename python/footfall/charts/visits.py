@@ -9,24 +9,26 @@ import altair as alt
 import pyarrow as pa
 
 from footfall.charts import over_time, rows, style
-from footfall.charts.rows import Options, Row
+from footfall.charts.rows import Context, Options, Row
+from footfall.charts.theme import INK, PALETTE, Drawing, LayerChart
+from footfall.display import all_of
 
 _OTHERS = "other categories"
 
 
-def establishment_visits(result: Any, table: pa.Table, options: Options) -> Any:
+def establishment_visits(table: pa.Table, context: Context, options: Options) -> Drawing:
     """Draw the establishments with the most visits."""
     if not rows.total(table, "visits"):
         return style.nothing("Visits", "No establishment has a visit.", options.width or 520)
-    meaning = f"A visit is a ping less than {result.definitions.visit_radius_m:g}\u00a0m from the establishment."
+    meaning = f"A visit is a ping less than {context.definitions.radius_text} from the establishment."
     by = rows.unit(table)
     if by is None:
         return _period(table, options, meaning)
-    meaning = f"{meaning} {by.capitalize()}s are local to {result.tz}."
+    meaning = f"{meaning} {by.capitalize()}s are local to {context.tz}."
     return _panels(table, options, meaning) if by == "month" else _over_time(table, by, options, meaning)
 
 
-def _period(table: pa.Table, options: Options, meaning: str) -> Any:
+def _period(table: pa.Table, options: Options, meaning: str) -> Drawing:
     best = _visited(table, options.top or 15)
     size = options.width or 460, options.height or 24 * len(best) + 10
     drawing = _bars(best, rows.labels(table, best), _colours(table, best), size, _longest(best))
@@ -34,7 +36,7 @@ def _period(table: pa.Table, options: Options, meaning: str) -> Any:
     return style.finished(drawing, _sentence(len(best), table), notes, size[0] + 300)
 
 
-def _panels(table: pa.Table, options: Options, meaning: str) -> Any:
+def _panels(table: pa.Table, options: Options, meaning: str) -> Drawing:
     starts, units = rows.latest(table, "month", 6)
     best = {start: _visited(rows.where(table, "month", [start]), options.top or 10) for start in starts}
     best = {start: shown for start, shown in best.items() if shown}
@@ -43,8 +45,14 @@ def _panels(table: pa.Table, options: Options, meaning: str) -> Any:
     columns = style.columns(len(best))
     size = options.width or style.panel_width(columns, 150), options.height or 20 * max(map(len, best.values())) + 10
     panels = [
-        _bars(shown, label, colour, size, _longest(everyone), people=False).properties(
-            title=style.panel_title(rows.unit_label("month", start))
+        _bars(
+            shown,
+            label,
+            colour,
+            size,
+            _longest(everyone),
+            people=False,
+            title=style.panel_title(rows.unit_label("month", start)),
         )
         for start, shown in best.items()
     ]
@@ -57,7 +65,7 @@ def _panels(table: pa.Table, options: Options, meaning: str) -> Any:
     return style.finished(style.side_by_side(panels, columns), title, notes, columns * (size[0] + 200))
 
 
-def _over_time(table: pa.Table, by: str, options: Options, meaning: str) -> Any:
+def _over_time(table: pa.Table, by: str, options: Options, meaning: str) -> Drawing:
     chosen = [row["establishment_id"] for row in rows.summed(table, "establishment_id", ["visits"])[: options.top or 6]]
     shown = over_time.recent(rows.where(table, "establishment_id", chosen), by)
     label = rows.labels(table, shown)
@@ -81,7 +89,8 @@ def _bars(
     size: tuple[int, int],
     longest: int,
     people: bool = True,
-) -> Any:
+    **properties: Any,
+) -> LayerChart:
     values = [_value(row, label, colour, people) for row in shown]
     order = [value["label"] for value in values]
     tips = style.tooltips(
@@ -91,7 +100,7 @@ def _bars(
         ("visitors:Q", "Visitors", style.COUNT),
         ("rank:Q", "Rank", style.COUNT),
     )
-    base = alt.Chart(alt.InlineData(values)).encode(
+    base = style.chart(values).encode(
         y=alt.Y("label:N", sort=order, title=None, axis=style.names(not people)),
         x=alt.X(
             "visits:Q",
@@ -102,12 +111,12 @@ def _bars(
     )
     bars = base.mark_bar(height=alt.RelativeBandSize(0.7), cornerRadiusEnd=2)
     domain = list(dict.fromkeys(colour.values()))
-    range_ = [style.OTHER if name == _OTHERS else style.PALETTE[i] for i, name in enumerate(domain)]
+    range_ = [style.OTHER if name == _OTHERS else PALETTE[i] for i, name in enumerate(domain)]
     scale = alt.Scale(domain=domain, range=range_)
     legend = alt.Legend(title="Category", orient="bottom", columns=4)
     bars = bars.encode(color=alt.Color("group:N", scale=scale, legend=legend))
-    text = base.mark_text(align="left", dx=5, fontSize=11, color=style.INK).encode(text="counts:N")
-    return alt.layer(bars, text).properties(width=size[0], height=size[1])
+    text = base.mark_text(align="left", dx=5, fontSize=11, color=INK).encode(text="counts:N")
+    return style.layer([bars, text], size, **properties)
 
 
 def _value(row: Row, label: dict[str, str], colour: dict[str, str], people: bool) -> Row:
@@ -132,7 +141,7 @@ def _colours(table: pa.Table, shown: Sequence[Row]) -> dict[str, str]:
     there = {rows.category(row["category"]) for row in shown}
     order = (rows.category(row["category"]) for row in rows.summed(table, "category", ["visits"]))
     names = list(dict.fromkeys(name for name in order if name in there))
-    own = len(style.PALETTE)
+    own = len(PALETTE)
     return {name: name if i < own else _OTHERS for i, name in enumerate(names)}
 
 
@@ -147,5 +156,5 @@ def _ranking(shown: Sequence[Row]) -> str:
 def _sentence(shown: int, table: pa.Table) -> str:
     everything = rows.distinct(table, "establishment_id")
     if shown == everything:
-        return f"{style.all_of(everything, 'establishment')} by visits"
+        return f"{all_of(everything, 'establishment')} by visits"
     return f"The {'' if shown == 1 else f'{shown} '}most visited of {everything:,} establishments"

@@ -5,7 +5,7 @@ import inspect
 import sys
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, Any, Callable, Optional, Union
+from typing import Annotated, Any, Callable, Optional, Union, cast
 
 import typer
 from rich.console import Console
@@ -17,6 +17,7 @@ from footfall import _native, display
 from footfall import verify as footfall_verify
 from footfall.cli import cluster
 from footfall.cli.command import Command
+from footfall.definitions import ATTRIBUTION_WINDOW, CONFIDENCE, VISIT_RADIUS_M, Unit
 from footfall.errors import DefinitionError
 from footfall.result import Result
 
@@ -48,8 +49,11 @@ def _exact(value: float) -> int:
     return int(value)
 
 
-def _window(text: str) -> timedelta:
-    """Read 6h, 90min, 45s and 2d."""
+def _window(given: Union[str, timedelta]) -> timedelta:
+    """Read 6h, 90min, 45s and 2d, and a default, which is read already."""
+    if isinstance(given, timedelta):
+        return given
+    text = given
     units = {"s": "seconds", "min": "minutes", "h": "hours", "d": "days"}
     number = text.rstrip("abcdefghijklmnopqrstuvwxyz ")
     try:
@@ -71,11 +75,17 @@ def _open(
     columns: Annotated[
         Optional[list[str]], typer.Option(metavar="OURS=YOURS", help="Your name of a column; give it once per column.")
     ] = None,
-    radius: Annotated[float, typer.Option(help="A ping closer than this is a visit (metres).")] = 50.0,
+    radius: Annotated[float, typer.Option(help="A ping closer than this is a visit (metres).")] = VISIT_RADIUS_M,
     window: Annotated[
-        timedelta, typer.Option(parser=_window, metavar="DURATION", help="How long an interaction earns visits.")
-    ] = "6h",  # type: ignore[assignment]
-    confidence: Annotated[float, typer.Option(help="Coverage of the intervals.")] = 0.95,
+        timedelta,
+        typer.Option(
+            parser=_window,
+            metavar="DURATION",
+            help="How long an interaction earns visits.",
+            show_default=f"{ATTRIBUTION_WINDOW / timedelta(hours=1):g}h",
+        ),
+    ] = ATTRIBUTION_WINDOW,
+    confidence: Annotated[float, typer.Option(help="Coverage of the intervals.")] = CONFIDENCE,
     sample: Annotated[Optional[float], typer.Option(help="Fraction of the users to keep, such as 0.01.")] = None,
     start: Annotated[Optional[str], typer.Option(help="Count from this local day or time on.")] = None,
     end: Annotated[Optional[str], typer.Option(help="Count up to, and without, this local day or time.")] = None,
@@ -134,10 +144,10 @@ def _opening(command: Callable[..., None], without: tuple[str, ...] = ()) -> Cal
     return run
 
 
-Out = Annotated[
+_Out = Annotated[
     Optional[Path], typer.Option("--out", "-o", help="Write all rows to this .parquet, .csv, .json or .jsonl file.")
 ]
-Top = Annotated[int, typer.Option(min=0, help="Rows to show in the terminal.")]
+_Top = Annotated[int, typer.Option(min=0, help="Rows to show in the terminal.")]
 
 
 def _show(result: Result, out: Optional[Path], top: int) -> None:
@@ -214,7 +224,7 @@ def ingest(
 
 @_command()
 @_on_data
-def check(data: footfall.Dataset, out: Out = None, top: Top = 100) -> None:
+def check(data: footfall.Dataset, out: _Out = None, top: _Top = 100) -> None:
     """Show what is wrong with the tables."""
     _show(data.check(), out, top)
 
@@ -227,11 +237,12 @@ def run(
     by: Annotated[Optional[str], typer.Option(help="Calendar unit: day, week, month or period.")] = None,
     users: Annotated[Optional[list[str]], typer.Option(help="This user only; give it once per user.")] = None,
     rank_by: Annotated[Optional[str], typer.Option(help="Measure to rank by.")] = None,
-    out: Out = None,
-    top: Top = 20,
+    out: _Out = None,
+    top: _Top = 20,
 ) -> None:
     """Answer a job: a table in the terminal, or a file."""
-    _show(data.run(job.replace("-", "_"), by=by, users=users or None, rank_by=rank_by), out, top)
+    unit = cast(Optional[Unit], by)  # One that is none is refused there.
+    _show(data.run(job.replace("-", "_"), by=unit, users=users or None, rank_by=rank_by), out, top)
 
 
 @_command()
@@ -241,8 +252,8 @@ def sql(
     query: Annotated[
         str, typer.Argument(help="SELECT over the tables, visits, attributed_visits.", show_default=False)
     ],
-    out: Out = None,
-    top: Top = 20,
+    out: _Out = None,
+    top: _Top = 20,
 ) -> None:
     """Run a query over the tables."""
     _show(data.sql(query), out, top)
@@ -254,9 +265,11 @@ def report(
     data: footfall.Dataset,
     out: Annotated[Path, typer.Option("--out", "-o", help="HTML file to write.")] = Path("footfall.html"),
     title: Annotated[Optional[str], typer.Option(help="Heading of the report.")] = None,
+    show_users: Annotated[bool, typer.Option("--show-users", help="Tell the ids of the users in examples.")] = False,
+    at_least: Annotated[int, typer.Option(help="Leave out rows about fewer users than that.")] = 10,
 ) -> None:
     """Write every answer that the tables allow to one HTML file that needs no network."""
-    print(f"report: {data.report(out, title=title)}")
+    print(f"report: {data.report(out, title=title, show_users=show_users, at_least=at_least)}")
 
 
 def _verify(

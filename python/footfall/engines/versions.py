@@ -16,9 +16,9 @@ def version() -> Any:
 
     def version() -> str:
         try:
-            import footfall
+            from footfall import _native
 
-            return str(footfall.__version__)
+            return str(_native.__version__)
         except ImportError as error:
             return f"none ({error})"
 

@@ -5,43 +5,51 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Callable
 
-from footfall import progress as bars
+from footfall import options
+from footfall._native import __version__
 from footfall.display import duration
 from footfall.errors import DefinitionError
-from footfall.report import html
-from footfall.report.answers import job_section, numbered
-from footfall.report.glossary import glossary_section
-from footfall.report.html import tag
-from footfall.report.page import Charts, page
-from footfall.report.survey import data_section, quality_section
-
-if TYPE_CHECKING:
-    from footfall.dataset import Dataset
+from footfall.progress import bar
+from footfall.report.answers import Answer, Answerer, Job, numbered
+from footfall.report.figures import Figures
+from footfall.report.glossary import terms
+from footfall.report.page import page, read
+from footfall.report.privacy import Privacy
+from footfall.report.source import Source
+from footfall.report.survey import Finding, Survey, findings, survey
+from footfall.report.vega import Vega
+from footfall.report.words import local
 
 __all__ = ["write_report"]
 
-Step = tuple[str, str, Callable[[], str]]
+# The others answer while data streams in.
+_ANSWERED = range(1, 7)
 
 
 def write_report(
-    dataset: Dataset, path: str | os.PathLike[str], *, title: str | None = None, progress: bool = True
+    dataset: Source,
+    path: str | os.PathLike[str],
+    *,
+    title: str | None = None,
+    show_users: bool = False,
+    at_least: int = 10,
 ) -> Path:
     """Write every answer that the tables allow to one self-contained HTML file.
 
     Parameters
     ----------
-    dataset : Dataset
-        Its tables; a job that needs another is listed with the reason.
+    dataset : Source
+        A `footfall.Dataset`; a job that needs another is listed with the reason.
     path : path
         The file; its folder must be there. A file that is there is replaced.
     title : str, optional
         Heading of the report; by default it names the data set.
-    progress : bool
-        Show bars for work that lasts.
+    show_users : bool
+        Tell the ids of the few users whose profiles are shown as examples.
+    at_least : int
+        Rows about fewer users than that are left out, save those about nobody.
 
     Returns
     -------
@@ -51,7 +59,7 @@ def write_report(
     Raises
     ------
     DefinitionError
-        If `path` is a folder, or its folder is not there.
+        If `path` is a folder, or its folder is not there, or `at_least` is no whole number above 0.
     DataError
         If a table cannot be read.
 
@@ -59,20 +67,29 @@ def write_report(
     --------
     >>> from pathlib import Path
     >>> import footfall, pyarrow as pa, tempfile
-    >>> data = footfall.open({"ads": pa.table({"ad_id": [7], "campaign_id": ["lunch"], "category": ["food"]})})
-    >>> written = write_report(data, Path(tempfile.mkdtemp()) / "report.html", progress=False)
+    >>> ads = pa.table({"ad_id": [7], "campaign_id": ["lunch"], "category": ["food"]})
+    >>> data = footfall.open({"ads": ads}, progress=False)
+    >>> written = write_report(data, Path(tempfile.mkdtemp()) / "report.html")
     >>> "the data set lacks interactions" in written.read_text(encoding="utf-8")
     True
     """
     target = _target(path)
+    privacy = Privacy(show_users, options.whole("at_least", at_least, at_least=1))
     started = time.perf_counter()
-    quiet = replace(dataset, progress=dataset.progress and progress)
-    charts = Charts()
-    steps = _steps(quiet, charts)
-    sections = _done(steps, progress)
-    words = title or f"Footfall report: {Path(str(dataset.source)).name}"
-    body = [_header(words, steps), *sections, _footer(dataset, time.perf_counter() - started)]
-    target.write_text(page(words, body, charts), encoding="utf-8")
+    with Vega() as vega:
+        script = vega.script(read("page.js"))
+        answerer = Answerer(dataset, privacy, Figures(vega))
+        surveyed, found, answers = _asked(answerer)
+        written = page(
+            script=script.result() if answerer.figures.made else "",
+            title=title or f"Footfall report: {Path(str(dataset.source)).name}",
+            survey=surveyed,
+            findings=found,
+            answers=answers,
+            terms=terms(dataset),
+            made=_made(dataset, time.perf_counter() - started),
+        )
+    target.write_text(written, encoding="utf-8")
     return target
 
 
@@ -85,48 +102,24 @@ def _target(path: str | os.PathLike[str]) -> Path:
     return target
 
 
-def _steps(dataset: Dataset, charts: Charts) -> list[Step]:
-    """Return (id, heading, what makes the section), in the report's order."""
-    jobs = [
-        (f"job-{number}", f"{number}. {group[0]['title']}", _job(dataset, group, charts))
-        for number, group in numbered([job for job in dataset.jobs() if job["number"] in _ANSWERED]).items()
-    ]
-    return [
-        ("data", "The data", lambda: data_section(dataset)),
-        ("quality", "Its quality", lambda: quality_section(dataset)),
-        *jobs,
-        ("definitions", "Definitions", lambda: glossary_section(dataset)),
-    ]
+def _asked(answerer: Answerer) -> tuple[Survey, list[Finding], list[tuple[int, Sequence[Job], Answer]]]:
+    """Ask the data set all that the page tells, with a bar that counts the page's sections."""
+    dataset = answerer.dataset
+    groups = numbered([job for job in dataset.jobs() if job["number"] in _ANSWERED])
+    with bar("Report", shown=dataset.progress, unit="sections") as tick:
+        tick = tick or (lambda done, total: None)
+        sections = len(groups) + 2
+        tick(0, sections)
+        surveyed = survey(dataset)
+        tick(1, sections)
+        found = findings(dataset, show_users=answerer.privacy.show_users)
+        answers: list[tuple[int, Sequence[Job], Answer]] = []
+        for done, (number, jobs) in enumerate(groups.items(), 2):
+            tick(done, sections)
+            answers.append((number, jobs, answerer.answer(jobs)))
+    return surveyed, found, answers
 
 
-# The others answer while data streams in.
-_ANSWERED = range(1, 7)
-
-
-def _job(dataset: Dataset, group: Sequence[dict[str, Any]], charts: Charts) -> Callable[[], str]:
-    return lambda: job_section(dataset, group, charts)
-
-
-def _done(steps: Sequence[Step], progress: bool) -> list[str]:
-    sections = []
-    with bars.bar("Report", shown=progress, unit="sections") as tick:
-        for done, (_, _, make) in enumerate(steps):
-            if tick:
-                tick(done, len(steps))
-            sections.append(make())
-    return sections
-
-
-def _header(title: str, steps: Sequence[Step]) -> str:
-    lead = "Did the ad bring somebody through the door, and whom should the next one go to?"
-    links = "".join(tag("li", tag("a", html.text(heading), href=f"#{id_}")) for id_, heading, _ in steps)
-    contents = tag("nav", tag("ol", links), **{"aria-label": "Contents"})
-    return tag("header", tag("h1", html.text(title)) + html.paragraph(lead, "lead") + contents)
-
-
-def _footer(dataset: Dataset, seconds: float) -> str:
-    import footfall
-
-    now = html.local(dataset.local_text(int(time.time()) * 1_000_000))
-    made = f"Made by Footfall {footfall.__version__} on {now}, in {duration(seconds)}. Time zone: {dataset.time_zone}."
-    return tag("footer", html.paragraph(made))
+def _made(dataset: Source, seconds: float) -> str:
+    now = local(dataset.local_text(int(time.time()) * 1_000_000))
+    return f"Made by Footfall {__version__} on {now}, in {duration(seconds)}. Time zone: {dataset.time_zone}."

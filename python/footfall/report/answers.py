@@ -2,119 +2,202 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from footfall.charts import rows as tables
+from footfall.definitions import Unit
 from footfall.display import duration
 from footfall.errors import FootfallError
-from footfall.report import html
-from footfall.report.html import tag
-from footfall.report.page import Charts
+from footfall.report.figures import Figure, Figures
+from footfall.report.privacy import Privacy, Published, alias, published, without_ids
 from footfall.report.sentences import sentence
+from footfall.report.source import Source
+from footfall.report.words import Table, listed, result_table
+from footfall.result import Result
 
 # People in a report: as few as show what a profile is.
 _USERS = 3
 _TOP = 10
+_NO_ROWS = "The tables are there, but have no rows to count."
+
+Job = Mapping[str, Any]
 
 
-def job_section(dataset: Any, jobs: Sequence[dict[str, Any]], charts: Charts) -> str:
-    """Return the section of the jobs that share a number (a profile and its preferences belong together)."""
-    number, title = jobs[0]["number"], jobs[0]["title"]
-    heading = tag("h2", html.text(f"{number}. {title}"))
-    heading += "".join(html.paragraph(job["question"], "question") for job in jobs)
-    return tag("section", heading + _content(dataset, jobs, charts), id=f"job-{number}")
+@dataclass(frozen=True)
+class Answer:
+    """What the page says of a number's jobs: either why they are not answered, or the answer.
+
+    Attributes
+    ----------
+    missing : str
+        Why there is no answer; empty if there is one.
+    sentence : str
+        The answer in words.
+    figures : sequence of (str, Figure)
+        Charts and their headings.
+    heading : str
+        Of the table.
+    table : Table or None
+        The first rows.
+    notes : sequence of str
+        What was left out, and how it was computed.
+    sources : sequence of (str, str)
+        What a statement computes, and the SQL.
+    """
+
+    missing: str = ""
+    sentence: str = ""
+    figures: Sequence[tuple[str, Figure]] = ()
+    heading: str = ""
+    table: Table | None = None
+    notes: Sequence[str] = ()
+    sources: Sequence[tuple[str, str]] = ()
 
 
-def _content(dataset: Any, jobs: Sequence[dict[str, Any]], charts: Charts) -> str:
-    missing = sorted({table for job in jobs for table in job["missing"]})
-    if missing:
-        return html.paragraph(_lacking(jobs[0], missing), "missing")
-    try:
-        return _profile(dataset, jobs, charts) if jobs[0]["users"] else _ranking(dataset, jobs[0], charts)
-    except FootfallError as error:
-        return html.paragraph(f"This question could not be answered: {error}", "missing")
+@dataclass(frozen=True)
+class Answerer:
+    """Answers the jobs of `dataset`, as far as `privacy` allows; the charts go to `figures`."""
+
+    dataset: Source
+    privacy: Privacy
+    figures: Figures
+
+    def answer(self, jobs: Sequence[Job]) -> Answer:
+        """Return the answer of the jobs that share a number (a profile and its preferences belong together)."""
+        missing = sorted({table for job in jobs for table in job["missing"]})
+        if missing:
+            needed, lacking = listed(jobs[0]["tables"]), listed(missing)
+            return Answer(f"Not answered: this needs the tables {needed}, and the data set lacks {lacking}.")
+        try:
+            return self._profile(jobs) if jobs[0]["users"] else self._ranking(jobs[0])
+        except FootfallError as error:
+            return Answer(f"This question could not be answered: {error}")
+
+    def _ranking(self, job: Job) -> Answer:
+        """Jobs 1 to 4: the whole period, then month by month."""
+        asked = {words: self.dataset.run(job["name"], by=by) for words, by in _UNITS.items()}
+        if not all(map(len, asked.values())):
+            return Answer(_NO_ROWS)
+        shown = {words: published(self.dataset, result, self.privacy) for words, result in asked.items()}
+        period = shown["whole period"].result
+        notes = [self._withheld(shown), _made(asked)]
+        if not len(period):
+            return Answer(self._nothing_large_enough(), notes=notes, sources=_sources(asked))
+        return Answer(
+            sentence=sentence(job["name"], period),
+            figures=[
+                (_HEADINGS[words], self.figures.of(part.result.chart()))
+                for words, part in shown.items()
+                if len(part.result)
+            ],
+            heading=f"The first {min(_TOP, len(period))} of {len(period):,} rows, whole period",
+            table=result_table(_top(period)),
+            notes=notes,
+            sources=_sources(asked),
+        )
+
+    def _profile(self, jobs: Sequence[Job]) -> Answer:
+        """Jobs 5 and 6: what users prefer on the whole, and a few of them as examples."""
+        name = {job["name"].startswith("preferred"): job["name"] for job in jobs}
+        everybody = self.dataset.run(name[True])
+        if not len(everybody):
+            return Answer(_NO_ROWS)
+        order = _by_activity(everybody)
+        shown = published(self.dataset, everybody, self.privacy)
+        if not len(shown.result) or len(order) < self.privacy.at_least:
+            asked = {"preferred categories": everybody}
+            return Answer(self._nothing_large_enough(), notes=[_made(asked)], sources=_sources(asked))
+        users = order[:_USERS]
+        asked = {"preferred categories": everybody, "profile": self.dataset.run(name[False], users=users)}
+        preferred, profile, theirs = (
+            self._named(result, order) for result in (shown.result, asked["profile"], _of(everybody, users))
+        )
+        called = users if self.privacy.show_users else _aliases(users)
+        return Answer(
+            sentence=sentence(name[True], preferred),
+            figures=[
+                ("What users prefer", self.figures.of(preferred.chart())),
+                ("A few users, as examples", self.figures.of(profile.chart(users=called))),
+            ],
+            heading="What these users prefer",
+            table=result_table(theirs.to_arrow().sort_by("user_id").to_pylist()),
+            notes=[
+                self._withheld({"preferences": shown}),
+                "Profiles are personal data, so that this report shows no more of them.",
+                _made(asked),
+            ],
+            sources=self._without_ids(_sources(asked), users),
+        )
+
+    def _named(self, result: Result, order: Sequence[str]) -> Result:
+        """Return the result with the users by their ids only if they may be shown."""
+        if self.privacy.show_users:
+            return result
+        return replace(result, _table=without_ids(result.to_arrow(), order))
+
+    def _without_ids(self, sources: list[tuple[str, str]], users: Sequence[str]) -> list[tuple[str, str]]:
+        """Return the statements; the ids that they ask for are replaced as they are in the tables."""
+        if self.privacy.show_users:
+            return sources
+        condition, aliases = _condition(users), _condition(_aliases(users))
+        return [(words, sql.replace(condition, aliases)) for words, sql in sources]
+
+    def _withheld(self, shown: Mapping[str, Published]) -> str:
+        """Return the note that rows are left out, if any are."""
+        if not any(part.withheld for part in shown.values()):
+            return ""
+        counts = ", ".join(f"{part.withheld:,} of {part.rows:,} rows ({words})" for words, part in shown.items())
+        return f"Left out, for they are about fewer than {self.privacy.at_least} users: {counts}. No sum counts them."
+
+    def _nothing_large_enough(self) -> str:
+        return f"Not shown: every row is about fewer than {self.privacy.at_least} users."
 
 
-def _lacking(job: dict[str, Any], missing: Sequence[str]) -> str:
-    needed, lacking = _listed(job["tables"]), _listed(missing)
-    return f"Not answered: this needs the tables {needed}, and the data set lacks {lacking}."
+_UNITS: dict[str, Unit] = {"whole period": "period", "by month": "month"}
+_HEADINGS = {"whole period": "Whole period", "by month": "Month by month"}
 
 
-def _listed(names: Sequence[str]) -> str:
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
-
-
-def _ranking(dataset: Any, job: dict[str, Any], charts: Charts) -> str:
-    """Jobs 1 to 4: the whole period, then month by month."""
-    period, month = (dataset.run(job["name"], by=by) for by in ("period", "month"))
-    if not len(period):
-        return html.paragraph("The tables are there, but have no rows to count.", "missing")
-    return "".join(
-        [
-            html.paragraph(sentence(job["name"], period), "answer"),
-            tag("h3", "Whole period"),
-            charts.figure(period.chart()),
-            tag("h3", "Month by month"),
-            charts.figure(month.chart()),
-            tag("h3", html.text(_table_title(period))),
-            html.result_table(_top(period)),
-            _made(period, [("whole period", period), ("by month", month)]),
-        ]
-    )
-
-
-def _table_title(result: Any) -> str:
-    shown = min(_TOP, len(result))
-    return f"The first {shown} of {len(result):,} rows, whole period"
-
-
-def _top(result: Any) -> list[dict[str, Any]]:
+def _top(result: Result) -> list[dict[str, Any]]:
     table = result.to_arrow()
     if "rank" in table.column_names:
         return table.sort_by("rank").slice(0, _TOP).to_pylist()
     return table.sort_by([("interactions", "descending")]).slice(0, _TOP).to_pylist()
 
 
-def _profile(dataset: Any, jobs: Sequence[dict[str, Any]], charts: Charts) -> str:
-    """Jobs 5 and 6: what users prefer on the whole, and a few of them as examples."""
-    name = {job["name"].startswith("preferred"): job["name"] for job in jobs}
-    preferred = dataset.run(name[True])
-    if not len(preferred):
-        return html.paragraph("The tables are there, but have no rows to count.", "missing")
-    users = _examples(preferred)
-    profile = dataset.run(name[False], users=users)
-    theirs = tables.where(preferred.to_arrow(), "user_id", users).to_pylist()
-    return "".join(
-        [
-            html.paragraph(sentence(name[True], preferred), "answer"),
-            tag("h3", "What users prefer"),
-            charts.figure(preferred.chart()),
-            tag("h3", "A few users, as examples"),
-            charts.figure(profile.chart(users=users)),
-            tag("h3", "What these users prefer"),
-            html.result_table(theirs),
-            html.paragraph("Profiles are personal data, so that this report shows no more of them.", "note"),
-            _made(preferred, [("preferred categories", preferred), ("profile", profile)]),
-        ]
-    )
-
-
-def _examples(preferred: Any) -> list[str]:
-    """Return the users with the largest counts."""
+def _by_activity(preferred: Result) -> list[str]:
+    """Return all users, those with the largest counts first."""
     table = preferred.to_arrow()
     count = "visits" if "visits" in table.column_names else "interactions"
-    return [row["user_id"] for row in tables.summed(table, "user_id", [count])[:_USERS]]
+    return tables.keys_by_sum(table, "user_id", count)
 
 
-def _made(result: Any, results: Sequence[tuple[str, Any]]) -> str:
-    times = ", ".join(f"{duration(one.seconds)} ({words})" for words, one in results)
-    note = f"Computed in {times}. Definitions: {result.definitions}; time zone {result.tz}."
-    sources = [html.details(f"SQL, {words}", html.code(one.sql)) for words, one in results if one.sql]
-    return html.paragraph(note, "note") + "".join(sources)
+def _of(result: Result, users: Sequence[str]) -> Result:
+    return replace(result, _table=tables.where(result.to_arrow(), "user_id", users))
 
 
-def numbered(jobs: Sequence[dict[str, Any]]) -> dict[int, list[dict[str, Any]]]:
+def _aliases(users: Sequence[str]) -> list[str]:
+    return [alias(number) for number in range(1, len(users) + 1)]
+
+
+def _condition(users: Sequence[str]) -> str:
+    """Return the condition on users, as statements have it."""
+    quoted = ("'" + user.replace("'", "''") + "'" for user in users)
+    return f"user_id IN ({', '.join(quoted)})"
+
+
+def _made(results: Mapping[str, Result]) -> str:
+    times = ", ".join(f"{duration(result.seconds)} ({words})" for words, result in results.items())
+    first = next(iter(results.values()))
+    return f"Computed in {times}. Definitions: {first.definitions}; time zone {first.tz}."
+
+
+def _sources(results: Mapping[str, Result]) -> list[tuple[str, str]]:
+    return [(words, result.sql.strip()) for words, result in results.items() if result.sql]
+
+
+def numbered(jobs: Sequence[Job]) -> dict[int, list[Job]]:
     """Return the jobs by number.
 
     Examples

@@ -2,43 +2,33 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
-from typing import Any
-
-from footfall.report import html
-from footfall.report.html import tag
+from footfall._native import DAY_PARTS, EARTH_RADIUS_M
+from footfall.charts.rows import HOURS_PER_DAY_PART
+from footfall.report.source import Source
 
 
-def glossary_section(dataset: Any) -> str:
-    """Return the section of definitions, with the values that this data set was counted with."""
-    rows = [
-        [tag("b", html.text(term)), html.text(meaning), html.text(source)] for term, meaning, source in _terms(dataset)
-    ]
-    table = html.table(["term", "what it means here", "source"], rows, [False, False, False])
-    return tag("section", tag("h2", "Definitions") + table, id="definitions", class_="wide")
-
-
-def _terms(dataset: Any) -> list[tuple[str, str, str]]:
+def terms(dataset: Source) -> list[tuple[str, str, str]]:
+    """Return (term, what it means, source), with the values that this data set was counted with."""
     chosen = dataset.definitions
-    hours = chosen.attribution_window / timedelta(hours=1)
     return [
         (
             "Visit",
-            f"One ping strictly less than {chosen.visit_radius_m:g} m from an establishment: great-circle distance on "
-            "a sphere of radius 6 371 008.8 m. A ping near several establishments visits each of them.",
+            f"One ping strictly less than {chosen.radius_text} from an establishment: great-circle distance on "
+            f"a sphere of radius {_grouped(EARTH_RADIUS_M)} m. A ping near several establishments visits each of them.",
             "Moritz (2000), Geodetic Reference System 1980, Journal of Geodesy 74: the mean radius. Sinnott (1984), "
             "Virtues of the haversine, Sky and Telescope 68.",
         ),
         (
             "Attributed visit",
-            f"The same user viewed or clicked an ad of the establishment at most {hours:g} h before the visit, both "
-            "ends included. A visit counts once; the latest interaction gets the credit. The visit's own month counts.",
+            f"The same user viewed or clicked an ad of the establishment at most {chosen.window_text} before the "
+            "visit, both ends included. A visit counts once; the latest interaction gets the credit. The visit's own "
+            "month counts.",
             "Footfall's convention; the window can be changed.",
         ),
         ("CTR", "Clicks / views, as sums over the period; without views there is none.", "Usual in advertising."),
         (
             "Interval",
-            f"How far chance alone may have moved a ratio: of all such intervals, {100 * chosen.confidence:g} % hold "
+            f"How far chance alone may have moved a ratio: of all such intervals, {chosen.confidence_text} hold "
             "the ratio that many more people would have. Wilson's interval; ranks order by its lower end, so that one "
             "click in one view is not the best campaign.",
             "Wilson (1927), Probable inference, the law of succession, and statistical inference, JASA 22.",
@@ -58,8 +48,7 @@ def _terms(dataset: Any) -> list[tuple[str, str, str]]:
         ),
         (
             "Part of the day",
-            "Night from 0 to 6, morning from 6 to 12, afternoon from 12 to 18, evening from 18 to 24 h; the end "
-            "belongs to the next.",
+            f"{_day_parts()} h; the end belongs to the next.",
             "Footfall's convention.",
         ),
         (
@@ -68,3 +57,28 @@ def _terms(dataset: Any) -> list[tuple[str, str, str]]:
             "Footfall's convention.",
         ),
     ]
+
+
+def _grouped(number: float) -> str:
+    """Return a number with narrow spaces between its groups of digits.
+
+    Examples
+    --------
+    >>> _grouped(1234567.5).replace("\u202f", " ")
+    '1 234 567.5'
+    """
+    return f"{number:,}".replace(",", "\u202f")
+
+
+def _day_parts() -> str:
+    """Return the parts of the day and their hours.
+
+    Examples
+    --------
+    >>> _day_parts()
+    'Night from 0 to 6, morning from 6 to 12, afternoon from 12 to 18, evening from 18 to 24'
+    """
+    starts = range(0, 24, HOURS_PER_DAY_PART)
+    return ", ".join(
+        f"{name} from {start} to {start + HOURS_PER_DAY_PART}" for name, start in zip(DAY_PARTS, starts)
+    ).capitalize()

@@ -8,8 +8,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from footfall.charts import profiles, rows, style
-from footfall.report.html import percent
+from footfall.charts import profiles, rows
+from footfall.display import all_of, percent, plural
 
 Row = dict[str, Any]
 
@@ -24,7 +24,7 @@ def sentence(job: str, result: Any) -> str:
     result : Result
         Its answer for the whole period, with at least one row.
     """
-    return _SENTENCES[job](result.to_arrow(), f"{100 * result.definitions.confidence:g}\u00a0%")
+    return _SENTENCES[job](result.to_arrow(), result.definitions.confidence_text)
 
 
 def _campaigns(table: pa.Table, confidence: str) -> str:
@@ -32,10 +32,10 @@ def _campaigns(table: pa.Table, confidence: str) -> str:
     if not views:
         return "No campaign has a click-through rate: there are no views."
     if not clicks:
-        return f"None of {style.plural(views, 'view')} led to a click."
+        return f"None of {plural(views, 'view')} led to a click."
     share = f" ({percent(clicks / views)})" if clicks <= views else ""
-    counts = f"{style.plural(clicks, 'click')} in {style.plural(views, 'view')}{share}"
-    together = f"{style.all_of(table.num_rows, 'campaign')} together: {counts}." if table.num_rows > 1 else ""
+    counts = f"{plural(clicks, 'click')} in {plural(views, 'view')}{share}"
+    together = f"{all_of(table.num_rows, 'campaign')} together: {counts}." if table.num_rows > 1 else ""
     best = rows.best(table, 1, "ctr_low")
     if not best:
         return f"No campaign has an interval: each has more clicks than views, or no view. {together}".rstrip()
@@ -43,7 +43,7 @@ def _campaigns(table: pa.Table, confidence: str) -> str:
     if not row["clicks"]:
         return f"The only clicks are in campaigns that have more clicks than views, which have no interval. {together}"
     lead = f"Campaign {row['campaign_id']} does best{_as_others(table, row, 'ctr_low', 'do')}"
-    found = f"{style.plural(row['clicks'], 'click')} in {style.plural(row['views'], 'view')}"
+    found = f"{plural(row['clicks'], 'click')} in {plural(row['views'], 'view')}"
     lead = lead if together else f"The only campaign is {row['campaign_id']}"
     return f"{lead}: {found}, {_interval(row, 'ctr', confidence)}. {together}".rstrip()
 
@@ -53,14 +53,14 @@ def _visits(table: pa.Table, _: str) -> str:
     if not visits:
         return f"No visit: {_nobody_came(table.num_rows)}."
     row = rows.best(table, 1, "visits")[0]
-    found = f"{style.plural(row['visits'], 'visit')} by {_people(row['visitors'])}"
+    found = f"{plural(row['visits'], 'visit')} by {_people(row['visitors'])}"
     if table.num_rows == 1:
         return f"The only establishment is {_name(table, row)}: {found}."
     without = pc.sum(pc.equal(table["visits"], 0)).as_py()
     rest = f"{without:,} {'has' if without == 1 else 'have'} none" if without else "each has some"
     return (
         f"{_name(table, row)} has the most visits{_as_others(table, row, 'visits', 'have')}: {found}. "
-        f"{style.all_of(table.num_rows, 'establishment')} together: {style.plural(visits, 'visit')}; {rest}."
+        f"{all_of(table.num_rows, 'establishment')} together: {plural(visits, 'visit')}; {rest}."
     )
 
 
@@ -69,17 +69,17 @@ def _attribution(table: pa.Table, confidence: str) -> str:
     if not visits:
         return f"No visit, and so no ratio: {_nobody_came(table.num_rows)}."
     if not attributed:
-        return f"None of {style.plural(visits, 'visit')} followed an interaction with an ad of the establishment."
+        return f"None of {plural(visits, 'visit')} followed an interaction with an ad of the establishment."
     row = rows.best(table, 1, "ratio_low")[0]
     lead = f"{_name(table, row)} leads{_as_others(table, row, 'ratio_low', 'do')}"
     together = (
-        f" {style.all_of(table.num_rows, 'establishment')} together: {percent(attributed / visits)} of "
-        f"{style.plural(visits, 'visit')}."
+        f" {all_of(table.num_rows, 'establishment')} together: {percent(attributed / visits)} of "
+        f"{plural(visits, 'visit')}."
     )
     if table.num_rows == 1:
         lead, together = f"The only establishment is {_name(table, row)}", ""
     return (
-        f"{lead}: {row['attributed_visits']:,} of its {style.plural(row['visits'], 'visit')} by "
+        f"{lead}: {row['attributed_visits']:,} of its {plural(row['visits'], 'visit')} by "
         f"{_people(row['visitors'])} followed an interaction with its ads, {_interval(row, 'ratio', confidence)}."
         f"{together} This is a correlation; it does not show that the ad was the cause."
     )
@@ -93,7 +93,7 @@ def _hours(table: pa.Table, _: str) -> str:
     names, count = _several([rows.category(row["category"]) for row in top]), top[0]["interactions"]
     each = f"{count:,} of {everything:,} ({percent(count / everything)})"
     if count == everything:
-        first = f"All {style.plural(everything, 'interaction')} are with ads of category {names}."
+        first = f"All {plural(everything, 'interaction')} are with ads of category {names}."
         first = first if everything > 1 else f"The only interaction is with an ad of category {names}."
     elif len(top) > 1:
         first = f"The categories whose ads have the most interactions are {names}: {each} each."
@@ -127,7 +127,7 @@ def _favourite(groups: Sequence[Row]) -> str:
     users = sum(group["user_id_count"] for group in groups)
     top = _top(groups, "user_id_count")
     names = sorted(rows.category(group["category"]) for group in top)
-    counts = f"{top[0]['user_id_count']:,} of {style.plural(users, 'user')}"
+    counts = f"{top[0]['user_id_count']:,} of {plural(users, 'user')}"
     return f"{_several(names)} ({counts}{' each' if len(top) > 1 else ''})"
 
 

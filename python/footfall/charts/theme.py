@@ -1,0 +1,154 @@
+"""How charts look and are shown, without a network and without a change to the charts of others.
+
+The look is an Altair theme, and how they are shown an Altair renderer, both called ``footfall``. Neither is enabled:
+charts of ours, and what ``|`` and ``&`` make of them, use them where the user has chosen no other. For the user's own
+charts, and for what ``altair.hconcat`` makes, ``altair.theme.enable("footfall")`` and
+``altair.renderers.enable("footfall")`` do so.
+"""
+
+from __future__ import annotations
+
+from copy import copy
+from typing import Any, Union
+
+import altair as alt
+from altair.utils import update_nested
+
+# Okabe, M. and Ito, K. (2008), Color Universal Design; without black and yellow, too dark and too light for bars.
+PALETTE = ["#0072B2", "#E69F00", "#009E73", "#D55E00", "#56B4E9", "#CC79A7"]
+INK = "#1F2933"
+MUTED = "#5F6B76"
+LABEL_LIMIT = 210
+
+_NAME = "footfall"
+_NOT_CHOSEN = "default"
+
+
+@alt.theme.register(_NAME, enable=False)
+def look() -> alt.theme.ThemeConfig:
+    """Return what all charts share: one font, plain titles, colours that colour-blind readers tell apart."""
+    title: Any = {"fontSize": 16, "fontWeight": 600, "color": INK}
+    subtitle: Any = {"subtitleFontSize": 12, "subtitleColor": MUTED, "subtitlePadding": 6}
+    text: Any = {"labelFontSize": 12, "labelColor": INK}
+    text |= {"titleFontSize": 12, "titleFontWeight": "normal", "titleColor": MUTED}
+    lines: Any = {"gridColor": "#E4E7EB", "domainColor": "#CBD2D9", "tickColor": "#CBD2D9"}
+    config: Any = {
+        "font": "Helvetica Neue, Helvetica, Arial, DejaVu Sans, sans-serif",
+        "title": title | subtitle,
+        "axis": text | lines | {"labelLimit": LABEL_LIMIT, "labelFlush": False, "labelPadding": 5},
+        "legend": text | {"labelLimit": 200, "titleLimit": 400},
+        "range": {"category": PALETTE},
+        "view": {"stroke": None},
+        "concat": {"spacing": 26},
+    }
+    return {"background": "white", "padding": 12, "config": config}
+
+
+class Rows(alt.InlineData):
+    """Rows of data, which all copies of a chart share: Altair copies a chart at each step of making it.
+
+    The rows of a chart are checked once, with the chart, and not each time that a part of it is made.
+    """
+
+    _class_is_valid_at_instantiation = False
+
+    def __deepcopy__(self, memo: Any) -> Rows:
+        return self
+
+
+class _Ours(alt.TopLevelMixin, alt.SchemaBase):
+    """A chart that has the look, and is shown without a network, where the user has chosen nothing else."""
+
+    def to_dict(self, *args: Any, **options: Any) -> dict[str, Any]:
+        """Return the Vega-Lite specification."""
+        is_whole = (options.get("context") or {}).get("top_level", True)
+        chart: Any = _with_look(self) if is_whole and alt.theme.active == _NOT_CHOSEN else self
+        return super(_Ours, chart).to_dict(*args, **options)
+
+    def copy(self, deep: Any = True, ignore: list[str] | None = None) -> Any:
+        """Return a copy; a shallow one shares its parts, where Altair's own makes all of them anew."""
+        if deep is True:
+            return super().copy(deep, ignore)
+        same = object.__new__(type(self))
+        for name, value in (("_args", self._args), ("_kwds", dict(self._kwds))):
+            object.__setattr__(same, name, value)
+        for name in deep or ():
+            part = same[name]
+            same[name] = part.copy(deep=False) if isinstance(part, alt.SchemaBase) else copy(part)
+        return same
+
+    def _repr_mimebundle_(self, *args: Any, **options: Any) -> Any:
+        if alt.renderers.active == _NOT_CHOSEN:
+            return shown(self.to_dict())
+        return super()._repr_mimebundle_(*args, **options)
+
+
+def _own_colours() -> alt.Resolve:
+    # The colours of categories and those of shares are no common scale.
+    return alt.Resolve(scale=alt.ScaleResolveMap(color="independent"))
+
+
+class _Beside:
+    """What stands at the left of another chart by ``|``."""
+
+    def __or__(self: Any, other: Any) -> HConcatChart:
+        return HConcatChart(hconcat=[self, other], resolve=_own_colours())
+
+
+class _Above:
+    """What stands above another chart by ``&``."""
+
+    def __and__(self: Any, other: Any) -> VConcatChart:
+        return VConcatChart(vconcat=[self, other], resolve=_own_colours())
+
+
+class Chart(_Ours, _Beside, _Above, alt.Chart):
+    """A chart of one layer."""
+
+
+class LayerChart(_Ours, _Beside, _Above, alt.LayerChart):
+    """A chart of several layers."""
+
+
+class ConcatChart(_Ours, _Above, alt.ConcatChart):
+    """Charts in rows."""
+
+
+class HConcatChart(_Ours, _Above, alt.HConcatChart):
+    """Charts side by side."""
+
+
+class VConcatChart(_Ours, _Beside, alt.VConcatChart):
+    """Charts one above the other."""
+
+
+Drawing = Union[Chart, LayerChart, ConcatChart]
+
+
+def _with_look(chart: Any) -> Any:
+    """Return the chart with the look in it, below what the chart itself has chosen."""
+    styled, theme = chart.copy(deep=False), look()
+    own = {} if styled.config is alt.Undefined else styled.config.to_dict()
+    styled.config = update_nested(theme["config"], own, copy=True)
+    for name in ("background", "padding"):
+        if styled[name] is alt.Undefined:
+            styled[name] = theme[name]
+    return styled
+
+
+def shown(spec: dict[str, Any], **_: Any) -> dict[str, Any]:
+    """Return a chart as SVG, for any front end; and for those that draw Vega-Lite, live.
+
+    They know the type of its version 5, and draw version 6 by it, too.
+    """
+    import vl_convert
+
+    live = {**spec, "$schema": "https://vega.github.io/schema/vega-lite/v5.json"}
+    return {
+        "application/vnd.vegalite.v5+json": live,
+        "image/svg+xml": vl_convert.vegalite_to_svg(spec),
+        "text/plain": "<footfall chart>",
+    }
+
+
+alt.renderers.register(_NAME, shown)

@@ -1,0 +1,97 @@
+"""Values, columns and tables as people read them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+from footfall._native import WEEKDAYS
+from footfall.display import cell, percent
+
+# Columns that are shares, shown in percent.
+_SHARES = {"ctr", "ctr_low", "ctr_high", "ratio", "ratio_low", "ratio_high", "share"}
+# Columns of numbers that name something, shown at the left.
+_LABELS = {"hour", "weekday"}
+
+
+@dataclass(frozen=True)
+class Table:
+    """Headings, rows of text, and which columns are numbers."""
+
+    columns: Sequence[str]
+    rows: Sequence[Sequence[str]]
+    numeric: Sequence[bool]
+
+
+def result_table(rows: Sequence[dict[str, Any]]) -> Table:
+    """Return rows of a result as a table: headings in words, shares in percent, counts with separators."""
+    columns = list(rows[0])
+    return Table(
+        [_column_words(column) for column in columns],
+        [[_value_text(column, row[column]) for column in columns] for row in rows],
+        [_is_numeric(column, [row[column] for row in rows]) for column in columns],
+    )
+
+
+def _is_numeric(column: str, values: Sequence[Any]) -> bool:
+    known = [value for value in values if value is not None]
+    plain = all(isinstance(value, (int, float)) and not isinstance(value, bool) for value in known)
+    return bool(known) and plain and column not in _LABELS
+
+
+def _column_words(column: str) -> str:
+    """Return a column's heading.
+
+    Examples
+    --------
+    >>> _column_words("ctr_low"), _column_words("attributed_visits")
+    ('CTR from', 'attributed visits')
+    """
+    words = column.replace("_", " ").replace("ctr", "CTR")
+    return words.replace(" low", " from").replace(" high", " to")
+
+
+def _value_text(column: str, value: Any) -> str:
+    """Return a value as people read it.
+
+    Examples
+    --------
+    >>> _value_text("views", 12345), _value_text("hour", 9), _value_text("weekday", 1)
+    ('12,345', '09:00', 'Monday')
+    """
+    if value is None:
+        return cell(None)
+    if column in _SHARES:
+        return percent(value)
+    if column == "hour":
+        return f"{value:02d}:00"
+    if column == "weekday":
+        return WEEKDAYS[value - 1]
+    if isinstance(value, date) and not isinstance(value, datetime):
+        return f"{value:%B %Y}" if column == "month" else value.isoformat()
+    return cell(value)
+
+
+def listed(names: Sequence[str]) -> str:
+    """Return names as a list in words.
+
+    Examples
+    --------
+    >>> listed(["ads"]), listed(["ads", "pings", "visits"])
+    ('ads', 'ads, pings and visits')
+    """
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+
+
+def local(instant: str) -> str:
+    """Return a local instant in ISO 8601 to the minute.
+
+    Examples
+    --------
+    >>> local("2024-03-01T12:30:00-03:00")
+    '2024-03-01 12:30'
+    """
+    date, _, time = instant.partition("T")
+    return f"{date} {time[:5]}"

@@ -80,8 +80,12 @@ def _open(
     start: Annotated[Optional[str], typer.Option(help="Count from this local day or time on.")] = None,
     end: Annotated[Optional[str], typer.Option(help="Count up to, and without, this local day or time.")] = None,
     engine: Annotated[
-        str, typer.Option(help="local, dask, spark, or the address of a cluster: dask://host:8786, spark://host:7077.")
+        str,
+        typer.Option(help="local, dask, spark, or the address of a cluster: dask+tls://host:8786, spark://host:7077."),
     ] = "local",
+    insecure: Annotated[
+        bool, typer.Option("--insecure", help="Reach a cluster on other machines without a key or a secret.")
+    ] = False,
     strict: Annotated[bool, typer.Option("--strict", help="Stop at the first row that cannot be used.")] = False,
     epoch_unit: Annotated[Optional[str], typer.Option(help="Unit of integer timestamps: s, ms, us or ns.")] = None,
     threads: Annotated[Optional[int], typer.Option(help="By default one per core.", show_default=False)] = None,
@@ -92,6 +96,7 @@ def _open(
         data,
         tz=tz,
         engine=engine,
+        insecure=insecure,
         columns=_columns(columns),
         definitions=footfall.Definitions(radius, window, confidence),
         strict=strict,

@@ -142,12 +142,17 @@ def _opening(command: Callable[..., None], without: tuple[str, ...] = ()) -> Cal
 Out = Annotated[
     Optional[Path], typer.Option("--out", "-o", help="Write all rows to this .parquet, .csv, .json or .jsonl file.")
 ]
+Spreadsheet = Annotated[
+    bool, typer.Option("--spreadsheet", help="In a .csv file, keep a spreadsheet from taking text for a formula.")
+]
 Top = Annotated[int, typer.Option(min=0, help="Rows to show in the terminal.")]
 
 
-def _show(result: Result, out: Optional[Path], top: int) -> None:
+def _show(result: Result, out: Optional[Path], top: int, spreadsheet: bool) -> None:
+    if spreadsheet and out is None:
+        raise DefinitionError("--spreadsheet: is for a .csv file; name one with --out")
     if out is not None:
-        path = result.write(out)
+        path = result.write(out, spreadsheet=spreadsheet)
         print(f"{result.headline(len(result))}; written to {path}")
         return
     shown = display.preview(result.to_arrow(), top)
@@ -219,9 +224,9 @@ def ingest(
 
 @_command()
 @_on_data
-def check(data: footfall.Dataset, out: Out = None, top: Top = 100) -> None:
+def check(data: footfall.Dataset, out: Out = None, top: Top = 100, spreadsheet: Spreadsheet = False) -> None:
     """Show what is wrong with the tables."""
-    _show(data.check(), out, top)
+    _show(data.check(), out, top, spreadsheet)
 
 
 @_command()
@@ -234,9 +239,10 @@ def run(
     rank_by: Annotated[Optional[str], typer.Option(help="Measure to rank by.")] = None,
     out: Out = None,
     top: Top = 20,
+    spreadsheet: Spreadsheet = False,
 ) -> None:
     """Answer a job: a table in the terminal, or a file."""
-    _show(data.run(job.replace("-", "_"), by=by, users=users or None, rank_by=rank_by), out, top)
+    _show(data.run(job.replace("-", "_"), by=by, users=users or None, rank_by=rank_by), out, top, spreadsheet)
 
 
 @_command()
@@ -248,9 +254,10 @@ def sql(
     ],
     out: Out = None,
     top: Top = 20,
+    spreadsheet: Spreadsheet = False,
 ) -> None:
     """Run a query over the tables."""
-    _show(data.sql(query), out, top)
+    _show(data.sql(query), out, top, spreadsheet)
 
 
 @_command()

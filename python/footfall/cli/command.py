@@ -10,6 +10,7 @@ import typer
 from typer.core import TyperCommand
 
 from footfall.errors import FootfallError, InternalError
+from footfall.text import printable
 
 USER_ERROR, OUR_BUG, INTERRUPTED = 2, 70, 130
 
@@ -40,4 +41,4 @@ class Command(TyperCommand):
 
 def complain(message: str) -> None:
     """Tell on standard error."""
-    print(f"footfall: {message}", file=sys.stderr)
+    print(printable(f"footfall: {message}", keep="\n\t"), file=sys.stderr)

@@ -18,6 +18,7 @@ from footfall.report.glossary import glossary_section
 from footfall.report.html import tag
 from footfall.report.page import Charts, page
 from footfall.report.survey import data_section, quality_section
+from footfall.writing import whole_file
 
 if TYPE_CHECKING:
     from footfall.dataset import Dataset
@@ -37,7 +38,8 @@ def write_report(
     dataset : Dataset
         Its tables; a job that needs another is listed with the reason.
     path : path
-        The file; its folder must be there. A file that is there is replaced.
+        The file; its folder must be there. A file that is there is replaced once the new one is whole; a link is an
+        error.
     title : str, optional
         Heading of the report; by default it names the data set.
     progress : bool
@@ -51,7 +53,7 @@ def write_report(
     Raises
     ------
     DefinitionError
-        If `path` is a folder, or its folder is not there.
+        If `path` is a folder or a link, or its folder is not there.
     DataError
         If a table cannot be read.
 
@@ -72,7 +74,8 @@ def write_report(
     sections = _done(steps, progress)
     words = title or f"Footfall report: {Path(str(dataset.source)).name}"
     body = [_header(words, steps), *sections, _footer(dataset, time.perf_counter() - started)]
-    target.write_text(page(words, body, charts), encoding="utf-8")
+    with whole_file(target) as file:
+        file.write(page(words, body, charts).encode())
     return target
 
 

@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 use super::{Request, io};
 use crate::engine::catalog::Source;
 use crate::engine::table_file::TableFile;
-use crate::{Error, Result};
+use crate::{Error, Result, whole_file};
 
 /// Changes when parts are written in another way.
 const FORMAT: u64 = 1;
@@ -148,9 +148,7 @@ impl Progress {
             "source": self.identity.files,
             "tables": tables,
         });
-        let beside = path.with_extension("json.new");
-        std::fs::write(&beside, format!("{value:#}\n")).map_err(|e| io(&beside, e))?;
-        std::fs::rename(&beside, path).map_err(|e| io(path, e))
+        whole_file::write(path, format!("{value:#}\n").as_bytes()).map_err(|e| io(path, e))
     }
 
     fn of_json(value: &Value) -> Option<Self> {

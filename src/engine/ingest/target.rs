@@ -128,6 +128,9 @@ impl Target {
 
 /// The lock of a folder; the system frees it with the process.
 fn locked(hidden: &Path) -> Result<File> {
+    if hidden.is_symlink() {
+        return Err(io(hidden, "this is a link, which is not written through"));
+    }
     fs::create_dir_all(hidden).map_err(|e| io(hidden, e))?;
     let path = hidden.join("lock");
     let file = File::create(&path).map_err(|e| io(&path, e))?;

@@ -6,10 +6,13 @@ import json
 import os
 import re
 import signal
+import socket
+import ssl
 import stat
 import subprocess
 import sys
 import threading
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -19,6 +22,7 @@ from machine import family, listening
 import footfall
 from footfall.engines import cluster, connect
 from footfall.engines.cluster import credentials
+from footfall.engines.cluster import dask as cluster_of_dask
 
 # Asks a Dask cluster by each address for the user that it runs code as, with each of the keys.
 ASK_DASK = """
@@ -113,6 +117,34 @@ def test_a_stranger_runs_no_code_on_dask_without_the_key(live_clusters, tmp_path
     ours = [str(started.credentials / name) for name in (credentials.KEY, credentials.CERTIFICATE)]
     (given,) = ask_dask([f"tls://127.0.0.1:{ports[0]}"], [ours], tmp_path).values()
     assert given == os.getuid(), "who has the key gets in, as the owner: what is refused above is refused for the key"
+
+
+def test_a_stranger_in_the_schedulers_place_is_refused(tmp_path, key):
+    """He lets everybody in, and has a key of his own."""
+    ours = tmp_path / "ours"
+    ours.mkdir()
+    credentials.write_key(ours)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(key[1], key[0])
+    told = []
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        address = f"dask+tls://127.0.0.1:{listener.getsockname()[1]}"
+
+        def serve():
+            with suppress(OSError):
+                while True:
+                    connection, _ = listener.accept()
+                    try:
+                        with context.wrap_socket(connection, server_side=True) as secured:
+                            told.append(secured.recv(1))
+                    except OSError as error:
+                        told.append(str(error))
+
+        threading.Thread(target=serve, daemon=True).start()
+        with pytest.raises(OSError):
+            cluster_of_dask.connect(address, settings={"timeout": "2s"}, credentials=ours)
+        listener.shutdown(socket.SHUT_RDWR)
+    assert told and all("ALERT_UNKNOWN_CA" in str(each).upper() for each in told), told
 
 
 def ask_spark(address, secret, home):

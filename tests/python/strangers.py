@@ -22,9 +22,10 @@ def as_somebody_else():
 
 
 def start(script, *arguments, home, **environment):
-    """Start a Python script of somebody else; he has none of our environment."""
+    """Start a Python script of somebody else; he has the same packages, and none of our environment."""
     home.chmod(0o777)
     told = {"PATH": os.environ["PATH"], "HOME": str(home), "PYSPARK_PYTHON": sys.executable, **environment}
+    told["PYTHONPATH"] = os.pathsep.join(path for path in sys.path if path)
     told |= {name: os.environ[name] for name in ("JAVA_HOME", "SPARK_HOME") if name in os.environ}
     command = [*as_somebody_else(), sys.executable, "-c", script, *map(str, arguments)]
     return subprocess.Popen(

@@ -34,7 +34,7 @@ class Command(TyperCommand):
             complain(str(error))
             raise typer.Exit(USER_ERROR) from error
         except Exception as error:
-            traceback.print_exc()
+            print(printable(traceback.format_exc(), keep="\n\t"), file=sys.stderr, end="")
             complain("this is a bug in footfall; please report it with the lines above")
             raise typer.Exit(OUR_BUG) from error
 

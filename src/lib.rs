@@ -7,6 +7,7 @@
 //! | [`units`] | Earth radius, visit radius, attribution window: each constant once, with its source |
 //! | [`error`] | one error type: which are the user's, which are ours |
 //! | [`spelling`] | the name that a mistyped one was meant to be |
+//! | [`whole_file`] | files that are written whole or not at all |
 //! | [`geo`] | great-circle distance; the grid of establishments |
 //! | [`zones`] | the newest time-zone database of this machine |
 //! | [`calendar`] | time zone to local month, week, day, hour, weekday, part of the day; and back |
@@ -42,6 +43,7 @@ pub mod statistics;
 pub mod synth;
 pub mod units;
 pub mod visits;
+pub mod whole_file;
 pub mod zones;
 
 pub use error::{Error, Result};

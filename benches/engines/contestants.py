@@ -30,7 +30,7 @@ class Contestant:
         if self.engine:
             from footfall.engines import cluster
 
-            self.cluster = cluster.start(self.engine, workers=2, memory=MEMORY)
+            self.cluster = cluster.start(self.engine, workers=2, memory=MEMORY, pages=True)
             self.session = self.cluster.connect(**self.settings())
 
     def settings(self) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from footfall.jobs import Jobs
 from footfall.progress import Tick, bar
 from footfall.result import Result
 from footfall.selection import Selection
+from footfall.text import printable
 
 if TYPE_CHECKING:
     from footfall.engines.protocol import Session
@@ -380,7 +381,7 @@ class Dataset(Jobs):
 
     def __repr__(self) -> str:
         lines = [f"  {name:<12} {value}" for name, value in self._facts()]
-        return "\n".join([f"Footfall data set: {self._name()}", *lines])
+        return printable("\n".join([f"Footfall data set: {self._name()}", *lines]), keep="\n")
 
     def _name(self) -> str:
         return f"{self.source} (closed)" if self._opened.closed else self.source

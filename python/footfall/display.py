@@ -8,6 +8,7 @@ from datetime import datetime
 from html import escape
 from typing import TYPE_CHECKING, Any
 
+from footfall.text import printable
 from footfall.values import to_python
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ def preview(table: pyarrow.Table, limit: int) -> Preview:
     head = table.slice(0, limit)
     cells = [[cell(value) for value in to_python(column)] for column in head.columns]
     numeric = [types.is_integer(field.type) or types.is_floating(field.type) for field in table.schema]
-    return Preview(list(table.column_names), [list(row) for row in zip(*cells)], numeric)
+    return Preview([printable(name) for name in table.column_names], [list(row) for row in zip(*cells)], numeric)
 
 
 def cell(value: Any) -> str:
@@ -47,8 +48,7 @@ def cell(value: Any) -> str:
         return f"{value:,.1f}" if 1_000 <= abs(value) < 1e15 else f"{value:.4g}"
     if isinstance(value, datetime):
         return value.isoformat(sep=" ").replace("+00:00", "Z")
-    text = str(value)
-    return text if text.isprintable() else "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
+    return printable(str(value))
 
 
 def duration(seconds: float) -> str:

@@ -5,9 +5,17 @@ The native module raises these same classes, so one ``except footfall.FootfallEr
 
 from __future__ import annotations
 
+from footfall.text import printable
+
 
 class FootfallError(Exception):
-    """The base of every error that Footfall raises on purpose."""
+    """The base of every error that Footfall raises on purpose.
+
+    Its message may quote data and names of files; what steers a terminal in them is shown as a replacement character.
+    """
+
+    def __init__(self, *message: object) -> None:
+        super().__init__(*(printable(each, keep="\n\t") if isinstance(each, str) else each for each in message))
 
 
 class DataError(FootfallError, ValueError):

@@ -18,6 +18,7 @@ def open(
     *,
     tz: str = "UTC",
     engine: Any = "local",
+    insecure: bool = False,
     columns: Mapping[str, str] | None = None,
     definitions: Definitions | None = None,
     strict: bool = False,
@@ -38,8 +39,11 @@ def open(
         IANA time zone of months, hours and weekdays.
     engine : str, distributed.Client or pyspark.sql.SparkSession
         Where the work is done: ``local``, this machine; ``dask`` or ``spark``, a cluster of one master and two workers
-        that is started on this machine; ``dask://host:8786`` or ``spark://host:7077``, one that runs; or a connection
-        to one. The answers are the same, to the bit.
+        that is started on this machine; ``dask+tls://host:8786``, ``dask://host:8786`` or ``spark://host:7077``, one
+        that runs; or a connection to one. The answers are the same, to the bit.
+    insecure : bool
+        Go to a cluster on other machines by ``dask://``, or by ``spark://`` without a secret: whoever is on the way
+        can read rows and run code.
     columns : mapping, optional
         Your column names, where they differ: ``{"user_id": "device", "pings.latitude": "lat"}``, ours to yours.
     definitions : Definitions, optional
@@ -67,7 +71,8 @@ def open(
     DataError
         If a file cannot be read, or a column is missing or of an unusable type; if `strict`, also for a row.
     DefinitionError
-        If an option makes no sense, or a worker of the cluster has no Footfall or another version of it.
+        If an option makes no sense, a worker of the cluster has no Footfall or another version of it, or the way to
+        it is neither secure nor `insecure`.
     ConnectionError
         If no cluster answers at that address.
 
@@ -92,7 +97,7 @@ def open(
         "memory_limit": None if memory_limit is None else options.byte_count("memory_limit", memory_limit),
     }
     tables = {name: _table(name, table) for name, table in given.items()}
-    return _opened(engine, folder, tables, definitions, settings, strict=strict, progress=progress)
+    return _opened(engine, folder, tables, definitions, settings, insecure=insecure, strict=strict, progress=progress)
 
 
 def _opened(
@@ -101,12 +106,15 @@ def _opened(
     tables: dict[str, Any],
     definitions: Definitions,
     settings: dict[str, Any],
+    insecure: bool = False,
     *,
     strict: bool = False,
     progress: bool = True,
 ) -> Dataset:
     """Open what `open` has checked."""
-    session = open_session(engine, folder, tables, definitions=definitions.native(), strict=strict, **settings)
+    session = open_session(
+        engine, folder, tables, insecure=insecure, definitions=definitions.native(), strict=strict, **settings
+    )
     zone = settings["tz"]
     root = folder and _absolute(folder)
     found = {name: _absolute(table) if isinstance(table, str) else table for name, table in tables.items()}
@@ -115,7 +123,7 @@ def _opened(
         if not isinstance(engine, str):
             kind = type(engine).__name__
             raise DefinitionError(f"engine: a data set on a {kind} cannot be pickled; open it by the cluster's address")
-        return _opened, (engine, root, found, definitions, settings)
+        return _opened, (engine, root, found, definitions, settings, insecure)
 
     opened = Opened(session, zone, again)
     return Dataset(opened, session, folder or "tables in memory", zone.name, definitions, progress)

@@ -8,11 +8,13 @@ import os
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from footfall import display, values
 from footfall.definitions import Definitions, Unit
 from footfall.errors import DefinitionError
+from footfall.spreadsheet import harmless
+from footfall.writing import whole_file
 
 if TYPE_CHECKING:
     import altair
@@ -152,13 +154,16 @@ class Result:
         context = Context(self.tz, self.definitions)
         return draw(self._table, self.job, context, top=top, users=users, width=width, height=height)
 
-    def write(self, path: str | os.PathLike[str]) -> Path:
-        """Write the rows to a file; its ending says how.
+    def write(self, path: str | os.PathLike[str], *, spreadsheet: bool = False) -> Path:
+        """Write the rows to a file; its ending says how. A file that is there is replaced once the new one is whole.
 
         Parameters
         ----------
         path : path
             Ends in ``.parquet``, ``.csv``, ``.json`` (one array) or ``.jsonl`` / ``.ndjson`` (an object per line).
+        spreadsheet : bool
+            Put an apostrophe before text in CSV that a spreadsheet would take for a formula, such as ``=1+1``. Numbers
+            stay numbers.
 
         Returns
         -------
@@ -168,9 +173,10 @@ class Result:
         Raises
         ------
         DefinitionError
-            If the ending is another.
+            If the ending is another, or not ``.csv`` for a `spreadsheet`; if `path` is a link, which is neither written
+            through nor replaced.
         OSError
-            If the file cannot be written.
+            If the file cannot be written; one that was there stays as it was.
         """
         target = Path(path).expanduser()
         writers = {
@@ -182,7 +188,11 @@ class Result:
         }
         if target.suffix.lower() not in writers:
             raise DefinitionError(f"path = {str(target)!r}: must end in {', '.join(writers)}")
-        writers[target.suffix.lower()](self._table, target)
+        if spreadsheet and target.suffix.lower() != ".csv":
+            raise DefinitionError(f"spreadsheet = True: is for .csv files, and path = {str(target)!r}")
+        table = harmless(values.as_text(self._table)) if spreadsheet else self._table
+        with whole_file(target) as file:
+            writers[target.suffix.lower()](table, file)
         return target
 
     def headline(self, shown: int) -> str:
@@ -211,27 +221,26 @@ class Result:
         return f"<div><p><b>{headline}</b></p>{display.html_table(shown)}<p><small>{notes}</small></p></div>"
 
 
-def _write_parquet(table: pyarrow.Table, path: Path) -> None:
+def _write_parquet(table: pyarrow.Table, file: IO[bytes]) -> None:
     import pyarrow.parquet
 
-    pyarrow.parquet.write_table(table, path)
+    pyarrow.parquet.write_table(table, file)
 
 
-def _write_csv(table: pyarrow.Table, path: Path) -> None:
+def _write_csv(table: pyarrow.Table, file: IO[bytes]) -> None:
     import pyarrow.csv
 
-    pyarrow.csv.write_csv(values.as_text(table), path)
+    pyarrow.csv.write_csv(values.as_text(table), file)
 
 
-def _write_json_lines(table: pyarrow.Table, path: Path) -> None:
-    with path.open("w", encoding="utf-8") as file:
-        for batch in table.to_batches(max_chunksize=_JSON_ROWS):
-            file.writelines(_json(row) + "\n" for row in values.rows(batch))
+def _write_json_lines(table: pyarrow.Table, file: IO[bytes]) -> None:
+    for batch in table.to_batches(max_chunksize=_JSON_ROWS):
+        file.writelines(f"{_json(row)}\n".encode() for row in values.rows(batch))
 
 
-def _write_json_array(table: pyarrow.Table, path: Path) -> None:
+def _write_json_array(table: pyarrow.Table, file: IO[bytes]) -> None:
     rows = ",\n".join(_json(row) for row in values.rows(table))
-    path.write_text(f"[\n{rows}\n]\n", encoding="utf-8")
+    file.write(f"[\n{rows}\n]\n".encode())
 
 
 def _json(row: dict[str, Any]) -> str:

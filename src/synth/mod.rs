@@ -61,7 +61,7 @@ use std::thread;
 
 use serde_json::{Value, json};
 
-use crate::{Error, Result};
+use crate::{Error, Result, whole_file};
 use parts::{Destination, write_parts};
 use tables::{PartWriter, io};
 pub use town::city::City;
@@ -130,6 +130,10 @@ fn clear(root: &Path) -> Result<()> {
         return Err(Error::Io { path: root.display().to_string(), reason: reason.into() });
     }
     for folder in ["pings", "interactions"].map(|table| root.join(table)) {
+        if folder.is_symlink() {
+            let reason = "this is a link, which is not written through".into();
+            return Err(Error::Io { path: folder.display().to_string(), reason });
+        }
         fs::create_dir_all(&folder).map_err(|error| io(&folder, &error))?;
         for entry in fs::read_dir(&folder).map_err(|error| io(&folder, &error))? {
             let entry = entry.map_err(|error| io(&folder, &error))?;
@@ -143,7 +147,7 @@ fn clear(root: &Path) -> Result<()> {
 
 fn write_truth(root: &Path, truth: &Value) -> Result<()> {
     let path = root.join("truth.json");
-    fs::write(&path, format!("{truth:#}\n")).map_err(|error| io(&path, &error))
+    whole_file::write(&path, format!("{truth:#}\n").as_bytes()).map_err(|error| io(&path, &error))
 }
 
 fn write_table(root: &Path, name: &str, rows: &arrow::array::RecordBatch) -> Result<()> {

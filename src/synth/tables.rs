@@ -20,6 +20,7 @@ use crate::synth::people::events::Event;
 use crate::synth::town::categories::CATEGORIES;
 use crate::synth::town::market::Market;
 use crate::synth::town::plan::Sizes;
+use crate::whole_file::WholeFile;
 use crate::{Error, Result};
 
 /// Rows are handed to the Parquet writer in batches of about this size.
@@ -166,17 +167,18 @@ pub fn ads(market: &Market, sizes: &Sizes) -> Result<RecordBatch> {
 #[derive(Debug)]
 pub struct PartWriter {
     path: PathBuf,
+    whole: WholeFile,
     writer: ArrowWriter<File>,
 }
 
 impl PartWriter {
     /// Creates the file, for rows of a schema.
     pub fn create(path: PathBuf, schema: SchemaRef) -> Result<Self> {
-        let file = File::create(&path).map_err(|error| io(&path, &error))?;
+        let (whole, file) = WholeFile::create(&path).map_err(|error| io(&path, &error))?;
         // The Arrow schema would only repeat that of Parquet.
         let options = ArrowWriterOptions::new().with_properties(properties()).with_skip_arrow_metadata(true);
         let writer = ArrowWriter::try_new_with_options(file, schema, options).map_err(|error| io(&path, &error))?;
-        Ok(Self { path, writer })
+        Ok(Self { path, whole, writer })
     }
 
     /// Writes more rows.
@@ -186,7 +188,8 @@ impl PartWriter {
 
     /// Completes the file.
     pub fn finish(self) -> Result<()> {
-        self.writer.close().map(drop).map_err(|error| io(&self.path, &error))
+        let file = self.writer.into_inner().map_err(|error| io(&self.path, &error))?;
+        self.whole.complete(&file).map_err(|error| io(&self.path, &error))
     }
 }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 
@@ -74,7 +75,7 @@ def clusters(live_clusters):
     """The address of an engine's cluster, as `footfall.open` takes it."""
 
     def address(engine):
-        return engine if engine == "local" else f"{engine}://{live_clusters(engine)[0].address.partition('://')[2]}"
+        return engine if engine == "local" else live_clusters(engine)[0].address
 
     return address
 
@@ -83,6 +84,7 @@ def clusters(live_clusters):
 def live_clusters():
     """Starts each engine's cluster once, when it is first asked for; the cluster, and a connection to it."""
     from footfall.engines import cluster, distributed
+    from footfall.engines.cluster import credentials
 
     # Worlds are small, and shall fall apart all the same.
     distributed.ROWS_PER_PIECE, distributed.PIECES_PER_CORE = 9, 2
@@ -94,12 +96,15 @@ def live_clusters():
         if engine not in running:
             started = cluster.start(engine)
             running[engine] = started, started.connect(**settings.get(engine, {}))
+            folders = [str(started.credentials) for started, _ in running.values()]
+            os.environ[credentials.VARIABLE] = os.pathsep.join(folders)
         return running[engine]
 
     yield live
     for started, connection in running.values():
         (connection.close if started.engine == "dask" else connection.stop)()
         started.stop()
+    os.environ.pop(credentials.VARIABLE, None)
 
 
 @pytest.fixture

@@ -275,9 +275,9 @@ def test_an_unknown_engine_is_refused(engine_):
         footfall.open(ONE_ROW.tables(), engine=engine_)
 
 
-@pytest.mark.parametrize("engine_", CLUSTERS)
+@pytest.mark.parametrize("engine_", ["dask", "dask+tls", "spark"])
 def test_an_address_where_nobody_answers(engine_):
-    with pytest.raises(ConnectionError, match=f"{engine_}://127.0.0.1:9"):
+    with pytest.raises(ConnectionError, match=re.escape(f"{engine_}://127.0.0.1:9")):
         footfall.open(ONE_ROW.tables(), engine=f"{engine_}://127.0.0.1:9")
 
 
@@ -300,8 +300,8 @@ def test_a_worker_without_footfall_is_named_at_connection(tmp_path, monkeypatch)
     (package / "__init__.py").write_text("raise ImportError('it is not here')")
     monkeypatch.setattr("footfall.engines.cluster.dask.search_path", lambda: str(tmp_path))
     named = pytest.raises(footfall.DefinitionError, match=r"127\.0\.0\.1.* has none \(it is not here\)")
-    with cluster.start("dask", workers=1) as without, named:
-        footfall.open(ONE_ROW.tables(), engine=without.address.replace("tcp", "dask"))
+    with cluster.start("dask", workers=1) as without, without.connect() as client, named:
+        footfall.open(ONE_ROW.tables(), engine=client)
 
 
 # Progress, Ctrl-C and lost workers.

@@ -190,15 +190,37 @@ def test_rows_are_not_counted_twice_by_a_link(tmp_path):
         opened(root)
 
 
-def test_links_to_what_is_elsewhere_are_followed(tmp_path):
+def test_links_that_leave_the_data_set_are_named(tmp_path):
+    """Whoever can write to a folder would choose what else is read; a table that is given by its path is one's own."""
     elsewhere = write_town(tmp_path / "elsewhere")
-    root = write_town(tmp_path / "data", but=["pings", "ads"])
-    os.symlink(elsewhere / "ads.csv", root / "ads.csv")
-    (root / "pings").mkdir()
     (elsewhere / "more").mkdir()
     os.rename(elsewhere / "pings.csv", elsewhere / "more" / "pings.csv")
-    os.symlink(elsewhere / "more", root / "pings" / "more")
-    assert counted(opened(root)) == COUNTED
+    root = write_town(tmp_path / "data", but=["ads"])
+    os.symlink(elsewhere / "ads.csv", root / "ads.csv")
+    with pytest.raises(footfall.DataError, match=r"ads\.csv: this link leads to .*elsewhere/ads\.csv, out of .*data"):
+        opened(root)
+    os.rename(elsewhere / "ads.csv", root / "real.csv")
+    os.remove(root / "ads.csv")
+    os.rename(root / "real.csv", root / "ads.csv")
+    os.remove(root / "pings.csv")
+    (root / "pings").mkdir()
+    for name, to in (("more", elsewhere / "more"), ("one.csv", elsewhere / "more" / "pings.csv")):
+        os.symlink(to, root / "pings" / name)
+        with pytest.raises(footfall.DataError, match=rf"{name}: this link leads to .*elsewhere/more.*, out of "):
+            opened(root)
+        os.remove(root / "pings" / name)
+    os.symlink(elsewhere / "more", root / "linked")
+    given = {name: root / f"{name}.csv" for name in ("ads", "establishments", "interactions")}
+    assert counted(opened({**given, "pings": root / "linked"})) == COUNTED
+
+
+def test_links_within_the_data_set_and_to_it_are_followed(tmp_path):
+    root = with_pings_folder(tmp_path)
+    (root / "_older").mkdir()
+    os.rename(root / "pings" / "2024" / "0.csv", root / "_older" / "0.csv")
+    os.symlink(root / "_older" / "0.csv", root / "pings" / "2024" / "0.csv")
+    os.symlink(root, tmp_path / "link")
+    assert counted(opened(root)) == counted(opened(tmp_path / "link")) == COUNTED
 
 
 def test_what_is_no_file_is_not_waited_for(tmp_path):

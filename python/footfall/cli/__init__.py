@@ -90,8 +90,12 @@ def _open(
     start: Annotated[Optional[str], typer.Option(help="Count from this local day or time on.")] = None,
     end: Annotated[Optional[str], typer.Option(help="Count up to, and without, this local day or time.")] = None,
     engine: Annotated[
-        str, typer.Option(help="local, dask, spark, or the address of a cluster: dask://host:8786, spark://host:7077.")
+        str,
+        typer.Option(help="local, dask, spark, or the address of a cluster: dask+tls://host:8786, spark://host:7077."),
     ] = "local",
+    insecure: Annotated[
+        bool, typer.Option("--insecure", help="Reach a cluster on other machines without a key or a secret.")
+    ] = False,
     strict: Annotated[bool, typer.Option("--strict", help="Stop at the first row that cannot be used.")] = False,
     epoch_unit: Annotated[Optional[str], typer.Option(help="Unit of integer timestamps: s, ms, us or ns.")] = None,
     threads: Annotated[Optional[int], typer.Option(help="By default one per core.", show_default=False)] = None,
@@ -102,6 +106,7 @@ def _open(
         data,
         tz=tz,
         engine=engine,
+        insecure=insecure,
         columns=_columns(columns),
         definitions=footfall.Definitions(radius, window, confidence),
         strict=strict,
@@ -147,12 +152,17 @@ def _opening(command: Callable[..., None], without: tuple[str, ...] = ()) -> Cal
 _Out = Annotated[
     Optional[Path], typer.Option("--out", "-o", help="Write all rows to this .parquet, .csv, .json or .jsonl file.")
 ]
+_Spreadsheet = Annotated[
+    bool, typer.Option("--spreadsheet", help="In a .csv file, keep a spreadsheet from taking text for a formula.")
+]
 _Top = Annotated[int, typer.Option(min=0, help="Rows to show in the terminal.")]
 
 
-def _show(result: Result, out: Optional[Path], top: int) -> None:
+def _show(result: Result, out: Optional[Path], top: int, spreadsheet: bool) -> None:
+    if spreadsheet and out is None:
+        raise DefinitionError("--spreadsheet: is for a .csv file; name one with --out")
     if out is not None:
-        path = result.write(out)
+        path = result.write(out, spreadsheet=spreadsheet)
         print(f"{result.headline(len(result))}; written to {path}")
         return
     shown = display.preview(result.to_arrow(), top)
@@ -224,9 +234,9 @@ def ingest(
 
 @_command()
 @_on_data
-def check(data: footfall.Dataset, out: _Out = None, top: _Top = 100) -> None:
+def check(data: footfall.Dataset, out: _Out = None, top: _Top = 100, spreadsheet: _Spreadsheet = False) -> None:
     """Show what is wrong with the tables."""
-    _show(data.check(), out, top)
+    _show(data.check(), out, top, spreadsheet)
 
 
 @_command()
@@ -239,10 +249,12 @@ def run(
     rank_by: Annotated[Optional[str], typer.Option(help="Measure to rank by.")] = None,
     out: _Out = None,
     top: _Top = 20,
+    spreadsheet: _Spreadsheet = False,
 ) -> None:
     """Answer a job: a table in the terminal, or a file."""
     unit = cast(Optional[Unit], by)  # One that is none is refused there.
-    _show(data.run(job.replace("-", "_"), by=unit, users=users or None, rank_by=rank_by), out, top)
+    result = data.run(job.replace("-", "_"), by=unit, users=users or None, rank_by=rank_by)
+    _show(result, out, top, spreadsheet)
 
 
 @_command()
@@ -254,9 +266,10 @@ def sql(
     ],
     out: _Out = None,
     top: _Top = 20,
+    spreadsheet: _Spreadsheet = False,
 ) -> None:
     """Run a query over the tables."""
-    _show(data.sql(query), out, top)
+    _show(data.sql(query), out, top, spreadsheet)
 
 
 @_command()

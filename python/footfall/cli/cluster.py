@@ -11,6 +11,7 @@ import typer
 from footfall.cli.command import Command, complain
 from footfall.engines import cluster
 from footfall.engines.cluster import Cluster
+from footfall.engines.cluster.credentials import VARIABLE
 
 app = typer.Typer(help="Start a Dask or Spark cluster.", no_args_is_help=True)
 _WATCH_SECONDS = 0.5
@@ -27,12 +28,15 @@ def local(
     workers: Annotated[int, typer.Option(min=1, help="Worker processes.")] = 2,
     threads: Annotated[int, typer.Option(min=1, help="Threads of each worker.")] = 1,
     memory: Annotated[str, typer.Option(help="Memory of each worker, such as 2GiB.")] = "1GiB",
+    pages: Annotated[
+        bool, typer.Option("--pages", help="Show web pages, which every user of this machine can read.")
+    ] = False,
 ) -> None:
-    """Start a cluster on this machine, on loopback only, and stop it at Ctrl-C."""
+    """Start a cluster on this machine, for its owner only, and stop it at Ctrl-C."""
     _let_signals_interrupt()
     started = None
     try:
-        started = cluster.start(engine, workers=workers, threads=threads, memory=memory)
+        started = cluster.start(engine, workers=workers, threads=threads, memory=memory, pages=pages)
         print(_welcome(started), flush=True)
         _watch(started)
     except KeyboardInterrupt:
@@ -49,9 +53,16 @@ def _let_signals_interrupt() -> None:
 
 def _welcome(started: Cluster) -> str:
     lines = [f"{started.engine} cluster at {started.address}, {len(started.processes) - 1} workers"]
-    lines += [f"  {name:<10} process {number:<8} {started.pages[name]}" for name, number in started.processes.items()]
-    engine = f"{started.engine}://{started.address.partition('://')[2]}"
-    return "\n".join([*lines, f'use it:  footfall.open(..., engine="{engine}")', "stop it: Ctrl-C"])
+    for name, number in started.processes.items():
+        lines.append(f"  {name:<10} process {number:<8} {started.pages.get(name, '')}".rstrip())
+    return "\n".join(
+        [
+            *lines,
+            f"export {VARIABLE}={started.credentials}",
+            f'use it:  footfall.open(..., engine="{started.address}")',
+            "stop it: Ctrl-C",
+        ]
+    )
 
 
 def _watch(started: Cluster) -> None:

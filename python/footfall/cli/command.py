@@ -10,6 +10,7 @@ import typer
 from typer.core import TyperCommand
 
 from footfall.errors import FootfallError, InternalError
+from footfall.text import printable
 
 USER_ERROR, OUR_BUG, INTERRUPTED = 2, 70, 130
 
@@ -33,11 +34,11 @@ class Command(TyperCommand):
             complain(str(error))
             raise typer.Exit(USER_ERROR) from error
         except Exception as error:
-            traceback.print_exc()
+            print(printable(traceback.format_exc(), keep="\n\t"), file=sys.stderr, end="")
             complain("this is a bug in footfall; please report it with the lines above")
             raise typer.Exit(OUR_BUG) from error
 
 
 def complain(message: str) -> None:
     """Tell on standard error."""
-    print(f"footfall: {message}", file=sys.stderr)
+    print(printable(f"footfall: {message}", keep="\n\t"), file=sys.stderr)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import ipaddress
 import os
 import socket
 from contextlib import suppress
@@ -12,6 +13,7 @@ from typing import Any, Callable
 from weakref import WeakSet
 
 from footfall.engines.protocol import Adapter
+from footfall.errors import DefinitionError
 
 CONNECT_SECONDS = 10
 
@@ -61,16 +63,31 @@ def local(name: str) -> Adapter:
     return _connection(name, "", _started).adapter
 
 
-def remote(name: str, address: str) -> Adapter:
-    """Return the cluster whose scheduler or master listens at `address`, ``host:port``.
+def remote(name: str, address: str, *, insecure: bool = False) -> Adapter:
+    """Return the cluster whose scheduler or master listens at `address`.
+
+    Parameters
+    ----------
+    name : str
+        ``dask``, ``dask+tls`` or ``spark``.
+    address : str
+        ``host:port``.
+    insecure : bool
+        Go to other machines, too, without a key or a secret.
 
     Raises
     ------
     DefinitionError
-        If the engine is not installed.
+        If the engine is not installed, has no credentials, or would send rows and code where others can change them.
     ConnectionError
         If nobody answers there.
     """
+    kind = _kind(name)
+    if not insecure and not _is_loopback(address) and kind.is_open(f"{name}://{address}"):
+        raise DefinitionError(
+            f"engine = '{name}://{address}': whoever is on the way to that machine can read the rows and run code; "
+            f"{kind.CLOSED}, or say insecure=True (--insecure)"
+        )
     return _connection(name, address, _connected).adapter
 
 
@@ -112,18 +129,32 @@ def _started(name: str, _: str) -> Connection:
 
 
 def _connected(name: str, address: str) -> Connection:
+    _check_there(name, address)
+    return _of(_kind(name).connect(f"{name}://{address}"), lambda: None)
+
+
+def _kind(name: str) -> Any:
+    """Return the module that knows how to reach this kind of cluster."""
     from footfall.engines import cluster
 
-    cluster.check_installed(name)
-    _check_there(name, address)
-    return _of(import_module(f"footfall.engines.cluster.{name}").connect(address), lambda: None)
+    engine = name.partition("+")[0]
+    cluster.check_installed(engine)
+    return import_module(f"footfall.engines.cluster.{engine}")
+
+
+def _is_loopback(address: str) -> bool:
+    host = address.rpartition(":")[0].strip("[]")
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def _check_there(name: str, address: str) -> None:
     # Spark tries for minutes, and says so to nobody who listens.
     host, _, port = address.rpartition(":")
     try:
-        socket.create_connection((host, int(port)), timeout=CONNECT_SECONDS).close()
+        socket.create_connection((host.strip("[]"), int(port)), timeout=CONNECT_SECONDS).close()
     except (OSError, ValueError) as error:
         raise ConnectionError(f"engine = '{name}://{address}': nobody answers there: {error}") from error
 

@@ -1,20 +1,26 @@
 """What travels between driver and workers: packets, each a table of one share of the users, or a list of files.
 
 A payload is an Arrow IPC stream; or a Parquet file, to be kept; or JSON, which begins with a bracket, that names files
-and the bytes to read of them.
+and the bytes to read of them; or JSON that describes an error. None of them is code: a pickle is not among them.
 """
 
 from __future__ import annotations
 
 import json
 import os
-import pickle
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, NamedTuple, Optional, Union
 
-from footfall.errors import FootfallError
+from footfall.errors import (
+    DataError,
+    DefinitionError,
+    FootfallError,
+    InternalError,
+    MissingTableError,
+    QueryError,
+)
 
 if TYPE_CHECKING:
     import pyarrow
@@ -22,8 +28,12 @@ if TYPE_CHECKING:
 #: A file; the first byte and the end of what is read of it, all of it if None; and, if the driver opened it, the folder
 #: or file where its table begins, its bytes and its time of change in nanoseconds.
 Slice = tuple[str, Optional[tuple[int, int]], Optional[tuple[str, int, int]]]
-#: The name of a packet that holds an exception.
+#: The name of a packet that holds an exception, and the classes that it may be of.
 ERROR = "error"
+ERRORS: dict[str, type[FootfallError]] = {
+    each.__name__: each
+    for each in (DataError, DefinitionError, FootfallError, InternalError, MissingTableError, QueryError)
+}
 #: How a Parquet file begins, and a list of files.
 PARQUET, FILES = b"PAR1", b"["
 #: Up to how many bytes the ids of a million rows stay codes.
@@ -97,13 +107,15 @@ def of_bits(name: str, parts: Sequence[Packet]) -> Packet:
 
 def of_error(error: FootfallError) -> Packet:
     """Return the packet that carries an exception to the driver: a user's mistake is no reason to try again."""
-    return Packet(0, ERROR, pickle.dumps(error))
+    name = next(each.__name__ for each in type(error).__mro__ if each.__name__ in ERRORS)
+    details = {name: value for name, value in vars(error).items() if not name.startswith("_")}
+    told = {"class": name, "message": str(error), "details": details}
+    return Packet(0, ERROR, json.dumps(told, default=str).encode())
 
 
 def error_in(packets: Iterable[Packet]) -> FootfallError | None:
     """Return the first exception among `packets`."""
-    errors = (pickle.loads(packet.payload) for packet in packets if packet.name == ERROR)
-    return next(errors, None)
+    return next((_error(packet) for packet in packets if packet.name == ERROR), None)
 
 
 def raise_error_in(packets: Iterable[Packet]) -> None:
@@ -111,7 +123,7 @@ def raise_error_in(packets: Iterable[Packet]) -> None:
     # No variable here refers to it: with the frame in its traceback, that were a circle, which holds what callers have.
     for packet in packets:
         if packet.name == ERROR:
-            raise pickle.loads(packet.payload)
+            raise _error(packet)
 
 
 @contextmanager
@@ -142,6 +154,15 @@ def table(packet: Packet) -> pyarrow.Table:
     import pyarrow as pa
 
     return pa.ipc.open_stream(packet.payload).read_all()
+
+
+def _error(packet: Packet) -> FootfallError:
+    """Return the exception that a packet describes; our own if it describes none of ours."""
+    try:
+        told = json.loads(bytes(packet.payload))
+        return ERRORS[told["class"]](str(told["message"]), **told["details"])
+    except (ValueError, TypeError, KeyError):
+        return InternalError(f"a worker sent an error that cannot be read: {bytes(packet.payload)[:200]!r}")
 
 
 def _written(packet: Packet, path: str) -> Slice:

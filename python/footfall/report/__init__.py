@@ -21,6 +21,7 @@ from footfall.report.source import Source
 from footfall.report.survey import Finding, Survey, findings, survey
 from footfall.report.vega import Vega
 from footfall.report.words import local
+from footfall.writing import whole_file
 
 __all__ = ["write_report"]
 
@@ -43,7 +44,8 @@ def write_report(
     dataset : Source
         A `footfall.Dataset`; a job that needs another is listed with the reason.
     path : path
-        The file; its folder must be there. A file that is there is replaced.
+        The file; its folder must be there. A file that is there is replaced once the new one is whole; a link is an
+        error.
     title : str, optional
         Heading of the report; by default it names the data set.
     show_users : bool
@@ -59,7 +61,7 @@ def write_report(
     Raises
     ------
     DefinitionError
-        If `path` is a folder, or its folder is not there, or `at_least` is no whole number above 0.
+        If `path` is a folder or a link, or its folder is not there, or `at_least` is no whole number above 0.
     DataError
         If a table cannot be read.
 
@@ -89,7 +91,8 @@ def write_report(
             terms=terms(dataset),
             made=_made(dataset, time.perf_counter() - started),
         )
-    target.write_text(written, encoding="utf-8")
+    with whole_file(target) as file:
+        file.write(written.encode())
     return target
 
 

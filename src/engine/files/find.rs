@@ -52,7 +52,7 @@ pub fn find(root: &Path, table: &str) -> Result<Vec<TableFile>> {
     }
     match (&readable[..], &others[..]) {
         ([], []) => Ok(vec![]),
-        ([only], _) | ([], [only, ..]) => list(only),
+        ([only], _) | ([], [only, ..]) => list_within(only, &real(root)?),
         ([first, second, ..], _) => {
             Err(unreadable(second, &format!("{} is there too: which one is `{table}`?", first.display())))
         }
@@ -73,7 +73,15 @@ fn entries(folder: &Path) -> Result<Vec<(String, PathBuf)>> {
 
 /// The data files at `path`: itself, or all below it; hidden ones and markers such as `_SUCCESS` are not data.
 pub fn list(path: &Path) -> Result<Vec<TableFile>> {
-    let files = if metadata(path)?.is_dir() { below(path)? } else { vec![checked(path)?] };
+    metadata(path)?;
+    list_within(path, &real(path)?)
+}
+
+/// The data files at `path`, all of them within the real folder `root`.
+fn list_within(path: &Path, root: &Path) -> Result<Vec<TableFile>> {
+    let is_folder = metadata(path)?.is_dir();
+    refuse_leaving(path, root)?;
+    let files = if is_folder { below_within(path, root)? } else { vec![checked(path)?] };
     match files.is_empty() {
         true => Err(unreadable(path, "there is no Parquet, CSV or JSON lines file")),
         false => files.iter().map(|file| TableFile::found(file, path)).collect(),
@@ -82,7 +90,11 @@ pub fn list(path: &Path) -> Result<Vec<TableFile>> {
 
 /// The data files below `folder`, in order.
 pub fn below(folder: &Path) -> Result<Vec<PathBuf>> {
-    let mut finder = FileFinder::default();
+    below_within(folder, &real(folder)?)
+}
+
+fn below_within(folder: &Path, root: &Path) -> Result<Vec<PathBuf>> {
+    let mut finder = FileFinder { root, files: vec![], has_links: false, above: vec![] };
     finder.look_into(folder)?;
     finder.files.sort();
     if finder.has_links {
@@ -92,17 +104,18 @@ pub fn below(folder: &Path) -> Result<Vec<PathBuf>> {
 }
 
 /// Looks for data files in a folder and all below it.
-#[derive(Default)]
-struct FileFinder {
+struct FileFinder<'a> {
+    /// The real folder that links must not leave.
+    root: &'a Path,
     files: Vec<PathBuf>,
     has_links: bool,
     /// The real folders from the first to the one where we are.
     above: Vec<PathBuf>,
 }
 
-impl FileFinder {
+impl FileFinder<'_> {
     fn look_into(&mut self, folder: &Path) -> Result<()> {
-        let real = folder.canonicalize().map_err(|e| unreadable(folder, &e.to_string()))?;
+        let real = real(folder)?;
         if self.above.contains(&real) {
             let reason = format!("this link leads back to {}, which it is in: a circle", real.display());
             return Err(unreadable(folder, &reason));
@@ -112,8 +125,12 @@ impl FileFinder {
             if name.starts_with(['.', '_']) {
                 continue;
             }
-            self.has_links |= path.is_symlink();
-            match metadata(&path)?.is_dir() {
+            let is_folder = metadata(&path)?.is_dir();
+            if path.is_symlink() {
+                refuse_leaving(&path, self.root)?;
+                self.has_links = true;
+            }
+            match is_folder {
                 true => self.look_into(&path)?,
                 false => self.files.push(checked(&path)?),
             }
@@ -121,6 +138,21 @@ impl FileFinder {
         self.above.pop();
         Ok(())
     }
+}
+
+/// Refuses a link out of `root`: whoever can write there would choose what else is read.
+fn refuse_leaving(path: &Path, root: &Path) -> Result<()> {
+    let real = real(path)?;
+    if real.starts_with(root) {
+        return Ok(());
+    }
+    let (real, root) = (real.display(), root.display());
+    Err(unreadable(path, &format!("this link leads to {real}, out of {root}; give the table by the path where it is")))
+}
+
+/// The path without links.
+fn real(path: &Path) -> Result<PathBuf> {
+    path.canonicalize().map_err(|e| unreadable(path, &e.to_string()))
 }
 
 fn metadata(path: &Path) -> Result<Metadata> {
@@ -140,8 +172,7 @@ fn checked(path: &Path) -> Result<PathBuf> {
 fn refuse_doubles(files: &[PathBuf]) -> Result<()> {
     let mut seen = std::collections::BTreeMap::new();
     for path in files {
-        let real = path.canonicalize().map_err(|e| unreadable(path, &e.to_string()))?;
-        if let Some(other) = seen.insert(real, path) {
+        if let Some(other) = seen.insert(real(path)?, path) {
             let reason = format!("this is the same file as {}, by a link: its rows would count twice", other.display());
             return Err(unreadable(path, &reason));
         }

@@ -46,7 +46,8 @@ pub fn write(path: &Path, schema: &SchemaRef, batches: Vec<RecordBatch>, cancel:
             writer.write(&RecordBatch::try_new(Arc::clone(schema), columns)?).map_err(|e| unreadable(path, e))?;
         }
     }
-    let written = writer.close().map_err(|e| unreadable(path, e))?;
+    let written = writer.finish().map_err(|e| unreadable(path, e))?;
+    writer.inner().sync_all().map_err(|e| unreadable(path, e))?;
     Ok(written.file_metadata().num_rows() as u64)
 }
 

@@ -6,10 +6,9 @@ use std::path::Path;
 use serde_json::{Map, Value, json};
 
 use super::request::IngestRequest;
-use crate::engine::files::file::TableFile;
-use crate::engine::files::file::unreadable;
+use crate::engine::files::file::{TableFile, unreadable};
 use crate::engine::sources::catalog::Source;
-use crate::{Error, Result};
+use crate::{Error, Result, whole_file};
 
 /// Changes when parts are written in another way.
 const FORMAT: u64 = 1;
@@ -149,9 +148,7 @@ impl Progress {
             "source": self.identity.files,
             "tables": tables,
         });
-        let beside = path.with_extension("json.new");
-        std::fs::write(&beside, format!("{value:#}\n")).map_err(|e| unreadable(&beside, e))?;
-        std::fs::rename(&beside, path).map_err(|e| unreadable(path, e))
+        whole_file::write(path, format!("{value:#}\n").as_bytes()).map_err(|e| unreadable(path, e))
     }
 
     fn of_json(value: &Value) -> Option<Self> {

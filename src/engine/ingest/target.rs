@@ -134,6 +134,9 @@ impl Target {
 
 /// The lock of a folder; the system frees it with the process.
 fn locked(hidden: &Path) -> Result<File> {
+    if hidden.is_symlink() {
+        return Err(unreadable(hidden, "this is a link, which is not written through"));
+    }
     fs::create_dir_all(hidden).map_err(|e| unreadable(hidden, e))?;
     let path = hidden.join("lock");
     let file = File::create(&path).map_err(|e| unreadable(&path, e))?;

@@ -3,19 +3,19 @@
 >>> from footfall.engines import cluster
 >>> with cluster.start("dask", workers=2) as local:  # doctest: +SKIP
 ...     print(local.address)
-tcp://127.0.0.1:40123
+dask+tls://127.0.0.1:40123
+
+Only who can read its folder of credentials can use it: other users of the machine are refused.
 """
 
 from __future__ import annotations
 
-import json
 import time
-import urllib.request
 import weakref
 from importlib import import_module
 from importlib.util import find_spec
 from types import TracebackType
-from typing import Any
+from typing import Any, Callable, TypeVar
 
 from footfall import options
 from footfall.engines.cluster.processes import Plan, Processes, Size
@@ -24,6 +24,9 @@ from footfall.errors import DefinitionError
 PACKAGES = {"dask": "distributed", "spark": "pyspark"}
 READY_SECONDS = 90
 _POLL_SECONDS = 0.05
+_CREDENTIALS = "credentials"
+
+_T = TypeVar("_T")
 
 
 class Cluster:
@@ -34,18 +37,21 @@ class Cluster:
     engine : str
         ``"dask"`` or ``"spark"``.
     address : str
-        ``tcp://127.0.0.1:PORT`` of Dask's scheduler, ``spark://127.0.0.1:PORT`` of Spark's master.
+        ``dask+tls://127.0.0.1:PORT`` of Dask's scheduler, ``spark://127.0.0.1:PORT`` of Spark's master.
+    credentials : pathlib.Path
+        The folder with the key or the secret; ``FOOTFALL_CLUSTER_CREDENTIALS`` names it to another process.
     pages : dict of str to str
-        The web page of each process.
+        The web page of each process, if they were asked for.
     size : Size
         What was asked for.
     """
 
-    def __init__(self, engine: str, size: Size, plan: Plan, processes: Processes) -> None:
+    def __init__(self, engine: str, size: Size, processes: Processes, address: str, pages: dict[str, str]) -> None:
         self.engine = engine
         self.size = size
-        self.address = plan.address
-        self.pages = plan.pages
+        self.address = address
+        self.credentials = processes.folder / _CREDENTIALS
+        self.pages = pages
         self._processes = processes
         self._stop = weakref.finalize(self, processes.stop)
 
@@ -66,7 +72,8 @@ class Cluster:
         **settings
             For Dask, what ``Client`` takes; for Spark, ``{"spark.sql.shuffle.partitions": 4}`` and the like.
         """
-        return import_module(f"{__name__}.{self.engine}").connect(self.address, self.size, settings)
+        kind = import_module(f"{__name__}.{self.engine}")
+        return kind.connect(self.address, self.size, settings, credentials=self.credentials, pages=bool(self.pages))
 
     def stop(self) -> None:
         """End all processes and remove their folder; again does nothing."""
@@ -84,7 +91,9 @@ class Cluster:
         return f"<{self.engine} cluster at {self.address}: {', '.join(self.processes)}>"
 
 
-def start(engine: str, *, workers: int = 2, threads: int = 1, memory: int | str = "1GiB") -> Cluster:
+def start(
+    engine: str, *, workers: int = 2, threads: int = 1, memory: int | str = "1GiB", pages: bool = False
+) -> Cluster:
     """Start a cluster on this machine and return when all its workers are there.
 
     Parameters
@@ -98,6 +107,8 @@ def start(engine: str, *, workers: int = 2, threads: int = 1, memory: int | str 
     memory : int or str
         Of each worker, in bytes or as text such as ``"2GiB"``: the limit of a Dask worker's process; what a Spark
         worker has for the Java heaps of its executors.
+    pages : bool
+        Show web pages, which every user of this machine can read.
 
     Returns
     -------
@@ -121,14 +132,15 @@ def start(engine: str, *, workers: int = 2, threads: int = 1, memory: int | str 
     kind = import_module(f"{__name__}.{engine}")
     kind.check(size)
     processes = Processes(engine)
+    credentials = processes.folder / _CREDENTIALS
     try:
-        plan: Plan = kind.plan(size, processes.folder)
-        processes.start(plan)
-        _wait(plan, processes, size.workers)
+        credentials.mkdir(mode=0o700)
+        plan: Plan = kind.Plan(size, processes.folder, credentials, pages)
+        address = _started(plan, processes, size.workers)
+        return Cluster(engine, size, processes, address, plan.pages(address))
     except BaseException:
         processes.stop()
         raise
-    return Cluster(engine, size, plan, processes)
 
 
 def check_installed(engine: str) -> None:
@@ -139,21 +151,28 @@ def check_installed(engine: str) -> None:
         raise DefinitionError(f"engine = {engine!r}: not installed here; pip install 'footfall[{engine}]'")
 
 
-def _wait(plan: Plan, processes: Processes, workers: int) -> None:
+def _started(plan: Plan, processes: Processes, workers: int) -> str:
+    """Start all of a plan and return its address once the workers are there."""
     deadline = time.monotonic() + READY_SECONDS
-    while (there := _workers_there(plan)) < workers:
+    processes.start(plan.commands(), plan.environment)
+    address = _waited_for(plan.address, lambda: "nobody listened", processes, deadline)
+    processes.start(plan.commands_at(address), plan.environment)
+    there = 0
+
+    def all_there() -> bool | None:
+        nonlocal there
+        there = plan.workers_there(address)
+        return there >= workers or None
+
+    _waited_for(all_there, lambda: f"{there} of {workers} workers were there", processes, deadline)
+    return address
+
+
+def _waited_for(ask: Callable[[], _T | None], told: Callable[[], str], processes: Processes, deadline: float) -> _T:
+    while (answer := ask()) is None:
         for how in processes.ended().values():
             raise ChildProcessError(how)
         if time.monotonic() > deadline:
-            raise TimeoutError(f"{there} of {workers} workers were there after {READY_SECONDS} s\n{processes.logs()}")
+            raise TimeoutError(f"{told()} after {READY_SECONDS} s\n{processes.logs()}")
         time.sleep(_POLL_SECONDS)
-
-
-def _workers_there(plan: Plan) -> int:
-    # A proxy that the environment names must not be asked for a page of this machine.
-    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-    try:
-        with opener.open(plan.status_page, timeout=5) as answer:
-            return plan.count_workers(json.load(answer))
-    except (OSError, ValueError):
-        return 0
+    return answer

@@ -5,15 +5,15 @@ from __future__ import annotations
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
 import time
-from contextlib import ExitStack, suppress
+from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Callable
+from typing import Protocol
 
 HOST = "127.0.0.1"
 LAST_LINES = 15
@@ -41,16 +41,33 @@ class Size:
         return self.memory_bytes // 2**20
 
 
-@dataclass(frozen=True)
-class Plan:
+class Plan(Protocol):
     """What to start, where it answers, and how to ask whether it is ready."""
 
-    address: str
-    pages: dict[str, str]
-    commands: dict[str, list[str]]
-    environment: dict[str, str]
-    status_page: str
-    count_workers: Callable[[Any], int]
+    @property
+    def environment(self) -> dict[str, str]:
+        """What all processes are told."""
+        ...
+
+    def commands(self) -> dict[str, list[str]]:
+        """Return what can be started at once, by name."""
+        ...
+
+    def commands_at(self, address: str) -> dict[str, list[str]]:
+        """Return what must know the address."""
+        ...
+
+    def address(self) -> str | None:
+        """Return where the cluster listens, as `footfall.open` takes it; None if it does not yet."""
+        ...
+
+    def workers_there(self, address: str) -> int:
+        """Return how many workers the one at the address knows."""
+        ...
+
+    def pages(self, address: str) -> dict[str, str]:
+        """Return the web page of each process, none if there are to be none."""
+        ...
 
 
 class Processes:
@@ -68,16 +85,16 @@ class Processes:
             start_new_session=True,
         )
 
-    def start(self, plan: Plan) -> None:
-        """Start all of a plan."""
-        for name, command in plan.commands.items():
-            with self._log(name).open("wb") as log:
+    def start(self, commands: Mapping[str, list[str]], environment: Mapping[str, str]) -> None:
+        """Start these, by name."""
+        for name, command in commands.items():
+            with log_of(self.folder, name).open("wb") as log:
                 process = subprocess.Popen(
                     command,
                     stdin=subprocess.DEVNULL,
                     stdout=log,
                     stderr=subprocess.STDOUT,
-                    env={**os.environ, **plan.environment},
+                    env={**os.environ, **environment},
                     cwd=self.folder,
                     start_new_session=True,
                 )
@@ -124,11 +141,8 @@ class Processes:
         self._guard.stdin.write(b"%d\n" % group)
         self._guard.stdin.flush()
 
-    def _log(self, name: str) -> Path:
-        return self.folder / f"{name.replace(' ', '-')}.log"
-
     def _tail(self, name: str) -> str:
-        lines = self._log(name).read_text(encoding="utf-8", errors="replace").splitlines()
+        lines = log_of(self.folder, name).read_text(encoding="utf-8", errors="replace").splitlines()
         return "\n".join(f"    {line}" for line in lines[-LAST_LINES:])
 
     def _how(self, name: str) -> str:
@@ -138,13 +152,9 @@ class Processes:
         return f"{name} (process {process.pid}) ended {how}; the end of its log:\n{self._tail(name)}"
 
 
-def free_ports(count: int) -> list[int]:
-    """Return ports of loopback that nobody listens on, all different."""
-    with ExitStack() as held:
-        sockets = [held.enter_context(socket.socket()) for _ in range(count)]
-        for each in sockets:
-            each.bind((HOST, 0))
-        return [int(each.getsockname()[1]) for each in sockets]
+def log_of(folder: Path, name: str) -> Path:
+    """Return the log of a process."""
+    return folder / f"{name.replace(' ', '-')}.log"
 
 
 def search_path() -> str:

@@ -1,4 +1,7 @@
-"""Spark: a standalone master and workers, started as Java without the scripts, which start Java twice."""
+"""Spark: a standalone master and workers, started as Java without the scripts, which start Java twice.
+
+All of them, and the driver, have the same secret, and speak to nobody who has not.
+"""
 
 from __future__ import annotations
 
@@ -14,25 +17,42 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from footfall.engines.cluster.processes import HOST, Plan, Size, free_ports, search_path
+from footfall.engines.cluster import credentials as stored
+from footfall.engines.cluster.processes import HOST, Size, log_of, search_path
 from footfall.errors import DefinitionError
 
 JAVA_VERSION = 17
 # Spark's own: an executor's heap must be 1.5 times the 300 MiB that it reserves.
 LEAST_MEMORY_MIB = 450
 
-# A master and a worker only pass messages on: starting fast is all they need. Without retries, a port that somebody
-# took in the meantime is an error at once, not another port.
+# A master and a worker only pass messages on: starting fast is all they need.
 _DAEMON = [
     "-Xmx512m",
     "-XX:TieredStopAtLevel=1",
     "-XX:+UseSerialGC",
     "-XX:-UsePerfData",
     "-Djava.net.preferIPv4Stack=true",
-    "-Dspark.port.maxRetries=0",
-    # Else anybody who reaches port 6066 can run programs here.
-    "-Dspark.master.rest.enabled=false",
 ]
+CLOSED = (
+    f"give it spark.authenticate and a secret, with a {stored.PROPERTIES} that says so in the folder that "
+    f"{stored.VARIABLE} names"
+)
+_CLOSED = {
+    "spark.authenticate": "true",
+    "spark.network.crypto.enabled": "true",
+    "spark.network.crypto.saslFallback": "false",
+}
+_SECRET = "spark.authenticate.secret"
+_OF_DAEMONS = {
+    # Else anybody who reaches port 6066 can run programs here.
+    "spark.master.rest.enabled": "false",
+    "spark.ui.killEnabled": "false",
+    "spark.master.ui.decommission.allow.mode": "DENY",
+}
+_STORE = "pages.p12"
+_LISTENS = re.compile(r"Starting Spark master at (spark://[\d.]+:\d+)\s")
+_WORKER = re.compile(r"Registering worker ([\d.]+:\d+) with")
+_PAGE = re.compile(r"Bound \w+ to .* and started at http://[^\s:]+:(\d+)\s")
 
 
 def check(size: Size) -> None:
@@ -46,67 +66,163 @@ def check(size: Size) -> None:
         raise DefinitionError(f"engine = 'spark': needs Java {JAVA_VERSION} or later; {_java()} says: {first}")
 
 
-def plan(size: Size, folder: Path) -> Plan:
-    """Return the commands of a master and its workers."""
-    port, page, *others = free_ports(2 + 2 * size.workers)
-    pairs = list(zip(others[::2], others[1::2]))
-    address = f"spark://{HOST}:{port}"
-    commands = {"master": [*_daemon("master.Master"), *_where(port, page)]}
-    commands |= {f"worker {n}": _worker(n, address, pair, size, folder) for n, pair in enumerate(pairs)}
-    pages = {"master": f"http://{HOST}:{page}"}
-    pages |= {f"worker {n}": f"http://{HOST}:{at}" for n, (_, at) in enumerate(pairs)}
-    environment = {**_loopback(), "SPARK_LOCAL_DIRS": str(folder / "local"), "SPARK_SCALA_VERSION": _scala_version()}
-    return Plan(address, pages, commands, environment, f"http://{HOST}:{page}/json/", _count_workers)
+class Plan:
+    """The processes of a cluster: where they listen, and who is there, they tell in their logs."""
+
+    def __init__(self, size: Size, folder: Path, credentials: Path, pages: bool) -> None:
+        self._size = size
+        self._folder = folder
+        self._pages = pages
+        self._properties = credentials / "daemons.conf"
+        closed = {**_CLOSED, _SECRET: stored.secret()}
+        stored.write_properties(credentials / stored.PROPERTIES, closed)
+        stored.write_properties(self._properties, {**closed, **_OF_DAEMONS, **({} if pages else _locked(credentials))})
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What all processes are told."""
+        local = str(self._folder / "local")
+        return {**_loopback(), "SPARK_LOCAL_DIRS": local, "SPARK_SCALA_VERSION": _scala_version()}
+
+    def commands(self) -> dict[str, list[str]]:
+        """Return the command of the master."""
+        return {"master": self._daemon("master.Master")}
+
+    def commands_at(self, address: str) -> dict[str, list[str]]:
+        """Return the commands of the workers."""
+        return {f"worker {number}": self._worker(number, address) for number in range(self._size.workers)}
+
+    def address(self) -> str | None:
+        """Return where the master listens; None if it does not yet."""
+        found = _LISTENS.search(self._log("master"))
+        return found and found[1]
+
+    def workers_there(self, address: str) -> int:
+        """Return how many workers the master has registered."""
+        return len(set(_WORKER.findall(self._log("master"))))
+
+    def pages(self, address: str) -> dict[str, str]:
+        """Return the web pages, by process."""
+        if not self._pages:
+            return {}
+        logs = {name: self._log(name) for name in (*self.commands(), *self.commands_at(address))}
+        ports = {name: _PAGE.search(log) for name, log in logs.items()}
+        return {name: f"http://{HOST}:{port[1]}" for name, port in ports.items() if port is not None}
+
+    def _worker(self, number: int, address: str) -> list[str]:
+        size = ["--cores", str(self._size.threads), "--memory", f"{self._size.memory_mib}m"]
+        return [*self._daemon("worker.Worker"), *size, "--work-dir", str(self._folder / f"{number}"), address]
+
+    def _daemon(self, name: str) -> list[str]:
+        java = [_java(), *_DAEMON, "-cp", str(_home() / "jars" / "*"), f"org.apache.spark.deploy.{name}"]
+        return [*java, "--host", HOST, "--port", "0", "--webui-port", "0", "--properties-file", str(self._properties)]
+
+    def _log(self, name: str) -> str:
+        return log_of(self._folder, name).read_text(encoding="utf-8", errors="replace")
 
 
-def connect(address: str, size: Size | None = None, settings: Mapping[str, Any] = MappingProxyType({})) -> Any:
+def connect(
+    address: str,
+    size: Size | None = None,
+    settings: Mapping[str, Any] = MappingProxyType({}),
+    *,
+    credentials: Path | None = None,
+    pages: bool = False,
+) -> Any:
     """Return a session whose driver is this process; of a cluster on this machine, nothing is open to others.
 
     Parameters
     ----------
     address : str
-        ``host:port`` of the master.
+        ``spark://host:port`` of the master.
     size : Size, optional
         What each worker has: executors fill it.
     settings : mapping
         Of the session.
+    credentials : path, optional
+        The folder with the secret; by default what the environment names.
+    pages : bool
+        Show the driver's web page.
+
+    Raises
+    ------
+    DefinitionError
+        If this process has a session of another master.
     """
+    from pyspark import SparkContext
     from pyspark.sql import SparkSession
 
-    master = f"spark://{address.partition('://')[2] or address}"
-    here = master.startswith(f"spark://{HOST}:")
-    own: dict[str, Any] = {"spark.ui.showConsoleProgress": False}
-    if here:
-        own |= {"spark.driver.bindAddress": HOST, "spark.driver.host": HOST, "spark.ui.port": 0}
-    if size is not None:
-        own["spark.executor.memory"] = f"{size.memory_mib}m"
-    builder = SparkSession.builder.master(master).appName("footfall")
-    for name, value in {**own, **settings}.items():
+    here = address.startswith(f"spark://{HOST}:")
+    public = {**_own_settings(here, size, pages), **settings}
+    builder = SparkSession.builder.master(address).appName("footfall")
+    for name, value in public.items():
         builder = builder.config(name, value)
     with _environment(_loopback() if here else {}):
-        session = builder.getOrCreate()
-    if session.sparkContext.master != master:
+        SparkContext._ensure_initialized(conf=_without_java(public))
+        with _told(SparkContext._jvm, _secrets(credentials)):
+            session = builder.getOrCreate()
+    if session.sparkContext.master != address:
         raise DefinitionError(
             f"a Spark session of {session.sparkContext.master} is live in this process; stop it, or give it as engine="
         )
     return session
 
 
-def _count_workers(status: Any) -> int:
-    return sum(worker["state"] == "ALIVE" for worker in status["workers"])
+def is_open(address: str) -> bool:
+    """Return whether anybody who reaches the address can use the cluster, as far as we know."""
+    return _SECRET not in _secrets(None)
 
 
-def _worker(number: int, address: str, ports: tuple[int, int], size: Size, folder: Path) -> list[str]:
-    what = ["--cores", str(size.threads), "--memory", f"{size.memory_mib}m", "--work-dir", str(folder / f"{number}")]
-    return [*_daemon("worker.Worker"), *_where(*ports), *what, address]
+def _own_settings(here: bool, size: Size | None, pages: bool) -> dict[str, Any]:
+    own: dict[str, Any] = {"spark.ui.showConsoleProgress": False, "spark.ui.enabled": pages}
+    own |= {"spark.ui.killEnabled": False}
+    if here:
+        own |= {"spark.driver.bindAddress": HOST, "spark.driver.host": HOST, "spark.ui.port": 0}
+    if size is not None:
+        own["spark.executor.memory"] = f"{size.memory_mib}m"
+    return own
 
 
-def _daemon(name: str) -> list[str]:
-    return [_java(), *_DAEMON, "-cp", str(_home() / "jars" / "*"), f"org.apache.spark.deploy.{name}"]
+def _without_java(settings: Mapping[str, Any]) -> Any:
+    """Return a configuration with which the driver's Java starts, for what it must know by then: its memory, say."""
+    from pyspark import SparkConf
+
+    conf = SparkConf(loadDefaults=False)
+    for name, value in settings.items():
+        conf.set(name, str(value))
+    return conf
 
 
-def _where(port: int, page: int) -> list[str]:
-    return ["--host", HOST, "--port", str(port), "--webui-port", str(page)]
+def _secrets(credentials: Path | None) -> dict[str, str]:
+    folder = credentials or stored.folder_with(stored.PROPERTIES)
+    return {} if folder is None else stored.read_properties(folder / stored.PROPERTIES)
+
+
+@contextmanager
+def _told(java: Any, properties: Mapping[str, str]) -> Iterator[None]:
+    """Tell the driver's Java, while it makes its session, what stands in no command line, since ``ps`` shows those."""
+    system = java.java.lang.System
+    before = {name: system.getProperty(name) for name in properties}
+    for name, value in properties.items():
+        system.setProperty(name, value)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                system.clearProperty(name)
+            else:
+                system.setProperty(name, value)
+
+
+def _locked(credentials: Path) -> dict[str, str]:
+    """Return what shuts the web pages, which Spark always serves: to those who have a key that nobody has."""
+    store = credentials / _STORE
+    password = stored.write_key_store(store)
+    settings = {"enabled": "true", "needClientAuth": "true"}
+    for kind in ("keyStore", "trustStore"):
+        settings |= {kind: str(store), f"{kind}Password": password, f"{kind}Type": "PKCS12"}
+    return {f"spark.ssl.standalone.{name}": value for name, value in settings.items()}
 
 
 def _loopback() -> dict[str, str]:

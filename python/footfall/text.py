@@ -1,0 +1,23 @@
+"""Text of data as a terminal may show it."""
+
+from __future__ import annotations
+
+import unicodedata
+
+
+def printable(text: str, keep: str = "") -> str:
+    r"""Return `text` with a replacement character for each that steers a terminal, or hides, and is not in `keep`.
+
+    Examples
+    --------
+    >>> printable("caf\xe9\x1b[2J\n", keep="\n")
+    'café\ufffd[2J\n'
+    """
+    if text.isprintable():
+        return text
+    return "".join(c if c in keep or _is_harmless(c) else "\N{REPLACEMENT CHARACTER}" for c in text)
+
+
+def _is_harmless(character: str) -> bool:
+    # To Python, spaces of other widths are not printable.
+    return character.isprintable() or unicodedata.category(character) == "Zs"

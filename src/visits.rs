@@ -1,6 +1,6 @@
 //! Pings past the index of establishments: visits.
 
-use crate::geo::{EstablishmentIndex, Matcher, PINGS};
+use crate::geo::{EstablishmentIndex, Matcher, PINGS_AT_ONCE};
 
 /// Pairs of a ping and an establishment less than the radius apart, as parallel columns.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -36,7 +36,7 @@ pub fn match_some(
 ) {
     let mut matcher = Matcher::new(index);
     while *next < latitudes.len() && into.ping.len() < enough {
-        let (first, end) = (*next, latitudes.len().min(*next + PINGS));
+        let (first, end) = (*next, latitudes.len().min(*next + PINGS_AT_ONCE));
         let on_earth =
             matcher.batch(&latitudes[first..end], &longitudes[first..end], |ping, establishment, distance_m| {
                 into.ping.extend(ping.iter().map(|row| first as u32 + row));

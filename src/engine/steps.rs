@@ -19,7 +19,7 @@ use crate::engine::context::thread_count;
 use crate::engine::counting::by_user::IS_COUNT;
 use crate::engine::jobs::{Job, Reads, Request};
 use crate::engine::nouns::{EVIDENCE, INTERACTIONS, PINGS, VISITS};
-use crate::engine::run::{Heartbeat, Table};
+use crate::engine::run::{Heartbeat, Table, run};
 use crate::engine::session::Session;
 use crate::engine::sources::catalog::{Given, Reading, Source, memory_table, sources};
 use crate::engine::sources::slice::{self, Slice};

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use datafusion::arrow::array::{ArrayRef, AsArray, BooleanArray, RecordBatch, UInt32Array};
-use datafusion::arrow::compute::{filter, take};
+use datafusion::arrow::array::{AsArray, BooleanArray, RecordBatch};
+use datafusion::arrow::compute::filter;
 use datafusion::arrow::datatypes::{DataType, SchemaRef};
 use datafusion::common::Result as PlanResult;
 use datafusion::execution::memory_pool::MemoryReservation;
@@ -17,9 +17,8 @@ use super::user_codes::UserCodesTally;
 use super::user_shard::DenseIds;
 use super::users::{IdForm, UserTally};
 use crate::counting::Counts;
-use crate::engine::codes::classes::{Classes, DROPPED};
 use crate::engine::codes::exec::{Coded, RowGroups, UNITS, at_once};
-use crate::engine::codes::reader::{CodedColumn, Piece};
+use crate::engine::codes::reader::Piece;
 use crate::engine::exchange::channels::OutputChannels;
 
 /// ClassCells beyond which rows are counted by their keys instead: 8 MB of cells.

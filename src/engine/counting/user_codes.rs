@@ -87,7 +87,7 @@ impl UserCodesTally {
         let numbers = numbers.as_primitive::<Int64Type>().values();
         let rows = rows.map(|(row, combination)| (numbers[entry(row)], combination));
         match self.all.ids() {
-            IdForm::Places(places) => {
+            IdForm::DenseIds(places) => {
                 for (id, combination) in rows {
                     let Some(place) = places.of(id) else {
                         return exec_err!("an id lies outside of what its column tells of it");

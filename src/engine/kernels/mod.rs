@@ -1,5 +1,7 @@
 //! The two joins by themselves, on tables in memory and with nothing left out: a row that cannot be used is an error.
 
+mod tables;
+
 use std::iter;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};

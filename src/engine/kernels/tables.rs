@@ -15,8 +15,8 @@ use datafusion::physical_expr::create_physical_expr;
 use crate::engine::codes::function::Derived;
 use crate::engine::errors::error_of;
 use crate::engine::nouns::{Column, Kind, Noun};
-use crate::engine::values::convert::convert;
 use crate::engine::run::Table;
+use crate::engine::values::convert::convert;
 use crate::{Error, Result};
 
 /// `table` without dictionaries that hold a null as an entry, since a code of such an entry looks like a value; and

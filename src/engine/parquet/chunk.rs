@@ -1,7 +1,7 @@
 //! The bytes of a column chunk, where they stand in their file.
 
 use bytes::{Buf, Bytes, buf::Reader};
-use parquet::errors::Result;
+use parquet::errors::{ParquetError, Result};
 use parquet::file::reader::{ChunkReader, Length};
 
 /// A part of a file.

@@ -4,16 +4,12 @@ use std::sync::Arc;
 
 use datafusion::arrow::array::{Array, ArrayRef, AsArray, Float64Array, Int64Array, RecordBatch, StringArray};
 use datafusion::arrow::datatypes::{Field, Float64Type, Int64Type, Schema};
-use datafusion::catalog::view::ViewTable;
-use datafusion::logical_expr::LogicalPlan;
 use datafusion::prelude::SessionContext;
 
 use super::ask::{context_with, query, register_rows, text_of};
 use super::checks::{Check, Reference, Severity, checks};
 use super::duplicates;
 use crate::engine::context::{new_context, planned};
-use crate::engine::errors::error_of;
-use crate::engine::functions::as_text;
 use crate::engine::nouns::{Column, Noun};
 use crate::engine::run::{Heartbeat, Table, run, run_outward};
 use crate::engine::session::Session;

@@ -1,5 +1,7 @@
 //! The user's own statement: planned, unless it does more than ask, or told what is wrong with it and where.
 
+pub mod depth;
+
 use std::thread;
 
 use datafusion::common::{DataFusionError, Result as PlanResult};

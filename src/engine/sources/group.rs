@@ -1,18 +1,15 @@
 //! Puts a table's files that are alike together, and makes a table of each group.
 
 use std::collections::BTreeMap;
-use std::fs::File;
-use std::path::Path;
 use std::sync::Arc;
 
-use ::parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions};
 use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use datafusion::catalog::TableProvider;
 
 use super::parquet_table::ParquetTable;
-use super::slice::Slice;
+use super::slice::{Slice, footer};
 use crate::Result;
-use crate::engine::files::file::{TableFile, unreadable};
+use crate::engine::files::file::TableFile;
 use crate::engine::files::find::{FileKind, kind_of};
 use crate::engine::parquet;
 use crate::engine::text::csv::Header;

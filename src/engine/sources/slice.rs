@@ -1,12 +1,14 @@
 //! Parts of files, so that many workers can read one large file: a Parquet file falls apart into its row groups.
 
+use std::fs::File;
 use std::ops::{Range, RangeInclusive};
 use std::path::Path;
 
+use ::parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions};
 use ::parquet::file::metadata::RowGroupMetaData;
 
 use crate::Result;
-use crate::engine::files::file::TableFile;
+use crate::engine::files::file::{TableFile, unreadable};
 use crate::engine::files::find::is_parquet;
 use crate::engine::parquet;
 
@@ -72,7 +74,7 @@ fn cuts(starts: &[u64], size: u64, parts: u64) -> Vec<u64> {
 
 /// Reads the footer of a Parquet file.
 pub fn footer(path: &Path) -> Result<ArrowReaderMetadata> {
-    let file = File::open(path).map_err(|e| unreadable(path, &e.to_string()))?;
+    let file = File::open(path).map_err(|e| unreadable(path, e))?;
     let metadata = ArrowReaderMetadata::load(&file, ArrowReaderOptions::new());
     metadata.map_err(|e| unreadable(path, &format!("not a whole Parquet file: {e}")))
 }

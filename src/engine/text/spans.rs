@@ -5,6 +5,7 @@ use std::io::{BufRead, BufReader, Read, Take};
 use std::ops::Range;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use datafusion::arrow::array::RecordBatch;
 use memchr::memchr;
 
 use super::quotes::LineWalk;

@@ -221,7 +221,7 @@ impl BufferedVisits {
 
     /// Flushes all buffers.
     pub fn flush_all(&mut self) {
-        (0..SHARDS).for_each(|shard| self.flush(shard));
+        (0..self.buffered.len()).for_each(|shard| self.flush(shard));
     }
 
     fn flush(&mut self, number: usize) {

@@ -1,9 +1,7 @@
 //! Visits and interactions: attributed visits.
 //!
-//! [`Evidence`] answers for visits in any order, of rows that fit into memory; [`Walk`] passes events in time order.
-
-use std::cmp::Reverse;
-use std::collections::HashMap;
+//! Of the interactions of one user with one establishment, the latest gets the credit for a visit; of several at that
+//! instant a click before a view, then the smallest ad.
 
 /// The interaction that gets the credit for a visit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -14,50 +12,6 @@ pub struct Credit {
     pub click: bool,
     /// The ad, numbered in the text order of the ids: a smaller number is a smaller id.
     pub ad: u32,
-}
-
-impl Credit {
-    /// The latest gets the credit; of several at that instant a click before a view, then the smallest ad.
-    fn precedence(&self) -> (i64, bool, Reverse<u32>) {
-        (self.timestamp_us, self.click, Reverse(self.ad))
-    }
-}
-
-/// A walk along the events of one user after another.
-///
-/// Events come in time order; at the same instant, interactions come before visits, since a visit at the very
-/// instant of the interaction is attributed. Interactions of one instant may come in any order.
-#[derive(Debug)]
-pub struct Walk {
-    window_us: i64,
-    latest: HashMap<u32, Credit>,
-}
-
-impl Walk {
-    /// A walk that attributes visits at most `window_us` microseconds after the interaction, that end included.
-    pub fn new(window_us: i64) -> Self {
-        Self { window_us, latest: HashMap::new() }
-    }
-
-    /// Forgets the interactions seen: what follows belongs to another user.
-    pub fn next_user(&mut self) {
-        self.latest.clear();
-    }
-
-    /// The user saw or clicked an ad of `establishment`.
-    pub fn interact(&mut self, establishment: u32, credit: Credit) {
-        let latest = self.latest.entry(establishment).or_insert(credit);
-        if credit.precedence() > latest.precedence() {
-            *latest = credit;
-        }
-    }
-
-    /// The interaction to credit for a visit to `establishment` at `timestamp_us`, if one is recent enough.
-    pub fn credit(&self, establishment: u32, timestamp_us: i64) -> Option<Credit> {
-        let latest = self.latest.get(&establishment)?;
-        let after_us = timestamp_us.checked_sub(latest.timestamp_us)?;
-        (0..=self.window_us).contains(&after_us).then_some(*latest)
-    }
 }
 
 /// A visit, as far as its attribution depends on it. Users are numbered from 0.
@@ -92,11 +46,17 @@ impl Interaction {
         Self { timestamp_us: credit.timestamp_us, user, rank }
     }
 
+    /// Whose it is.
+    pub fn user(&self) -> u32 {
+        self.user
+    }
+
     fn ad(&self) -> u32 {
         CLICK - 1 - (self.rank & (CLICK - 1))
     }
 
-    fn credit(&self) -> Credit {
+    /// The credit that it may get.
+    pub fn credit(&self) -> Credit {
         Credit { timestamp_us: self.timestamp_us, click: self.rank & CLICK != 0, ad: self.ad() }
     }
 }
@@ -180,32 +140,30 @@ impl Evidence {
 
 #[cfg(test)]
 mod tests {
-    use super::{Credit, Walk};
+    use super::{Credit, Evidence, Interaction, Visit};
     use crate::units::ATTRIBUTION_WINDOW_US;
 
     const VIEW: Credit = Credit { timestamp_us: 1_000, click: false, ad: 5 };
 
-    fn walk_with(credits: &[Credit]) -> Walk {
-        let mut walk = Walk::new(ATTRIBUTION_WINDOW_US);
-        credits.iter().for_each(|credit| walk.interact(7, *credit));
-        walk
+    /// The credit of a visit, where user 0 has interacted with ads of establishment 7.
+    fn credit_of(user: u32, establishment: u32, timestamp_us: i64, credits: &[Credit]) -> Option<Credit> {
+        let interactions: Vec<_> = credits.iter().map(|credit| Interaction::new(0, *credit)).collect();
+        let evidence = Evidence::new(&[&interactions], 2, |_| 7, ATTRIBUTION_WINDOW_US);
+        evidence.credit(&Visit { timestamp_us, user, establishment })
     }
 
     #[test]
     fn both_ends_of_the_window_are_in() {
-        let walk = walk_with(&[VIEW]);
-        assert_eq!(walk.credit(7, 999), None);
-        assert_eq!(walk.credit(7, 1_000), Some(VIEW));
-        assert_eq!(walk.credit(7, 1_000 + ATTRIBUTION_WINDOW_US), Some(VIEW));
-        assert_eq!(walk.credit(7, 1_001 + ATTRIBUTION_WINDOW_US), None);
+        assert_eq!(credit_of(0, 7, 999, &[VIEW]), None);
+        assert_eq!(credit_of(0, 7, 1_000, &[VIEW]), Some(VIEW));
+        assert_eq!(credit_of(0, 7, 1_000 + ATTRIBUTION_WINDOW_US, &[VIEW]), Some(VIEW));
+        assert_eq!(credit_of(0, 7, 1_001 + ATTRIBUTION_WINDOW_US, &[VIEW]), None);
     }
 
     #[test]
     fn another_establishment_or_user_earns_nothing() {
-        let mut walk = walk_with(&[VIEW]);
-        assert_eq!(walk.credit(8, 1_000), None);
-        walk.next_user();
-        assert_eq!(walk.credit(7, 1_000), None);
+        assert_eq!(credit_of(0, 8, 1_000, &[VIEW]), None);
+        assert_eq!(credit_of(1, 7, 1_000, &[VIEW]), None);
     }
 
     #[test]
@@ -220,13 +178,12 @@ mod tests {
             ([VIEW, smaller], smaller),
             ([smaller, VIEW], smaller),
         ] {
-            assert_eq!(walk_with(&credits).credit(7, 2_000), Some(winner));
+            assert_eq!(credit_of(0, 7, 2_000, &credits), Some(winner));
         }
     }
 
     #[test]
     fn instants_at_the_ends_of_time_do_not_overflow() {
-        let walk = walk_with(&[Credit { timestamp_us: i64::MIN, ..VIEW }]);
-        assert_eq!(walk.credit(7, i64::MAX), None);
+        assert_eq!(credit_of(0, 7, i64::MAX, &[Credit { timestamp_us: i64::MIN, ..VIEW }]), None);
     }
 }

@@ -95,6 +95,11 @@ impl CandidateFilter {
         2 * visits * BITS_PER_NOTE / 8
     }
 
+    /// The bytes held.
+    pub fn size(&self) -> usize {
+        self.bits.capacity() * 8 + self.starts.capacity() * size_of::<usize>()
+    }
+
     /// Fills a filter with `visits`, whose users have these `hashes`.
     pub fn new(visits: &[Visit], hashes: &[u64], eras: Eras) -> Self {
         let mut starts = vec![0; eras.count + 1];

@@ -26,7 +26,7 @@ pub fn planned(context: &SessionContext, statement: &str) -> Result<DataFrame> {
 
 /// Makes a context that uses our operators.
 pub fn new_context(threads: Option<usize>, memory_limit: Option<usize>) -> Result<SessionContext> {
-    context_of(config(threads), memory_limit, rules(memory_limit.is_some()))
+    context_of(config(threads), memory_limit, rules())
 }
 
 /// Makes a context that keeps DataFusion's own operators wherever it has one.

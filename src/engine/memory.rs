@@ -2,10 +2,19 @@
 
 use std::fmt;
 
-use datafusion::common::Result as PlanResult;
+use datafusion::common::{Result as PlanResult, resources_err};
 use datafusion::execution::memory_pool::{FairSpillPool, MemoryConsumer, MemoryLimit, MemoryPool, MemoryReservation};
 
-/// A [`FairSpillPool`] that never lets exchanges of rows spill.
+/// The end of the name of an operator of ours that spills.
+const SPILLING: &str = " (spills by shard)";
+
+/// The consumer of an operator of ours that spills: it may take what is free but for the last quarter, which is for
+/// the operators above it.
+pub fn spilling(name: &str) -> MemoryConsumer {
+    MemoryConsumer::new(format!("{name}{SPILLING}"))
+}
+
+/// A [`FairSpillPool`] that never lets exchanges of rows spill, and leaves room beside operators that spill by shard.
 ///
 /// `RepartitionExec` of DataFusion 55 waits for ever where two of its tasks spill at once: its reader waits for the
 /// older of two open files while the batch that it needs is in the newer (apache/datafusion#24883). An exchange holds
@@ -13,12 +22,13 @@ use datafusion::execution::memory_pool::{FairSpillPool, MemoryConsumer, MemoryLi
 #[derive(Debug)]
 pub struct LimitedPool {
     fair: FairSpillPool,
+    bytes: usize,
 }
 
 impl LimitedPool {
     /// A pool of so many bytes.
     pub fn new(bytes: usize) -> Self {
-        Self { fair: FairSpillPool::new(bytes) }
+        Self { fair: FairSpillPool::new(bytes), bytes }
     }
 }
 
@@ -62,6 +72,10 @@ impl MemoryPool for LimitedPool {
         if is_exchange(reservation.consumer()) {
             self.grow(reservation, additional);
             return Ok(());
+        }
+        let is_ours = reservation.consumer().name().ends_with(SPILLING);
+        if is_ours && self.reserved() + additional > self.bytes / 4 * 3 {
+            return resources_err!("{} must spill", reservation.consumer().name());
         }
         self.fair.try_grow(reservation, additional)
     }

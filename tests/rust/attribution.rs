@@ -1,6 +1,6 @@
-//! Evidence, and the walk in time order, against a look at every interaction, from the definition's words.
+//! Evidence against a look at every interaction, from the definition's words.
 
-use footfall::attribution::{Credit, Evidence, Interaction, Visit, Walk};
+use footfall::attribution::{Credit, Evidence, Interaction, Visit};
 use proptest::prelude::*;
 
 /// Of one user: an interaction with an ad of an establishment, or a visit to it.
@@ -8,15 +8,6 @@ use proptest::prelude::*;
 enum Event {
     Interaction(u32, Credit),
     Visit(u32, i64),
-}
-
-impl Event {
-    fn order(&self) -> (i64, bool) {
-        match self {
-            Event::Interaction(_, credit) => (credit.timestamp_us, false),
-            Event::Visit(_, timestamp_us) => (*timestamp_us, true),
-        }
-    }
 }
 
 /// The latest interaction with an ad of that establishment at most the window before; at one instant a click before
@@ -49,27 +40,6 @@ fn event() -> impl Strategy<Value = Event> {
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(2_000))]
-    #[test]
-    fn the_walk_credits_what_the_definition_says(
-        mut users in prop::collection::vec(prop::collection::vec(event(), 0..40), 1..4),
-        window_us in 0..30_i64,
-    ) {
-        let mut walk = Walk::new(window_us);
-        for events in &mut users {
-            walk.next_user();
-            events.sort_by_key(Event::order);
-            for event in events.iter() {
-                match event {
-                    Event::Interaction(place, credit) => walk.interact(*place, *credit),
-                    Event::Visit(place, timestamp_us) => prop_assert_eq!(
-                        walk.credit(*place, *timestamp_us),
-                        credit_from_all(events, *place, *timestamp_us, window_us)
-                    ),
-                }
-            }
-        }
-    }
-
     #[test]
     fn the_evidence_credits_what_the_definition_says(
         users in prop::collection::vec(prop::collection::vec(event(), 0..40), 1..4),

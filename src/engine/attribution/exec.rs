@@ -4,10 +4,9 @@ use std::fmt;
 use std::sync::Arc;
 
 use datafusion::arrow::datatypes::SchemaRef;
-use datafusion::common::Result as PlanResult;
 use datafusion::common::tree_node::TreeNodeRecursion;
+use datafusion::common::{Result as PlanResult, internal_err};
 use datafusion::execution::TaskContext;
-use datafusion::execution::memory_pool::MemoryConsumer;
 use datafusion::physical_expr::expressions::Column;
 use datafusion::physical_expr::utils::collect_columns;
 use datafusion::physical_expr::{EquivalenceProperties, Partitioning, PhysicalExpr};
@@ -23,6 +22,7 @@ use super::ads::AttributionSpec;
 use super::work::{AttributionWork, Inputs, NUMBERS_OF_USERS};
 use crate::engine::codes::exec::with_type;
 use crate::engine::exchange::channels::OutputChannels;
+use crate::engine::exchange::spill::Disk;
 use crate::engine::exchange::task::SharedTask;
 use crate::engine::guard::{plain, same_rows};
 
@@ -57,12 +57,10 @@ pub fn with_numbers_of_users(
 /// bytes each, split by a hash of the user, and of the interactions only those are kept, in 16 bytes again, whose user
 /// has visits to the ad's establishment. Then each shard of the users is matched by itself.
 ///
-/// Sorting both by user and time took most of the time and of the memory before. It remains the other way for when
-/// memory has a limit and what is kept does not fit: a third input, which sorts, spills to disk and is read in that
-/// case alone.
+/// What memory does not hold goes to temporary files, one for each range of shards, and is matched range by range.
 pub struct AttributionExec {
-    /// Visits, interactions and, where memory has a limit, the other way.
-    inputs: Vec<Arc<dyn ExecutionPlan>>,
+    /// Visits and interactions.
+    inputs: [Arc<dyn ExecutionPlan>; 2],
     spec: AttributionSpec,
     in_order: bool,
     only_attributed: bool,
@@ -74,11 +72,10 @@ pub struct AttributionExec {
 
 impl AttributionExec {
     /// Attributed visits, in `partitions`, with the columns of `schema`. The `inputs` are: visits, with user_id,
-    /// timestamp, establishment (its number) and what else of them is wanted; interactions, with user_id, ad (its
-    /// number; null for none of an establishment), click and timestamp; and, if memory has a limit, a plan of the
-    /// attributed visits to establishments with ads.
+    /// timestamp, establishment (its number) and what else of them is wanted; and interactions, with user_id, ad (its
+    /// number; null for none of an establishment), click and timestamp.
     pub fn new(
-        inputs: Vec<Arc<dyn ExecutionPlan>>,
+        inputs: [Arc<dyn ExecutionPlan>; 2],
         spec: AttributionSpec,
         schema: SchemaRef,
         partitions: usize,
@@ -106,11 +103,10 @@ impl AttributionExec {
     }
 
     /// A variant that emits a number in place of each user's id, one for each user. `None` if users are
-    /// not among the columns, distances are, visits leave in order, or memory has a limit, within which not all visits
-    /// are kept.
+    /// not among the columns, distances are, or visits are emitted in order.
     pub fn with_numbers_of_users(&self) -> Option<Self> {
         self.schema.index_of("user_id").ok()?;
-        if self.in_order || self.inputs.len() > 2 || self.schema.index_of("distance_m").is_ok() {
+        if self.in_order || self.schema.index_of("distance_m").is_ok() {
             return None;
         }
         let schema = with_type(&self.schema, "user_id", &NUMBERS_OF_USERS);
@@ -125,15 +121,14 @@ impl AttributionExec {
         context: &Arc<TaskContext>,
         outputs: OutputChannels,
     ) -> PlanResult<BoxFuture<'static, PlanResult<()>>> {
-        let input = |number: usize| match self.inputs.get(number) {
-            Some(input) => (0..input.output_partitioning().partition_count())
-                .map(|partition| input.execute(partition, Arc::clone(context)))
-                .collect::<PlanResult<Vec<_>>>(),
-            None => Ok(vec![]),
+        let input = |input: &Arc<dyn ExecutionPlan>| {
+            let partitions = 0..input.output_partitioning().partition_count();
+            partitions.map(|partition| input.execute(partition, Arc::clone(context))).collect::<PlanResult<Vec<_>>>()
         };
-        let inputs = Inputs { visits: input(0)?, interactions: input(1)?, fallback: input(2)? };
-        let memory = MemoryConsumer::new(self.name()).register(context.memory_pool());
-        let work = AttributionWork::new(self.spec.clone(), Arc::clone(&self.schema), memory, outputs);
+        let [visits, interactions] = &self.inputs;
+        let inputs = Inputs { visits: input(visits)?, interactions: input(interactions)? };
+        let disk = Disk::new(context, &self.metrics);
+        let work = AttributionWork::new(self.spec.clone(), Arc::clone(&self.schema), disk, outputs);
         Ok(Box::pin(work.in_order(self.in_order).only_attributed(self.only_attributed).run(inputs)))
     }
 }
@@ -171,6 +166,7 @@ impl ExecutionPlan for AttributionExec {
     }
 
     fn with_new_children(self: Arc<Self>, children: Vec<Arc<dyn ExecutionPlan>>) -> PlanResult<Arc<dyn ExecutionPlan>> {
+        let Ok(children) = children.try_into() else { return internal_err!("AttributionExec has two children") };
         let partitions = self.properties.partitioning.partition_count();
         let new = Self::new(children, self.spec.clone(), Arc::clone(&self.schema), partitions);
         Ok(Arc::new(new.in_order(self.in_order).only_attributed(self.only_attributed)))

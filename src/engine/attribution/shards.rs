@@ -3,24 +3,37 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use datafusion::arrow::array::{Array, AsArray, RecordBatch, StringViewArray};
+use datafusion::arrow::array::{Array, AsArray, BooleanArray, RecordBatch, StringViewArray};
 use datafusion::arrow::datatypes::{Float64Type, Int64Type, TimestampMicrosecondType, UInt32Type};
 
 use crate::attribution::{Credit, Interaction, Visit};
 use crate::candidates::by_time::{CandidateFilter, Eras, Span, SpanClock};
+use crate::engine::exchange::spill::Spilled;
 use crate::ids::{Id, Ids};
 
 /// The ids of users: text, or the integers that the files have, of which text is made last.
-enum UserIds<'a> {
+pub enum UserIds<'a> {
+    /// Text.
     Text(&'a StringViewArray),
+    /// Integers.
     Integers(&'a [i64]),
 }
 
 impl<'a> UserIds<'a> {
-    fn of(rows: &'a RecordBatch) -> Self {
+    /// Reads the column `user_id`.
+    pub fn of(rows: &'a RecordBatch) -> Self {
         match rows["user_id"].as_string_view_opt() {
             Some(text) => Self::Text(text),
             None => Self::Integers(rows["user_id"].as_primitive::<Int64Type>().values()),
+        }
+    }
+
+    /// The id in a row.
+    #[inline]
+    pub fn at(&self, row: usize) -> Id<'a> {
+        match self {
+            Self::Text(ids) => Id::at(ids, row),
+            Self::Integers(ids) => Id::integer(ids[row]),
         }
     }
 }
@@ -46,6 +59,16 @@ pub struct Shard {
 }
 
 impl Shard {
+    /// The Bloom filter alone, for visits that are spilled.
+    pub fn without_visits(self) -> Self {
+        Self { candidates: self.candidates, ..Self::default() }
+    }
+
+    /// Whether there are visits.
+    pub fn has_visits(&self) -> bool {
+        !self.visits.is_empty() || !self.unadvertised.is_empty()
+    }
+
     /// Takes over the users and visits of `other`.
     pub fn merge(&mut self, other: Shard) {
         let numbers: Vec<u32> = other.users.iter().map(|id| self.users.add(id)).collect();
@@ -98,10 +121,12 @@ impl Shard {
         }
     }
 
-    fn size(&self) -> usize {
+    /// The bytes held.
+    pub fn size(&self) -> usize {
         self.users.size()
             + (self.visits.capacity() + self.unadvertised.capacity()) * size_of::<Visit>()
             + self.distances_m.capacity() * size_of::<Option<f64>>()
+            + self.candidates.size()
     }
 }
 
@@ -188,10 +213,15 @@ impl BufferedVisits {
         }
     }
 
-    /// Flushes all buffers.
+    /// Flushes all buffers; no visit follows.
     pub fn finish(&mut self) {
-        (0..SHARDS).for_each(|shard| self.flush(shard));
+        self.flush_all();
         self.buffered = vec![];
+    }
+
+    /// Flushes all buffers.
+    pub fn flush_all(&mut self) {
+        (0..self.buffered.len()).for_each(|shard| self.flush(shard));
     }
 
     fn flush(&mut self, number: usize) {
@@ -209,7 +239,6 @@ impl BufferedVisits {
 }
 
 /// The visits of all tasks, and what interactions must be to have earned any.
-#[derive(Debug)]
 pub struct AllVisits {
     /// One for each shard of the users.
     pub shards: Vec<Shard>,
@@ -217,6 +246,8 @@ pub struct AllVisits {
     pub eras: Eras,
     /// By ad: whose it is, if there are visits.
     pub visited_by_ad: Vec<Option<u32>>,
+    /// The visits of each task on disk; the shards then have their Bloom filters alone.
+    pub spilled: Arc<Vec<Spilled>>,
 }
 
 impl AllVisits {
@@ -239,6 +270,28 @@ pub struct Interactions {
     rows: Vec<u32>,
 }
 
+/// The columns of interactions that a credit has.
+struct Credits<'a> {
+    timestamps: &'a [i64],
+    clicks: &'a BooleanArray,
+    ads: &'a [u32],
+}
+
+impl<'a> Credits<'a> {
+    fn of(interactions: &'a RecordBatch) -> Self {
+        Self {
+            timestamps: interactions["timestamp"].as_primitive::<TimestampMicrosecondType>().values(),
+            clicks: interactions["click"].as_boolean(),
+            ads: interactions["ad"].as_primitive::<UInt32Type>().values(),
+        }
+    }
+
+    #[inline]
+    fn at(&self, row: usize) -> Credit {
+        Credit { timestamp_us: self.timestamps[row], click: self.clicks.value(row), ad: self.ads[row] }
+    }
+}
+
 impl Default for Interactions {
     fn default() -> Self {
         Self { shards: vec![vec![]; SHARDS], buffered: vec![vec![]; SHARDS], rows: vec![] }
@@ -246,6 +299,15 @@ impl Default for Interactions {
 }
 
 impl Interactions {
+    /// Finds the rows of candidates: those that may have earned one of the `visits`.
+    pub fn candidates(&mut self, interactions: &RecordBatch, visits: &AllVisits) -> &[u32] {
+        let count = match UserIds::of(interactions) {
+            UserIds::Text(ids) => self.find(|row| Id::at(ids, row), interactions, visits),
+            UserIds::Integers(ids) => self.find(|row| Id::integer(ids[row]), interactions, visits),
+        };
+        &self.rows[..count]
+    }
+
     /// Buffers the candidates among `interactions`: those that may have earned one of the `visits`.
     pub fn push(&mut self, interactions: &RecordBatch, visits: &AllVisits) {
         match UserIds::of(interactions) {
@@ -255,20 +317,11 @@ impl Interactions {
     }
 
     fn push_of<'a>(&mut self, id: impl Fn(usize) -> Id<'a>, interactions: &RecordBatch, visits: &AllVisits) {
-        let timestamps = interactions["timestamp"].as_primitive::<TimestampMicrosecondType>().values();
-        let ads = interactions["ad"].as_primitive::<UInt32Type>();
-        let clicks = interactions["click"].as_boolean();
-        let (mut clock, mut count) = (SpanClock::new(visits.eras), 0);
-        self.rows.resize(timestamps.len(), 0);
-        // Branchless: every row is written, over the one before if that was no candidate.
-        for (row, (timestamp_us, ad)) in timestamps.iter().zip(ads.values()).enumerate() {
-            self.rows[count] = row as u32;
-            count += usize::from(ads.is_valid(row) && visits.may_owe(&id(row), *ad, clock.at(*timestamp_us)));
-        }
+        let count = self.find(&id, interactions, visits);
+        let credits = Credits::of(interactions);
         for place in 0..count {
             let row = self.rows[place] as usize;
-            let (id, credit) =
-                (id(row), Credit { timestamp_us: timestamps[row], click: clicks.value(row), ad: ads.value(row) });
+            let (id, credit) = (id(row), credits.at(row));
             let shard = id.shard(SHARDS);
             match id.as_number() {
                 Some(user) => {
@@ -277,25 +330,48 @@ impl Interactions {
                         self.flush(shard, visits);
                     }
                 }
-                None => self.keep(shard, id, credit, visits),
+                None => self.keep(shard, id, credit, &visits.shards[shard].users),
             }
         }
     }
 
+    /// Notes the rows of candidates at the front of `rows`, and counts them.
+    fn find<'a>(&mut self, id: impl Fn(usize) -> Id<'a>, interactions: &RecordBatch, visits: &AllVisits) -> usize {
+        let timestamps = interactions["timestamp"].as_primitive::<TimestampMicrosecondType>().values();
+        let ads = interactions["ad"].as_primitive::<UInt32Type>();
+        let (mut clock, mut count) = (SpanClock::new(visits.eras), 0);
+        self.rows.resize(timestamps.len(), 0);
+        // Branchless: every row is written, over the one before if that was no candidate.
+        for (row, (timestamp_us, ad)) in timestamps.iter().zip(ads.values()).enumerate() {
+            self.rows[count] = row as u32;
+            count += usize::from(ads.is_valid(row) && visits.may_owe(&id(row), *ad, clock.at(*timestamp_us)));
+        }
+        count
+    }
+
+    /// Keeps candidates of the users of `shards`, the first of which has the number `first`.
+    pub fn push_candidates(&mut self, candidates: &RecordBatch, shards: &[Shard], first: usize) {
+        let (ids, credits) = (UserIds::of(candidates), Credits::of(candidates));
+        for row in 0..candidates.num_rows() {
+            let id = ids.at(row);
+            let shard = id.shard(SHARDS);
+            self.keep(shard, id, credits.at(row), &shards[shard - first].users);
+        }
+    }
+
     /// Flushes all buffers.
-    pub fn finish(&mut self, visits: &AllVisits) {
+    pub fn flush_all(&mut self, visits: &AllVisits) {
         (0..SHARDS).for_each(|shard| self.flush(shard, visits));
-        self.buffered = vec![];
     }
 
     fn flush(&mut self, shard: usize, visits: &AllVisits) {
-        let mut buffered = std::mem::take(&mut self.buffered[shard]);
-        buffered.drain(..).for_each(|(user, credit)| self.keep(shard, Id::number(user), credit, visits));
+        let (mut buffered, users) = (std::mem::take(&mut self.buffered[shard]), &visits.shards[shard].users);
+        buffered.drain(..).for_each(|(user, credit)| self.keep(shard, Id::number(user), credit, users));
         self.buffered[shard] = buffered;
     }
 
-    fn keep(&mut self, shard: usize, id: Id, credit: Credit, visits: &AllVisits) {
-        if let Some(user) = visits.shards[shard].users.find(id) {
+    fn keep(&mut self, shard: usize, id: Id, credit: Credit, users: &Ids) {
+        if let Some(user) = users.find(id) {
             self.shards[shard].push(Interaction::new(user, credit));
         }
     }

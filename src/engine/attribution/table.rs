@@ -4,20 +4,17 @@ use std::fmt;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use datafusion::arrow::array::{ArrayRef, AsArray, UInt32Array};
-use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef, UInt32Type};
+use datafusion::arrow::array::{ArrayRef, AsArray};
+use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use datafusion::catalog::{Session, TableProvider};
 use datafusion::common::{Result as PlanResult, project_schema};
-use datafusion::execution::memory_pool::MemoryLimit;
 use datafusion::logical_expr::{
-    Expr, LogicalPlan, LogicalPlanBuilder, TableProviderFilterPushDown, TableType, cast, col, lit,
+    Expr, LogicalPlan, LogicalPlanBuilder, TableProviderFilterPushDown, TableType, col, lit,
 };
 use datafusion::physical_plan::ExecutionPlan;
-use datafusion::scalar::ScalarValue;
 
 use super::ads::AttributionSpec;
 use super::exec::AttributionExec;
-use super::sorted::SortedAttributionExec;
 use crate::engine::codes::exec::with_integers;
 use crate::engine::codes::rows::with_codes;
 use crate::engine::functions::function;
@@ -65,57 +62,10 @@ impl AttributedVisits {
         LogicalPlanBuilder::from(self.evidence.clone()).project(columns)?.build()
     }
 
-    /// Visits to establishments with ads, and interactions, as one stream of events.
-    fn events(&self, wanted: &Schema) -> PlanResult<LogicalPlan> {
-        let null = |of: &DataType| cast(lit(ScalarValue::Null), of.clone());
-        let visits = self.visits(wanted)?;
-        let of_visit: Vec<_> = visits.schema().fields().iter().skip(3).cloned().collect();
-        let mut visit = vec![
-            col("user_id"),
-            col("timestamp"),
-            lit(true).alias("is_visit"),
-            col("establishment"),
-            null(&DataType::UInt32).alias("ad"),
-            lit(false).alias("click"),
-        ];
-        visit.extend(of_visit.iter().map(|field| col(field.name())));
-        let mut interaction = vec![
-            col("user_id"),
-            col("timestamp"),
-            lit(false).alias("is_visit"),
-            self.establishment_of_ad().alias("establishment"),
-            col("ad"),
-            col("click"),
-        ];
-        interaction.extend(of_visit.iter().map(|field| null(field.data_type()).alias(field.name())));
-        let visits = LogicalPlanBuilder::from(visits).filter(self.is_advertised())?.project(visit)?;
-        let interactions = LogicalPlanBuilder::from(self.interactions()?).project(interaction)?;
-        let interactions = interactions.filter(col("establishment").is_not_null())?;
-        visits.union(interactions.build()?)?.build()
-    }
-
     fn number_of_ad(&self) -> Expr {
         let ads = Arc::clone(&self.spec.ads);
         let number = move |ids: &[ArrayRef]| Ok(Arc::new(ads.numbers.numbers(ids[0].as_string_view())) as ArrayRef);
         function("number_of_ad", vec![DataType::Utf8View], DataType::UInt32, Box::new(number)).call(vec![col("ad_id")])
-    }
-
-    fn establishment_of_ad(&self) -> Expr {
-        let ads = Arc::clone(&self.spec.ads);
-        let establishment = move |numbers: &[ArrayRef]| {
-            let numbers = numbers[0].as_primitive::<UInt32Type>().iter();
-            let of = numbers.map(|number| ads.establishments[number? as usize]);
-            Ok(Arc::new(of.collect::<UInt32Array>()) as ArrayRef)
-        };
-        let of = function("establishment_of_ad", vec![DataType::UInt32], DataType::UInt32, Box::new(establishment));
-        of.call(vec![col("ad")])
-    }
-
-    fn is_advertised(&self) -> Expr {
-        let spec = self.spec.clone();
-        let is = move |numbers: &[ArrayRef]| Ok(Arc::new(spec.are_advertised(&numbers[0])) as ArrayRef);
-        let is = function("is_advertised", vec![DataType::UInt32], DataType::Boolean, Box::new(is));
-        is.call(vec![col("establishment")])
     }
 }
 
@@ -164,15 +114,10 @@ impl TableProvider for AttributedVisits {
         let schema = project_schema(&self.schema, projection)?;
         let visits = state.create_physical_plan(&self.visits(&schema)?).await?;
         let interactions = state.create_physical_plan(&self.interactions()?).await?;
-        let mut inputs = match is_plain(state) {
-            true => vec![visits, interactions],
+        let inputs = match is_plain(state) {
+            true => [visits, interactions],
             false => with_codes_and_integers(visits, interactions)?,
         };
-        if !matches!(state.runtime_env().memory_pool.memory_limit(), MemoryLimit::Infinite) {
-            let events = state.create_physical_plan(&self.events(&schema)?).await?;
-            let sorted = SortedAttributionExec::new(events, self.spec.clone(), Arc::clone(&schema));
-            inputs.push(Arc::new(sorted));
-        }
         let partitions = state.config().target_partitions();
         let attribution = AttributionExec::new(inputs, self.spec.clone(), schema, partitions);
         Ok(Arc::new(attribution.in_order(self.in_order).only_attributed(!filters.is_empty())))
@@ -183,10 +128,10 @@ impl TableProvider for AttributedVisits {
 fn with_codes_and_integers(
     visits: Arc<dyn ExecutionPlan>,
     interactions: Arc<dyn ExecutionPlan>,
-) -> PlanResult<Vec<Arc<dyn ExecutionPlan>>> {
+) -> PlanResult<[Arc<dyn ExecutionPlan>; 2]> {
     let interactions = with_codes(interactions, &["ad", "click"])?;
     Ok(match (with_integers(&visits, "user_id")?, with_integers(&interactions, "user_id")?) {
-        (Some(visits), Some(interactions)) => vec![visits, interactions],
-        _ => vec![visits, interactions],
+        (Some(visits), Some(interactions)) => [visits, interactions],
+        _ => [visits, interactions],
     })
 }

@@ -9,7 +9,7 @@ use datafusion::arrow::array::{
 };
 use datafusion::arrow::compute::{filter_record_batch, not, take};
 use datafusion::arrow::datatypes::{DataType, Int64Type, SchemaRef};
-use datafusion::common::Result as PlanResult;
+use datafusion::common::{Result as PlanResult, internal_err};
 use datafusion::execution::memory_pool::MemoryReservation;
 use datafusion::physical_plan::SendableRecordBatchStream;
 use futures::StreamExt;
@@ -17,11 +17,13 @@ use futures::StreamExt;
 use super::ads::AttributionSpec;
 use super::ordered::{InOrder, OrderedRows};
 use super::shards::{AllVisits, BufferedVisits, Interactions, SHARDS, Shard};
+use super::spilled::{TaskInteractions, TaskVisits};
 use crate::attribution::Evidence;
 use crate::candidates::by_time::Eras;
 use crate::decimal;
 use crate::engine::exchange::channels::OutputChannels;
-use crate::engine::exchange::task::{all, forward};
+use crate::engine::exchange::spill::{Disk, LEAST_SPILLED, RANGES};
+use crate::engine::exchange::task::all;
 use crate::engine::exchange::yielding;
 use crate::ids::Ids;
 
@@ -43,8 +45,6 @@ pub struct Inputs {
     pub visits: Vec<SendableRecordBatchStream>,
     /// user_id, ad (its number; null for none of an establishment), click, timestamp.
     pub interactions: Vec<SendableRecordBatchStream>,
-    /// The attributed visits to establishments with ads, made with less memory; only where memory has a limit.
-    pub fallback: Vec<SendableRecordBatchStream>,
 }
 
 /// State of one execution, which all of its tasks use.
@@ -52,13 +52,13 @@ pub struct Inputs {
 pub struct AttributionWork {
     spec: AttributionSpec,
     schema: SchemaRef,
+    /// Where rows go that memory does not hold.
+    pub disk: Disk,
     /// The bytes that all tasks hold.
-    memory: Arc<MemoryReservation>,
+    pub memory: Arc<MemoryReservation>,
     outputs: OutputChannels,
-    /// Whether there is a fallback that spills.
-    gives_up: bool,
     /// Whether users' ids come as integers.
-    are_integers: bool,
+    pub are_integers: bool,
     /// Whether visits are emitted sorted by user, time and establishment.
     in_order: bool,
     /// Whether users are emitted as numbers.
@@ -69,15 +69,15 @@ pub struct AttributionWork {
 
 impl AttributionWork {
     /// The work of making visits with the columns of `schema`.
-    pub fn new(spec: AttributionSpec, schema: SchemaRef, memory: MemoryReservation, outputs: OutputChannels) -> Self {
-        let memory = Arc::new(memory);
+    pub fn new(spec: AttributionSpec, schema: SchemaRef, disk: Disk, outputs: OutputChannels) -> Self {
+        let memory = Arc::new(disk.reservation("AttributionExec"));
         let numbers_users = schema.field_with_name("user_id").is_ok_and(|user| *user.data_type() == NUMBERS_OF_USERS);
         Self {
             spec,
             schema,
+            disk,
             memory,
             outputs,
-            gives_up: false,
             are_integers: false,
             in_order: false,
             numbers_users,
@@ -97,40 +97,29 @@ impl AttributionWork {
 
     /// Emits all attributed visits.
     pub async fn run(mut self, inputs: Inputs) -> PlanResult<()> {
-        self.gives_up = !inputs.fallback.is_empty();
         let visits = inputs.visits.first().map(|visits| visits.schema());
         self.are_integers = visits.is_some_and(|visits| {
             visits.field_with_name("user_id").is_ok_and(|user| *user.data_type() == DataType::Int64)
         });
         let tasks = inputs.visits.into_iter().enumerate().map(|(number, visits)| self.at(number).read_visits(visits));
-        let Some(visits) = all(tasks).await?.into_iter().collect::<Option<Vec<_>>>() else {
-            return self.forward(inputs.fallback).await;
-        };
-        if visits
-            .iter()
-            .flat_map(|task| &task.shards)
-            .all(|shard| shard.visits.is_empty() && shard.unadvertised.is_empty())
-        {
+        let visits = all(tasks).await?;
+        if !visits.iter().any(TaskVisits::has_any) {
             return Ok(());
         }
-        let noted = visits.iter().flat_map(|task| &task.shards).map(Shard::size_of_notes).sum();
-        if !self.holds(noted, &mut 0)? {
-            drop(visits);
-            return self.forward(inputs.fallback).await;
-        }
-        let visits = Arc::new(self.merged(visits).await?);
+        let visits = Arc::new(self.all_visits(visits).await?);
         let tasks = inputs.interactions.into_iter();
         let tasks = tasks.map(|interactions| self.clone().read_interactions(interactions, Arc::clone(&visits)));
-        let Some(interactions) = all(tasks).await?.into_iter().collect::<Option<Vec<_>>>() else {
-            drop(visits);
-            return self.forward(inputs.fallback).await;
-        };
-        let interactions = Arc::new(interactions);
+        let interactions = Arc::new(all(tasks).await?);
         if self.in_order {
-            return self.give_in_order(visits, interactions).await;
+            return self.emit_in_order(visits, interactions).await;
         }
-        let tasks = self.ranges().into_iter().enumerate();
-        let tasks = tasks.map(|(number, shards)| {
+        if interactions.iter().any(|task| task.spilled.is_some()) {
+            let tasks = self.split(RANGES).enumerate().map(|(number, ranges)| {
+                self.at(number).match_ranges(ranges, Arc::clone(&visits), Arc::clone(&interactions))
+            });
+            return all(tasks).await.map(|_| ());
+        }
+        let tasks = self.split(SHARDS).enumerate().map(|(number, shards)| {
             self.at(number).match_shards(shards, Arc::clone(&visits), Arc::clone(&interactions))
         });
         all(tasks).await.map(|_| ())
@@ -140,17 +129,26 @@ impl AttributionWork {
         Self { outputs: self.outputs.starting_at(number), ..self.clone() }
     }
 
-    /// The shards that each of the tasks works on.
-    fn ranges(&self) -> Vec<Range<usize>> {
+    /// Splits so many shards, or ranges of them, among the tasks.
+    fn split(&self, count: usize) -> impl Iterator<Item = Range<usize>> + use<> {
         let tasks = self.outputs.len();
-        (0..tasks).map(|task| task * SHARDS / tasks..(task + 1) * SHARDS / tasks).collect()
+        (0..tasks).map(move |task| task * count / tasks..(task + 1) * count / tasks)
     }
 
-    /// Keeps the visits that may be attributed and gives the others away; nothing is kept where memory ends.
-    async fn read_visits(self, visits: SendableRecordBatchStream) -> PlanResult<Option<BufferedVisits>> {
+    /// Whether visits have a distance.
+    pub fn with_distance(&self) -> bool {
+        self.schema.index_of("distance_m").is_ok()
+    }
+
+    /// Buffers for visits.
+    pub fn no_visits(&self) -> BufferedVisits {
         let advertised = self.numbers_users.then(|| Arc::clone(&self.spec.advertised));
-        let mut kept = Some(BufferedVisits::new(self.spec.establishment_ids.len(), advertised));
-        let with_distance = self.schema.index_of("distance_m").is_ok();
+        BufferedVisits::new(self.spec.establishment_ids.len(), advertised)
+    }
+
+    /// Keeps the visits that may be attributed, or spills them, and emits the others.
+    async fn read_visits(self, visits: SendableRecordBatchStream) -> PlanResult<TaskVisits> {
+        let mut task = TaskVisits { kept: self.no_visits(), spilled: None };
         let (mut visits, mut held) = (Box::pin(yielding(visits)), 0);
         while let Some(visits) = visits.next().await.transpose()? {
             let advertised = match self.in_order || self.numbers_users {
@@ -158,16 +156,14 @@ impl AttributionWork {
                 false => self.spec.are_advertised(&visits["establishment"]),
             };
             self.pass(&filter_record_batch(&visits, &not(&advertised)?)?).await?;
-            let Some(keeping) = &mut kept else { continue };
-            keeping.push(&filter_record_batch(&visits, &advertised)?, with_distance);
-            if !self.holds(keeping.size(), &mut held)? {
-                kept = None;
+            task.kept.push(&filter_record_batch(&visits, &advertised)?, self.with_distance());
+            if !self.holds(task.kept.size(), &mut held) {
+                self.spill_visits(&mut task)?;
+                self.memory.shrink(std::mem::take(&mut held));
             }
         }
-        if let Some(keeping) = &mut kept {
-            keeping.finish();
-        }
-        Ok(kept)
+        task.kept.finish();
+        Ok(task)
     }
 
     /// Emits visits without credit.
@@ -182,77 +178,95 @@ impl AttributionWork {
         }
     }
 
-    /// Whether memory holds what one task `now` needs. When it does not and there is another way, what the task has
-    /// is given up; when there is none, it is an error.
-    fn holds(&self, now: usize, held: &mut usize) -> PlanResult<bool> {
-        match self.memory.try_grow(now.saturating_sub(*held)) {
-            Ok(()) => *held = (*held).max(now),
-            Err(error) if !self.gives_up => return Err(error),
-            Err(_) => {
-                self.memory.shrink(*held);
-                return Ok(false);
-            }
+    /// Grows this task's reservation to `now` bytes. If the pool is full and spilling is worth it: returns `false`.
+    fn holds(&self, now: usize, held: &mut usize) -> bool {
+        let is_held = self.memory.try_grow(now.saturating_sub(*held)).is_ok();
+        if is_held {
+            *held = (*held).max(now);
         }
-        Ok(true)
+        is_held || now < LEAST_SPILLED
     }
 
-    /// The visits of all tasks as one.
-    async fn merged(&self, mut visits: Vec<BufferedVisits>) -> PlanResult<AllVisits> {
-        let is_visited = |place: &u32| visits.iter().any(|task| task.visited[*place as usize]);
+    /// The visits of all tasks as one: in memory, or, if any task had to spill, all on disk.
+    async fn all_visits(&self, mut visits: Vec<TaskVisits>) -> PlanResult<AllVisits> {
+        let is_visited = |place: &u32| visits.iter().any(|task| task.kept.visited[*place as usize]);
         let visited_by_ad = self.spec.ads.establishments.iter().map(|place| place.filter(is_visited)).collect();
-        let ends = visits.iter().map(|task| task.ends_us);
+        let ends = visits.iter().map(|task| task.kept.ends_us);
         let ends = ends.fold((i64::MAX, i64::MIN), |(first, last), (from, to)| (first.min(from), last.max(to)));
         let eras = Eras::new(ends, self.spec.window_us);
-        let tasks = self.ranges().into_iter().map(|range| {
-            let parts = visits.iter_mut().map(|task| task.shards.drain(..range.len()).collect()).collect();
-            merge(parts, self.in_order, eras)
-        });
-        let tasks: Vec<_> = tasks.collect();
-        let shards = all(tasks).await?.into_iter().flatten().collect();
-        Ok(AllVisits { shards, eras, visited_by_ad })
+        let noted = visits.iter().flat_map(|task| &task.kept.shards).map(Shard::size_of_notes).sum();
+        if visits.iter().all(|task| task.spilled.is_none()) && self.holds(noted, &mut 0) {
+            let tasks = self.split(SHARDS).map(|range| {
+                let parts = visits.iter_mut().map(|task| task.kept.shards.drain(..range.len()).collect()).collect();
+                merge(parts, self.in_order, eras)
+            });
+            let shards = all(tasks.collect::<Vec<_>>()).await?.into_iter().flatten().collect();
+            return Ok(AllVisits { shards, eras, visited_by_ad, spilled: Arc::default() });
+        }
+        visits.iter_mut().try_for_each(|task| self.spill_visits(task))?;
+        self.memory.free();
+        let spilled: Arc<Vec<_>> = Arc::new(visits.into_iter().filter_map(|task| task.spilled).collect());
+        let tasks = self.split(RANGES).map(|ranges| self.clone().filters(ranges, Arc::clone(&spilled), eras));
+        let shards = all(tasks.collect::<Vec<_>>()).await?.into_iter().flatten().collect();
+        Ok(AllVisits { shards, eras, visited_by_ad, spilled })
     }
 
     async fn read_interactions(
         self,
         interactions: SendableRecordBatchStream,
         visits: Arc<AllVisits>,
-    ) -> PlanResult<Option<Interactions>> {
-        let mut kept = Interactions::default();
+    ) -> PlanResult<TaskInteractions> {
+        let mut task = TaskInteractions::default();
+        task.spilled = (!visits.spilled.is_empty()).then(|| self.candidates());
         let (mut interactions, mut held) = (Box::pin(yielding(interactions)), 0);
         while let Some(interactions) = interactions.next().await.transpose()? {
-            kept.push(&interactions, &visits);
-            if !self.holds(kept.size(), &mut held)? {
-                return Ok(None);
+            if let Some(spilled) = &mut task.spilled {
+                spilled.push(&interactions, task.kept.candidates(&interactions, &visits))?;
+                continue;
+            }
+            task.kept.push(&interactions, &visits);
+            if !self.holds(task.kept.size(), &mut held) {
+                self.spill_interactions(&mut task, &visits)?;
+                self.memory.shrink(std::mem::take(&mut held));
             }
         }
-        kept.finish(&visits);
-        Ok(Some(kept))
+        match &mut task.spilled {
+            Some(spilled) => spilled.finish()?,
+            None => task.kept.flush_all(&visits),
+        }
+        Ok(task)
     }
 
     async fn match_shards(
         self,
         shards: Range<usize>,
         visits: Arc<AllVisits>,
-        interactions: Arc<Vec<Interactions>>,
+        interactions: Arc<Vec<TaskInteractions>>,
     ) -> PlanResult<()> {
+        let parts: Vec<_> = interactions.iter().map(|task| &task.kept).collect();
         for number in shards {
-            let shard = &visits.shards[number];
-            let evidence = self.evidence(number, shard, &interactions);
-            let users = match self.numbers_users {
-                true => Arc::new(numbers_of_users(number, shard.users.len())),
-                false => Arc::new(self.user_ids(&shard.users)?) as ArrayRef,
-            };
-            for visits in shard.unadvertised.chunks(ROWS_PER_BATCH).filter(|_| !self.only_attributed) {
-                let credits = vec![None; visits.len()];
-                let rows = OrderedRows { visits: visits.to_vec(), credits, ..OrderedRows::default() };
-                self.outputs.send(self.batch(&users, &rows)).await?;
-            }
-            let mut left = 0..shard.visits.len();
-            while !left.is_empty() {
-                let rows = self.credited(shard, &evidence, &mut left);
-                self.outputs.send(self.batch(&users, &rows)).await?;
-                tokio::task::yield_now().await;
-            }
+            self.match_shard(number, &visits.shards[number], &parts).await?;
+        }
+        Ok(())
+    }
+
+    /// Matches the visits of one shard with the candidates of all tasks, and emits them.
+    pub async fn match_shard(&self, number: usize, shard: &Shard, interactions: &[&Interactions]) -> PlanResult<()> {
+        let evidence = self.evidence(number, shard, interactions);
+        let users = match self.numbers_users {
+            true => Arc::new(numbers_of_users(number, shard.users.len())),
+            false => Arc::new(self.user_ids(&shard.users)?) as ArrayRef,
+        };
+        for visits in shard.unadvertised.chunks(ROWS_PER_BATCH).filter(|_| !self.only_attributed) {
+            let credits = vec![None; visits.len()];
+            let rows = OrderedRows { visits: visits.to_vec(), credits, ..OrderedRows::default() };
+            self.outputs.send(self.batch(&users, &rows)).await?;
+        }
+        let mut left = 0..shard.visits.len();
+        while !left.is_empty() {
+            let rows = self.credited(shard, &evidence, &mut left);
+            self.outputs.send(self.batch(&users, &rows)).await?;
+            tokio::task::yield_now().await;
         }
         Ok(())
     }
@@ -275,19 +289,23 @@ impl AttributionWork {
     }
 
     /// The interactions of one shard.
-    fn evidence(&self, number: usize, shard: &Shard, interactions: &[Interactions]) -> Evidence {
+    fn evidence(&self, number: usize, shard: &Shard, interactions: &[&Interactions]) -> Evidence {
         let parts: Vec<_> = interactions.iter().map(|task| task.shards[number].as_slice()).collect();
         let of = &self.spec.ads.establishments;
         let establishment_of = |ad: u32| of[ad as usize].unwrap_or_default();
         Evidence::new(&parts, shard.users.len(), establishment_of, self.spec.window_us)
     }
 
-    /// Gives all visits away in the order of user, time and establishment: each output has its part of the users.
-    async fn give_in_order(self, visits: Arc<AllVisits>, interactions: Arc<Vec<Interactions>>) -> PlanResult<()> {
-        let tasks = self.ranges().into_iter().map(|shards| {
+    /// Emits all visits in the order of user, time and establishment: each partition has its part of the users.
+    async fn emit_in_order(self, visits: Arc<AllVisits>, interactions: Arc<Vec<TaskInteractions>>) -> PlanResult<()> {
+        if interactions.iter().any(|task| task.spilled.is_some()) {
+            return internal_err!("attribution in order has no limit of memory");
+        }
+        let tasks = self.split(SHARDS).map(|shards| {
             let (work, visits, interactions) = (self.clone(), Arc::clone(&visits), Arc::clone(&interactions));
             async move {
-                let of = |number: usize| work.evidence(number, &visits.shards[number], &interactions);
+                let parts: Vec<_> = interactions.iter().map(|task| &task.kept).collect();
+                let of = |number: usize| work.evidence(number, &visits.shards[number], &parts);
                 Ok(shards.map(of).collect::<Vec<_>>())
             }
         });
@@ -298,12 +316,12 @@ impl AttributionWork {
         let tasks = in_order.parts(self.outputs.len()).into_iter().enumerate();
         let tasks = tasks.map(|(number, users)| {
             let work = Self { outputs: self.outputs.only(number), ..self.clone() };
-            work.give_users(users, Arc::clone(&in_order))
+            work.emit_users(users, Arc::clone(&in_order))
         });
         all(tasks).await.map(|_| ())
     }
 
-    async fn give_users(self, mut users: Range<usize>, in_order: Arc<InOrder>) -> PlanResult<()> {
+    async fn emit_users(self, mut users: Range<usize>, in_order: Arc<InOrder>) -> PlanResult<()> {
         while !users.is_empty() {
             let rows = in_order.rows(&mut users, ROWS_PER_BATCH);
             self.outputs.send(self.batch(&in_order.ids, &rows)).await?;
@@ -316,6 +334,14 @@ impl AttributionWork {
         Ok(match self.are_integers {
             true => decimal::as_text(&Int64Array::from_iter_values(users.integers()))?,
             false => users.to_array()?,
+        })
+    }
+
+    /// The users' ids as they came, by number.
+    pub fn raw_ids(&self, shard: &Shard) -> PlanResult<ArrayRef> {
+        Ok(match self.are_integers {
+            true => Arc::new(Int64Array::from_iter_values(shard.users.integers())),
+            false => Arc::new(shard.users.to_array()?),
         })
     }
 
@@ -336,12 +362,6 @@ impl AttributionWork {
             columns.push(("distance_m", Arc::new(distances_m.iter().copied().collect::<Float64Array>())));
         }
         self.spec.attributed(&RecordBatch::try_from_iter(columns)?, credits, &self.schema)
-    }
-
-    /// Emits the rows of the fallback.
-    async fn forward(self, fallback: Vec<SendableRecordBatchStream>) -> PlanResult<()> {
-        self.memory.free();
-        forward(fallback, self.outputs).await
     }
 }
 

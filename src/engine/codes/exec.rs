@@ -30,6 +30,7 @@ use futures::future::BoxFuture;
 
 use super::row_group::{RowGroup, row_groups};
 use crate::engine::exchange::channels::OutputChannels;
+use crate::engine::exchange::spill::Disk;
 use crate::engine::exchange::task::{SharedTask, all, forward};
 use crate::engine::functions::FEW_RESULTS;
 use crate::engine::guard::{plain, same_rows};
@@ -75,6 +76,8 @@ pub struct RowGroups {
     pub rows_read: Count,
     /// The reservation of the tasks' state, beside the row groups that they read.
     pub memory: MemoryReservation,
+    /// Where rows go that memory does not hold.
+    pub disk: Disk,
 }
 
 impl RowGroups {
@@ -231,7 +234,14 @@ impl ExecutionPlan for CodedExec {
         let work = |outputs: OutputChannels| -> PlanResult<BoxFuture<'static, PlanResult<()>>> {
             let rows_read = MetricBuilder::new(&self.metrics).global_counter("rows_read");
             let (files, work) = (Arc::clone(&self.files), Arc::clone(&self.work));
-            Ok(Box::pin(run(files, work, Arc::clone(&self.otherwise), rows_read, outputs, Arc::clone(&context))))
+            Ok(Box::pin(run(
+                files,
+                work,
+                Arc::clone(&self.otherwise),
+                rows_read,
+                outputs,
+                Disk::new(&context, &self.metrics),
+            )))
         };
         self.shared.stream(partition, partitions, self.schema(), metrics, work)
     }
@@ -306,12 +316,13 @@ async fn run(
     otherwise: Arc<dyn ExecutionPlan>,
     rows_read: Count,
     outputs: OutputChannels,
-    context: Arc<TaskContext>,
+    disk: Disk,
 ) -> PlanResult<()> {
+    let context = Arc::clone(disk.context());
     let tasks = context.session_config().target_partitions();
     if let Some(groups) = row_groups(&files, &work.columns(), &context).await? {
         let held = MemoryConsumer::new(work.name()).register(context.memory_pool());
-        let groups = RowGroups { groups, next: AtomicUsize::new(0), tasks, rows_read, memory: held.new_empty() };
+        let groups = RowGroups { groups, next: AtomicUsize::new(0), tasks, rows_read, memory: held.new_empty(), disk };
         if held.try_grow(groups.bytes_at_once()).is_ok() {
             match work.run(Arc::new(groups), outputs.clone()).await {
                 Err(error) if is_out_of_memory(&error) && !outputs.are_used() => {}

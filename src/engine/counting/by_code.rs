@@ -11,7 +11,7 @@ use datafusion::physical_expr::LexOrdering;
 use futures::future::BoxFuture;
 
 use super::cells::{ClassCells, CountsPieces, keys_of_rows};
-use super::emit::UserGroups;
+use super::emit::{Emission, UserGroups};
 use super::spec::CodeSpec;
 use super::user_codes::UserCodesTally;
 use super::user_shard::DenseIds;
@@ -98,12 +98,14 @@ impl CodedCount {
             (None, DataType::Utf8View) => IdForm::Text,
             (None, _) => IdForm::Integers,
         };
-        let users = Arc::new(UserTally::new(ids, key, &self.question.keys, Arc::clone(&self.schema)));
+        let users =
+            Arc::new(UserTally::new(ids, key, &self.question.keys, Arc::clone(&self.schema), groups.disk.clone()));
         let tasks = groups.tasks;
         let tally = || UserCodesTally::new(Arc::clone(&self.question), Arc::clone(&users));
         let task = |_, _| count(Arc::clone(&self.question), Arc::clone(&groups), tally());
         drop(at_once(tasks, &outputs, task).await?);
-        UserGroups::of(&users, self.order.as_ref())?.emit(tasks, outputs).await
+        let emission = Emission { users, order: self.order.clone(), has_condition: false, tasks };
+        emission.run(outputs, &groups.disk).await
     }
 }
 

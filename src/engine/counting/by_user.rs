@@ -22,7 +22,7 @@ use datafusion::physical_plan::{
 };
 use futures::StreamExt;
 
-use super::emit::UserGroups;
+use super::emit::{Emission, UserGroups};
 use super::spec::{counts_all, has_few_values};
 use super::sums::SumsOfUsers;
 use super::users::{IdForm, UserBuffer, UserTally};
@@ -30,6 +30,7 @@ use crate::counting::{Counts, MOST_KEYS, is_countable};
 use crate::engine::attribution::exec::with_numbers_of_users;
 use crate::engine::attribution::work::{NUMBERS_OF_USERS, place_of_user};
 use crate::engine::exchange::channels::OutputChannels;
+use crate::engine::exchange::spill::Disk;
 use crate::engine::exchange::task::{SharedTask, all};
 use crate::engine::exchange::yielding;
 use crate::ids::Id;
@@ -119,9 +120,11 @@ impl Grouping {
         let users = keys.iter().zip(&types).enumerate().filter(|(_, (key, _))| is_user(key));
         let users: Vec<_> = users.filter(|(_, (_, id))| **id == DataType::Utf8View).map(|(number, _)| number).collect();
         let [user] = users[..] else { return None };
-        let is_other = |number: usize| has_few_values(&keys[number]) && is_countable(&types[number]);
-        let are_few = (0..keys.len()).filter(|number| *number != user).all(is_other);
         let measure = Measure::of(stage)?;
+        // The groups that workers counted have the few keys of a job beside the user.
+        let is_few = |key| measure.counts().is_some() || has_few_values(key);
+        let is_other = |number: usize| is_few(&keys[number]) && is_countable(&types[number]);
+        let are_few = (0..keys.len()).filter(|number| *number != user).all(is_other);
         (are_few && keys.len() <= MOST_KEYS).then(|| Self { keys, types, user, measure, schema })
     }
 
@@ -139,6 +142,7 @@ impl Grouping {
         let (mut own, mut numbers, mut buffered) = (Counts::new(&types, 1), vec![], UserBuffer::new(Arc::clone(&all)));
         let mut rows = Box::pin(yielding(rows));
         while let Some(rows) = rows.next().await.transpose()? {
+            buffered.check()?;
             let of = |expression: &Arc<dyn PhysicalExpr>| expression.evaluate(&rows)?.into_array(rows.num_rows());
             let mut others = expressions.iter().map(of).collect::<PlanResult<Vec<_>>>()?;
             if self.measure.condition().is_some() {
@@ -169,8 +173,7 @@ impl Grouping {
                 }
             }
         }
-        buffered.finish();
-        Ok(())
+        buffered.finish()
     }
 }
 
@@ -250,24 +253,22 @@ impl UserCountExec {
 async fn run(
     grouping: Arc<Grouping>,
     rows: Vec<SendableRecordBatchStream>,
-    output: Emitted,
+    emitted: Emitted,
     outputs: OutputChannels,
+    disk: Disk,
 ) -> PlanResult<()> {
     let has_condition = grouping.measure.condition().is_some();
     let mut types = grouping.types.clone();
     types.extend(has_condition.then_some(DataType::Boolean));
     let user = rows.first().map(|rows| grouping.keys[grouping.user].data_type(&rows.schema())).transpose()?;
     let ids = if user == Some(NUMBERS_OF_USERS) { IdForm::Numbers } else { IdForm::Text };
-    let users = UserTally::new(ids, grouping.user, &types, Arc::clone(&grouping.schema));
+    let users = UserTally::new(ids, grouping.user, &types, Arc::clone(&grouping.schema), disk.clone());
     let (users, tasks) = (Arc::new(users), rows.len());
     all(rows.into_iter().map(|rows| Arc::clone(&grouping).count(rows, Arc::clone(&users)))).await?;
-    let order = match output {
-        Emitted::Groups(order) => order,
-        Emitted::Sums(sums) => return outputs.send(Ok(sums.batch(&users, has_condition, tasks).await?)).await,
-    };
-    let groups = UserGroups::of(&users, order.as_ref())?;
-    let groups = if has_condition { groups.with_condition()? } else { groups };
-    groups.emit(tasks, outputs).await
+    match emitted {
+        Emitted::Groups(order) => Emission { users, order, has_condition, tasks }.run(outputs, &disk).await,
+        Emitted::Sums(sums) => outputs.send(Ok(sums.batch(&users, has_condition, tasks).await?)).await,
+    }
 }
 
 impl fmt::Debug for UserCountExec {
@@ -341,11 +342,12 @@ impl ExecutionPlan for UserCountExec {
     fn execute(&self, partition: usize, context: Arc<TaskContext>) -> PlanResult<SendableRecordBatchStream> {
         let metrics = BaselineMetrics::new(&self.metrics, partition);
         let partitions = self.properties.partitioning.partition_count();
+        let disk = Disk::new(&context, &self.metrics);
         let work = |outputs: OutputChannels| {
             let rows = 0..self.input.output_partitioning().partition_count();
             let rows = rows.map(|partition| self.input.execute(partition, Arc::clone(&context)));
             let rows = rows.collect::<PlanResult<Vec<_>>>()?;
-            Ok(Box::pin(run(Arc::clone(&self.grouping), rows, self.output.clone(), outputs)) as _)
+            Ok(Box::pin(run(Arc::clone(&self.grouping), rows, self.output.clone(), outputs, disk)) as _)
         };
         self.shared.stream(partition, partitions, self.schema(), metrics, work)
     }

@@ -1,23 +1,31 @@
 //! Ordered emission of counts by user. If the order begins with the user, users are sorted, which are few, and not
 //! their rows.
 
+use std::fmt;
 use std::ops::Range;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use datafusion::arrow::array::{Array, ArrayRef, AsArray, Int64Array, RecordBatch, UInt32Array, new_null_array};
 use datafusion::arrow::compute::{SortColumn, concat, lexsort_to_indices, sort_to_indices, take};
 use datafusion::arrow::datatypes::{Field, Schema, SchemaRef};
 use datafusion::common::{Result as PlanResult, exec_err};
+use datafusion::execution::TaskContext;
 use datafusion::physical_expr::expressions::Column;
 use datafusion::physical_expr::utils::collect_columns;
 use datafusion::physical_expr::{LexOrdering, PhysicalSortExpr};
+use datafusion::physical_plan::sorts::sort::SortExec;
+use datafusion::physical_plan::stream::{EmptyRecordBatchStream, RecordBatchStreamAdapter};
+use datafusion::physical_plan::streaming::{PartitionStream, StreamingTableExec};
+use datafusion::physical_plan::{ExecutionPlan, SendableRecordBatchStream};
+use futures::future::try_join;
 use futures::{StreamExt, TryStreamExt, stream};
 
-use super::user_shard::ByUser;
+use super::user_shard::{ByUser, UserShard};
 use super::users::UserTally;
 use crate::counting::Counts;
 use crate::engine::exchange::channels::OutputChannels;
-use crate::engine::exchange::task::spawned;
+use crate::engine::exchange::spill::Disk;
+use crate::engine::exchange::task::{forward, spawned};
 use crate::engine::guard::is_order_by_value;
 
 /// Groups of an output batch.
@@ -110,6 +118,77 @@ enum Groups {
     Sorted(Vec<(u64, u32)>),
 }
 
+/// Emission of counts by user.
+pub struct Emission {
+    /// The counts.
+    pub users: Arc<UserTally>,
+    /// The order wanted.
+    pub order: Option<LexOrdering>,
+    /// Whether the last key is a condition: a row for each combination of the others, with all counts and those that
+    /// meet it.
+    pub has_condition: bool,
+    /// How many tasks make batches.
+    pub tasks: usize,
+}
+
+impl Emission {
+    /// Emits all counts. Those that were spilled are emitted range by range; if an order is wanted, DataFusion sorts
+    /// them, which spills too.
+    pub async fn run(self, outputs: OutputChannels, disk: &Disk) -> PlanResult<()> {
+        self.users.make_room()?;
+        let is_spilled = self.users.portions().len() > 1;
+        match self.order.clone().filter(|_| is_spilled) {
+            None => self.emit(outputs).await,
+            Some(order) => self.sorted(order, outputs, disk).await,
+        }
+    }
+
+    async fn emit(self, outputs: OutputChannels) -> PlanResult<()> {
+        for portion in self.users.portions() {
+            let shards = self.users.take(portion.clone()).await?;
+            let groups = UserGroups::of(&self.users, portion.start, shards, self.order.as_ref())?;
+            let groups = if self.has_condition { groups.with_condition()? } else { groups };
+            groups.emit(self.tasks, outputs.clone()).await?;
+        }
+        Ok(())
+    }
+
+    async fn sorted(self, order: LexOrdering, outputs: OutputChannels, disk: &Disk) -> PlanResult<()> {
+        let schema = Arc::clone(self.users.schema());
+        let (unsorted, mut channels) = OutputChannels::new(1);
+        let Some(channel) = channels.pop() else { return exec_err!("no channel for counts") };
+        let rows = stream::unfold(channel, |mut channel| async { channel.recv().await.map(|batch| (batch, channel)) });
+        let rows: SendableRecordBatchStream = Box::pin(RecordBatchStreamAdapter::new(Arc::clone(&schema), rows));
+        let rows = Arc::new(OneStream { schema: Arc::clone(&schema), stream: Mutex::new(Some(rows)) });
+        let rows = StreamingTableExec::try_new(schema, vec![rows], None, [], false, None)?;
+        let sorted = SortExec::new(order, Arc::new(rows)).execute(0, Arc::clone(disk.context()))?;
+        try_join(spawned(Self { order: None, ..self }.emit(unsorted)), forward(vec![sorted], outputs)).await.map(|_| ())
+    }
+}
+
+/// A stream as the source of a plan, which reads it once.
+struct OneStream {
+    schema: SchemaRef,
+    stream: Mutex<Option<SendableRecordBatchStream>>,
+}
+
+impl fmt::Debug for OneStream {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        f.debug_struct("OneStream").field("schema", &self.schema).finish_non_exhaustive()
+    }
+}
+
+impl PartitionStream for OneStream {
+    fn schema(&self) -> &SchemaRef {
+        &self.schema
+    }
+
+    fn execute(&self, _: Arc<TaskContext>) -> SendableRecordBatchStream {
+        let stream = self.stream.lock().unwrap_or_else(PoisonError::into_inner).take();
+        stream.unwrap_or_else(|| Box::pin(EmptyRecordBatchStream::new(Arc::clone(&self.schema))))
+    }
+}
+
 impl UserGroups {
     /// Whether groups by so many keys can come in this order: by the key that is the user first, then by the others.
     pub fn can_come_in(order: &LexOrdering, user: usize, keys: usize) -> bool {
@@ -120,16 +199,17 @@ impl UserGroups {
             && order[1..].iter().all(|key| collect_columns(&key.expr).iter().all(|own| is_other(own.index())))
     }
 
-    /// Takes the counts of `users`, in any order if `None` is wanted.
-    pub fn of(users: &UserTally, order: Option<&LexOrdering>) -> PlanResult<Self> {
+    /// The counts of some shards, the first of which has the number `first`, in any order if `None` is wanted.
+    fn of(users: &UserTally, first: usize, portion: Vec<UserShard>, order: Option<&LexOrdering>) -> PlanResult<Self> {
         let (mut ids, mut places, mut shards) = (vec![], vec![], vec![]);
         let keys = users.other_keys()?;
         let combinations = combinations_in_order(users, &keys, order.map_or(&[], |order| &order[1..]))?;
         let ranks = ranks(&combinations);
-        for (number, (of_shard, counts)) in (0..).zip(users.take_shards()?) {
+        for (number, shard) in (0..).zip(portion) {
+            let of_shard = users.ids_of(first + number as usize, &shard.users)?;
             places.extend((0..of_shard.len() as u32).map(|user| (number, user)));
             ids.push(of_shard);
-            shards.push(Groups::of(counts, &ranks));
+            shards.push(Groups::of(shard.counts, &ranks));
         }
         let mut ids = concat(&ids.iter().map(|ids| ids as &dyn Array).collect::<Vec<_>>())?;
         if let Some(order) = order {
@@ -145,14 +225,14 @@ impl UserGroups {
 
     /// A variant whose last key is a condition: a row for each combination of the others, with all counts
     /// and those that meet it.
-    pub fn with_condition(mut self) -> PlanResult<Self> {
+    fn with_condition(mut self) -> PlanResult<Self> {
         let Some(condition) = self.others.pop() else { return exec_err!("counts without the condition") };
         self.met = Some(Met::of(&self.others, &condition));
         Ok(self)
     }
 
     /// Emits all counts in their order, made by so many tasks.
-    pub async fn emit(self, tasks: usize, outputs: OutputChannels) -> PlanResult<()> {
+    async fn emit(self, tasks: usize, outputs: OutputChannels) -> PlanResult<()> {
         let rows: usize = self.shards.iter().map(Groups::len).sum();
         let users = self.users.len();
         let per_batch = (GROUPS_PER_BATCH * users / rows.max(1)).max(1);

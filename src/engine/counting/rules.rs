@@ -51,15 +51,12 @@ impl PhysicalOptimizerRule for UseCounts {
 /// Puts `CodedCount` in the place of grouping that only counts rows of Parquet files, where each key and each
 /// condition depends on one column of the files.
 #[derive(Debug)]
-pub struct UseCodes {
-    /// Whether memory has a limit: counts by user then stay with an operator that spills to disk.
-    pub is_limited: bool,
-}
+pub struct UseCodes;
 
 impl PhysicalOptimizerRule for UseCodes {
     fn optimize(&self, plan: Arc<dyn ExecutionPlan>, _: &ConfigOptions) -> PlanResult<Arc<dyn ExecutionPlan>> {
         plan.transform_down(|node| {
-            Ok(match of_codes(&node, self.is_limited)? {
+            Ok(match of_codes(&node)? {
                 Some(counts) => {
                     Transformed::new(Arc::new(counts) as Arc<dyn ExecutionPlan>, true, TreeNodeRecursion::Jump)
                 }
@@ -79,13 +76,10 @@ impl PhysicalOptimizerRule for UseCodes {
 }
 
 /// Replaces `node`, if it only counts rows of Parquet files.
-fn of_codes(node: &Arc<dyn ExecutionPlan>, is_limited: bool) -> PlanResult<Option<CodedExec>> {
+fn of_codes(node: &Arc<dyn ExecutionPlan>) -> PlanResult<Option<CodedExec>> {
     let Some(counted) = first_stage(node).and_then(CountedStage::of) else { return Ok(None) };
     let Some((rows, files)) = ColumnwisePlan::of_files(&counted.input)? else { return Ok(None) };
     let Some(question) = CodeSpec::of(&counted, &rows)? else { return Ok(None) };
-    if is_limited && question.user.is_some() {
-        return Ok(None);
-    }
     let work = CodedCount { question: Arc::new(question), schema: node.schema(), order: None };
     Ok(Some(CodedExec::new(Arc::clone(node), files, Arc::new(work))))
 }
@@ -93,16 +87,10 @@ fn of_codes(node: &Arc<dyn ExecutionPlan>, is_limited: bool) -> PlanResult<Optio
 /// Puts [`UserCountExec`] in the place of grouping by user and keys of few values that only counts rows, or adds up
 /// counts of rows.
 #[derive(Debug)]
-pub struct UseUserCounts {
-    /// Whether memory has a limit: groups then stay with an operator that spills to disk.
-    pub is_limited: bool,
-}
+pub struct UseUserCounts;
 
 impl PhysicalOptimizerRule for UseUserCounts {
     fn optimize(&self, plan: Arc<dyn ExecutionPlan>, _: &ConfigOptions) -> PlanResult<Arc<dyn ExecutionPlan>> {
-        if self.is_limited {
-            return Ok(plan);
-        }
         plan.transform_up(|node| {
             Ok(match by_user(&node)? {
                 Some(counts) => Transformed::yes(Arc::new(counts) as Arc<dyn ExecutionPlan>),

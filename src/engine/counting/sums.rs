@@ -9,7 +9,7 @@ use datafusion::arrow::datatypes::{DataType, SchemaRef};
 use datafusion::common::{Result as PlanResult, ScalarValue, exec_err};
 
 use super::emit::Met;
-use super::user_shard::ByUser;
+use super::user_shard::UserShard;
 use super::users::UserTally;
 use crate::engine::exchange::task::all;
 
@@ -51,18 +51,21 @@ impl SumsOfUsers {
         let count = keys.first().map_or(0, |key| key.len());
         let condition = has_condition.then(|| keys.pop()).flatten();
         let pairs = Arc::new(ConditionPairs::new(condition.map(|condition| Met::of(&keys, &condition)), count));
-        let mut shards = users.take_counts();
-        let per_task = shards.len().div_ceil(tasks.max(1)).max(1);
-        let mut parts = vec![];
-        while !shards.is_empty() {
-            let (some, pairs) = (shards.split_off(shards.len().saturating_sub(per_task)), Arc::clone(&pairs));
-            parts.push(async move { sums_of(&some, &pairs) });
+        let mut sums: Vec<Sums> = vec![];
+        for portion in users.portions() {
+            let mut shards = users.take(portion).await?;
+            let per_task = shards.len().div_ceil(tasks.max(1)).max(1);
+            let mut parts = vec![];
+            while !shards.is_empty() {
+                let (some, pairs) = (shards.split_off(shards.len().saturating_sub(per_task)), Arc::clone(&pairs));
+                parts.push(async move { sums_of(&some, &pairs) });
+            }
+            for more in all(parts).await? {
+                sums.resize(more.len(), Sums::default());
+                sums.iter_mut().zip(more).for_each(|(sums, more)| sums.add(&more));
+            }
         }
-        let sums = all(parts).await?.into_iter().reduce(|mut sums, more| {
-            sums.iter_mut().zip(more).for_each(|(sums, more)| sums.add(&more));
-            sums
-        });
-        self.columns(&keys, &pairs.firsts(), &sums.unwrap_or_default())
+        self.columns(&keys, &pairs.firsts(), &sums)
     }
 
     /// The names of the output columns.
@@ -174,9 +177,9 @@ impl ConditionPairs {
 }
 
 /// Sums over the users of some shards, by the first combination.
-fn sums_of(shards: &[ByUser], pairs: &ConditionPairs) -> PlanResult<Vec<Sums>> {
+fn sums_of(shards: &[UserShard], pairs: &ConditionPairs) -> PlanResult<Vec<Sums>> {
     let (mut sums, mut is_full) = (vec![Sums::default(); pairs.others.len()], false);
-    for counts in shards {
+    for counts in shards.iter().map(|shard| &shard.counts) {
         counts.for_each(|user, combination, count| {
             is_full |= count == u32::MAX;
             let (first, holds) = pairs.of(combination);

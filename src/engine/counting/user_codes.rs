@@ -73,6 +73,7 @@ impl UserCodesTally {
 
     /// Buffers the rows of `piece` that count.
     fn buffer_all(&mut self, piece: &Piece) -> PlanResult<()> {
+        self.rows.check()?;
         let part = self.question.user.map(|(_, place)| &piece.columns[place]);
         let Some((part, values)) = part.and_then(|part| Some((part, part.values.as_ref()?))) else { return Ok(()) };
         let rows = self.of_rows.iter().map(|cell| self.combinations[*cell as usize]).enumerate();
@@ -122,12 +123,11 @@ impl CountsPieces for UserCodesTally {
     }
 
     fn finish(&mut self) -> PlanResult<()> {
-        self.rows.finish();
-        Ok(())
+        self.rows.finish()
     }
 
-    /// Zero: where memory has a limit, users are counted by operators that spill to disk.
+    /// The cells; the counts reserve what they hold, or spill.
     fn size(&self) -> usize {
-        0
+        self.cells.size() + (self.combinations.capacity() + self.of_rows.capacity()) * size_of::<u32>()
     }
 }

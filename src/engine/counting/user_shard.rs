@@ -20,6 +20,8 @@ pub struct UserShard {
     pub users: Ids,
     /// Their counts.
     pub counts: ByUser,
+    /// The bytes reserved for them.
+    pub reserved: usize,
 }
 
 /// Counts by user and combination.
@@ -70,6 +72,11 @@ impl DenseIds {
 }
 
 impl UserShard {
+    /// The bytes held.
+    pub fn size(&self) -> usize {
+        self.users.size() + self.counts.size()
+    }
+
     /// Counts buffered rows, each with its weight in `counts`, or once if that is empty. Two passes, find users, then
     /// add, so that the cache misses of each pass overlap.
     pub fn add(&mut self, buffered: &[u128], counts: &[u32], users: &mut Vec<u32>) {
@@ -144,6 +151,13 @@ impl ByUser {
             *self = wider;
         } else if counts.len() < users * *width {
             counts.resize(users * *width, 0);
+        }
+    }
+
+    fn size(&self) -> usize {
+        match self {
+            Self::Dense(counts, _) => counts.capacity() * size_of::<u32>(),
+            Self::Sparse(groups, counts) => groups.size() + counts.capacity() * size_of::<u32>(),
         }
     }
 

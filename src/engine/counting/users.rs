@@ -1,16 +1,23 @@
 //! Counts by user and keys of few values: users are split by a hash, so that each shard of them fits the cache.
 
 use std::iter::once;
+use std::ops::Range;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use datafusion::arrow::array::{ArrayRef, Int64Array, StringViewArray};
-use datafusion::arrow::datatypes::{DataType, SchemaRef};
+use datafusion::arrow::array::{
+    Array, ArrayRef, AsArray, Int64Array, RecordBatch, StringViewArray, UInt32Array, UInt64Array,
+};
+use datafusion::arrow::compute::take;
+use datafusion::arrow::datatypes::{DataType, Field, Int64Type, Schema, SchemaRef, UInt32Type, UInt64Type};
 use datafusion::common::{Result as PlanResult, internal_err};
+use datafusion::execution::memory_pool::MemoryReservation;
+use futures::TryStreamExt;
 
-use super::user_shard::{ByUser, DenseIds, USER_SHARDS, UserShard, packed};
+use super::user_shard::{DenseIds, USER_SHARDS, UserShard, packed};
 use crate::counting::Counts;
 use crate::decimal;
-use crate::ids::Id;
+use crate::engine::exchange::spill::{Disk, LEAST_SPILLED, RANGES, Spilled, range_of, shards_of};
+use crate::ids::{Id, Ids};
 
 /// Rows that a shard's buffer holds: they are counted together, while its counts are in the cache.
 const ROWS_PER_COUNT: usize = 16_384;
@@ -37,15 +44,20 @@ pub struct UserTally {
     /// The combinations of the other keys, numbered as they come.
     combinations: Mutex<Counts>,
     shards: Vec<Mutex<UserShard>>,
+    memory: MemoryReservation,
+    disk: Disk,
+    /// Counts that memory did not hold.
+    spilled: Mutex<Option<Spilled>>,
 }
 
 impl UserTally {
     /// No counts yet; the one of the `keys` of that number is the user.
-    pub fn new(ids: IdForm, key: usize, keys: &[DataType], schema: SchemaRef) -> Self {
+    pub fn new(ids: IdForm, key: usize, keys: &[DataType], schema: SchemaRef, disk: Disk) -> Self {
         let others = keys.iter().enumerate().filter(|(number, _)| *number != key);
         let others: Vec<DataType> = others.map(|(_, data_type)| data_type.clone()).collect();
         let combinations = Mutex::new(Counts::new(&others, 1));
-        Self { ids, key, schema, combinations, shards: (0..USER_SHARDS).map(|_| Mutex::default()).collect() }
+        let (shards, memory) = ((0..USER_SHARDS).map(|_| Mutex::default()).collect(), disk.reservation("UserCount"));
+        Self { ids, key, schema, combinations, shards, memory, disk, spilled: Mutex::default() }
     }
 
     /// The columns of the counts.
@@ -73,24 +85,128 @@ impl UserTally {
         Ok(lock(&self.combinations).keys()?)
     }
 
-    /// The users of each shard, and their counts; counting begins anew.
-    pub fn take_shards(&self) -> PlanResult<Vec<(StringViewArray, ByUser)>> {
-        let shards = self.shards.iter().map(|shard| std::mem::take(&mut *lock(shard)));
-        let shards = shards.enumerate().map(|(number, shard)| {
-            let ids = match self.ids {
-                IdForm::Text => shard.users.to_array()?,
-                IdForm::Integers => decimal::as_text(&Int64Array::from_iter_values(shard.users.integers()))?,
-                IdForm::DenseIds(places) => places.ids(number)?,
-                IdForm::Numbers => return internal_err!("users that have numbers alone"),
-            };
-            Ok((ids, shard.counts))
-        });
-        shards.collect()
+    /// The shards in the portions that memory holds at once: all of them, or one range after the other.
+    pub fn portions(&self) -> Vec<Range<usize>> {
+        match *lock(&self.spilled) {
+            None => vec![0..USER_SHARDS],
+            Some(_) => (0..RANGES).map(|range| shards_of(range, USER_SHARDS)).collect(),
+        }
     }
 
-    /// The counts of each shard; counting begins anew.
-    pub fn take_counts(&self) -> Vec<ByUser> {
-        self.shards.iter().map(|shard| std::mem::take(&mut *lock(shard)).counts).collect()
+    /// Takes the shards of a portion, with what was spilled of them.
+    pub async fn take(&self, portion: Range<usize>) -> PlanResult<Vec<UserShard>> {
+        let shards = portion.clone().map(|number| std::mem::take(&mut *lock(&self.shards[number])));
+        let mut shards: Vec<_> = shards.collect();
+        let spilled = lock(&self.spilled).as_ref().map(|spilled| spilled.read(range_of(portion.start, USER_SHARDS)));
+        if let Some(spilled) = spilled {
+            let mut batches = Box::pin(spilled);
+            while let Some(counts) = batches.try_next().await? {
+                add_back(&counts, &mut shards, portion.start);
+            }
+        }
+        Ok(shards)
+    }
+
+    /// The ids of the users of a shard, by number.
+    pub fn ids_of(&self, number: usize, users: &Ids) -> PlanResult<StringViewArray> {
+        Ok(match self.ids {
+            IdForm::Text => users.to_array()?,
+            IdForm::Integers => decimal::as_text(&Int64Array::from_iter_values(users.integers()))?,
+            IdForm::DenseIds(places) => places.ids(number)?,
+            IdForm::Numbers => return internal_err!("users that have numbers alone"),
+        })
+    }
+
+    /// Makes sure that memory holds all counts once more, as they are emitted; else all of them are spilled.
+    pub fn make_room(&self) -> PlanResult<()> {
+        let bytes = self.shards.iter().map(|shard| lock(shard).size()).sum();
+        let is_spilled = lock(&self.spilled).is_some();
+        if is_spilled || self.memory.try_grow(bytes).is_err() && bytes > LEAST_SPILLED {
+            (0..USER_SHARDS).try_for_each(|number| self.spill(number, &mut lock(&self.shards[number])))?;
+        }
+        Ok(())
+    }
+
+    /// Reserves what a shard holds, or spills it.
+    fn reserve(&self, number: usize, shard: &mut UserShard) -> PlanResult<()> {
+        let bytes = shard.size();
+        if bytes <= shard.reserved {
+            return Ok(());
+        }
+        if self.memory.try_grow(bytes - shard.reserved).is_ok() {
+            shard.reserved = bytes;
+        } else if bytes > LEAST_SPILLED / RANGES {
+            self.spill(number, shard)?;
+        }
+        Ok(())
+    }
+
+    fn spill(&self, number: usize, shard: &mut UserShard) -> PlanResult<()> {
+        let shard = std::mem::take(shard);
+        let counts = self.rows_of(number, &shard)?;
+        let schema = counts.schema();
+        let mut spilled = lock(&self.spilled);
+        let spilled = spilled.get_or_insert_with(|| self.disk.spilled(schema));
+        spilled.push(range_of(number, USER_SHARDS), counts)?;
+        self.memory.shrink(shard.reserved);
+        Ok(())
+    }
+
+    /// The counts of a shard as rows: the user, the number of the combination, the count.
+    fn rows_of(&self, number: usize, shard: &UserShard) -> PlanResult<RecordBatch> {
+        let (mut users, mut combinations, mut counts) = (vec![], vec![], vec![]);
+        shard.counts.for_each(|user, combination, count| {
+            users.push(user);
+            combinations.push(combination);
+            counts.push(count);
+        });
+        let ids: ArrayRef = match self.ids {
+            IdForm::Text => take(&shard.users.to_array()?, &UInt32Array::from(users), None)?,
+            IdForm::Integers => {
+                take(&Int64Array::from_iter_values(shard.users.integers()), &UInt32Array::from(users), None)?
+            }
+            IdForm::DenseIds(_) | IdForm::Numbers => {
+                let places = users.into_iter().map(|user| (number as u64) << 32 | u64::from(user));
+                Arc::new(UInt64Array::from_iter_values(places))
+            }
+        };
+        let fields = vec![
+            Field::new("user", ids.data_type().clone(), true),
+            Field::new("combination", DataType::UInt32, false),
+            Field::new("count", DataType::UInt32, false),
+        ];
+        let columns = vec![ids, Arc::new(UInt32Array::from(combinations)), Arc::new(UInt32Array::from(counts))];
+        Ok(RecordBatch::try_new(Arc::new(Schema::new(fields)), columns)?)
+    }
+}
+
+/// Adds spilled counts to `shards`, the first of which has the number `first`.
+fn add_back(rows: &RecordBatch, shards: &mut [UserShard], first: usize) {
+    let combinations = rows["combination"].as_primitive::<UInt32Type>().values();
+    let counts = rows["count"].as_primitive::<UInt32Type>().values();
+    let mut by_shard: Vec<Vec<(u32, u32, u32)>> = vec![vec![]; shards.len()];
+    let mut add = |number: usize, user: u32, row: usize| {
+        by_shard[number].push((user, combinations[row], counts[row]));
+    };
+    if let Some(places) = rows["user"].as_primitive_opt::<UInt64Type>() {
+        let places = places.values().iter().enumerate();
+        places.for_each(|(row, place)| add((place >> 32) as usize - first, *place as u32, row));
+    } else {
+        let text = rows["user"].as_string_view_opt();
+        let integers = rows["user"].as_primitive_opt::<Int64Type>();
+        for row in 0..rows.num_rows() {
+            let id = match (text, integers) {
+                (Some(text), _) if text.is_valid(row) => Id::at(text, row),
+                (_, Some(integers)) => Id::integer(integers.value(row)),
+                _ => Id::null(),
+            };
+            let number = id.shard(USER_SHARDS) - first;
+            add(number, shards[number].users.add(id), row);
+        }
+    }
+    for (shard, rows) in shards.iter_mut().zip(by_shard) {
+        let most = rows.iter().map(|(user, ..)| *user as usize + 1).max().unwrap_or_default();
+        shard.counts.add_all(rows.into_iter(), most.max(shard.users.len()));
     }
 }
 
@@ -108,6 +224,8 @@ pub struct UserBuffer {
     /// Rows by shard where ids are places: the place above the combination.
     placed: Vec<Vec<u64>>,
     users: Vec<u32>,
+    /// The first error of spilling.
+    error: PlanResult<()>,
 }
 
 impl UserBuffer {
@@ -115,7 +233,7 @@ impl UserBuffer {
     pub fn new(all: Arc<UserTally>) -> Self {
         let (buffered, counts, placed) =
             (vec![vec![]; USER_SHARDS], vec![vec![]; USER_SHARDS], vec![vec![]; USER_SHARDS]);
-        Self { all, buffered, counts, placed, users: vec![] }
+        Self { all, buffered, counts, placed, users: vec![], error: Ok(()) }
     }
 
     /// Buffers a row.
@@ -151,11 +269,17 @@ impl UserBuffer {
     }
 
     /// Flushes all buffers.
-    pub fn finish(&mut self) {
+    pub fn finish(&mut self) -> PlanResult<()> {
         match self.all.ids {
             IdForm::DenseIds(_) | IdForm::Numbers => (0..USER_SHARDS).for_each(|shard| self.count_placed(shard)),
             _ => (0..USER_SHARDS).for_each(|shard| self.count(shard)),
         }
+        self.check()
+    }
+
+    /// The first error of spilling, once.
+    pub fn check(&mut self) -> PlanResult<()> {
+        std::mem::replace(&mut self.error, Ok(()))
     }
 
     #[inline]
@@ -167,26 +291,40 @@ impl UserBuffer {
     }
 
     /// Counts a row whose id and combination have no room beside each other.
-    fn count_now(&self, number: usize, id: Id, combination: u32, count: u32) {
-        let mut shard = lock(&self.all.shards[number]);
-        let user = shard.users.add(id);
-        let users = shard.users.len();
-        shard.counts.add_all(once((user, combination, count)), users);
+    fn count_now(&mut self, number: usize, id: Id, combination: u32, count: u32) {
+        self.change(number, |shard, _| {
+            let user = shard.users.add(id);
+            let users = shard.users.len();
+            shard.counts.add_all(once((user, combination, count)), users);
+        });
     }
 
-    fn count(&mut self, shard: usize) {
-        lock(&self.all.shards[shard]).add(&self.buffered[shard], &self.counts[shard], &mut self.users);
-        self.buffered[shard].clear();
-        self.counts[shard].clear();
+    fn count(&mut self, number: usize) {
+        self.change(number, |shard, own| shard.add(&own.buffered[number], &own.counts[number], &mut own.users));
+        self.buffered[number].clear();
+        self.counts[number].clear();
     }
 
-    fn count_placed(&mut self, shard: usize) {
-        let rows = self.placed[shard].iter().map(|row| ((row >> 32) as u32, *row as u32, 1));
-        let users = match self.all.ids {
-            IdForm::DenseIds(places) => places.per_shard(),
-            _ => rows.clone().map(|(user, ..)| user as usize + 1).max().unwrap_or_default(),
-        };
-        lock(&self.all.shards[shard]).counts.add_all(rows, users);
-        self.placed[shard].clear();
+    fn count_placed(&mut self, number: usize) {
+        self.change(number, |shard, own| {
+            let rows = own.placed[number].iter().map(|row| ((row >> 32) as u32, *row as u32, 1));
+            let users = match own.all.ids {
+                IdForm::DenseIds(places) => places.per_shard(),
+                _ => rows.clone().map(|(user, ..)| user as usize + 1).max().unwrap_or_default(),
+            };
+            shard.counts.add_all(rows, users);
+        });
+        self.placed[number].clear();
+    }
+
+    /// Changes a shard and reserves what it then holds.
+    fn change(&mut self, number: usize, change: impl FnOnce(&mut UserShard, &mut Self)) {
+        let all = Arc::clone(&self.all);
+        let mut shard = lock(&all.shards[number]);
+        change(&mut shard, self);
+        let reserved = all.reserve(number, &mut shard);
+        if self.error.is_ok() {
+            self.error = reserved;
+        }
     }
 }

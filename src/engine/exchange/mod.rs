@@ -1,7 +1,8 @@
-//! Rows between tasks: bounded [`channels`] to an operator's output partitions, and one background [`task`] that all
-//! of them share.
+//! Rows between tasks: bounded [`channels`] to an operator's output partitions, one background [`task`] that all of
+//! them share, and rows that [`spill`] to temporary files where memory does not hold them.
 
 pub mod channels;
+pub mod spill;
 pub mod task;
 
 use futures::{Stream, StreamExt};

@@ -24,11 +24,11 @@ pub fn corrected() -> Vec<Rule> {
 
 /// Lists these and the rules that use our operators. `UseCodes`, `UseUserCounts` and `UseTotals` come before filters
 /// are pushed into scans, rows repartitioned and sorted; `KeepOrder`, `UseLookups` and `UseCounts` come last.
-pub fn rules(is_limited: bool) -> Vec<Rule> {
+pub fn rules() -> Vec<Rule> {
     let mut rules = corrected();
     let joined = after("join_selection", &rules);
-    rules.insert(joined, Arc::new(UseCodes { is_limited }));
-    rules.insert(joined + 1, Arc::new(UseUserCounts { is_limited }));
+    rules.insert(joined, Arc::new(UseCodes));
+    rules.insert(joined + 1, Arc::new(UseUserCounts));
     rules.insert(joined + 2, Arc::new(UseTotals));
     rules.push(Arc::new(KeepOrder));
     rules.push(Arc::new(UseLookups));

@@ -109,6 +109,7 @@ def test_synth_check_report(tmp_path):
     assert "footfall report" in told.replace("\n", " ")
     run("check", tmp_path / "city", "--strict")
     run("report", tmp_path / "city", "--tz", "America/Recife", "--out", tmp_path / "r.html", "--title", "A title")
+    assert "at_least" in run("report", tmp_path / "city", "--out", tmp_path / "no.html", "--at-least", 0, code=2)
     assert "A title" in (tmp_path / "r.html").read_text(encoding="utf-8")
 
 

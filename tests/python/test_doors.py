@@ -298,7 +298,7 @@ def test_the_owner_works_from_another_process(name, how, city):
     """The folder that the command prints, and Dask's own configuration."""
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
     environment.pop(credentials.VARIABLE, None)
-    with cluster.start(name, workers=1) as started:
+    with cluster.start(name) as started:
         if how == "environment":
             environment[credentials.VARIABLE] = str(started.credentials)
         configured = str(started.credentials) if how == "configuration" else ""

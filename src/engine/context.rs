@@ -51,7 +51,7 @@ fn context_of(
     let mut runtime = RuntimeEnvBuilder::new();
     if let Some(bytes) = memory_limit {
         let execution = &mut config.options_mut().execution;
-        execution.sort_spill_reservation_bytes = execution.sort_spill_reservation_bytes.min(bytes / 16);
+        execution.sort_spill_reservation_bytes = execution.sort_spill_reservation_bytes.min(bytes / 8);
         runtime = runtime.with_memory_pool(Arc::new(LimitedPool::new(bytes)));
     }
     let state = SessionStateBuilder::new().with_config(config).with_runtime_env(runtime.build_arc().map_err(error_of)?);

@@ -5,7 +5,7 @@ from typing import Any, Callable, Optional, Union, final
 import numpy as np
 import numpy.typing as npt
 
-from footfall.arrow import ArrowStream
+from footfall.inputs.arrow import ArrowStream
 
 __all__ = [
     "ATTRIBUTION_WINDOW_US",

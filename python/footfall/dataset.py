@@ -11,14 +11,15 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Callable, Union
 
-from footfall import _native, arrow, options
+from footfall import _native
 from footfall.definitions import DEFAULT_UNIT, Definitions, Unit
 from footfall.errors import DefinitionError
+from footfall.inputs import arrow, options
+from footfall.inputs.selection import Selection
 from footfall.jobs import Jobs
-from footfall.progress import Tick, bar
+from footfall.output.progress import Tick, bar
+from footfall.output.text import printable
 from footfall.result import Result
-from footfall.selection import Selection
-from footfall.text import printable
 
 if TYPE_CHECKING:
     from footfall.engines.protocol import Session

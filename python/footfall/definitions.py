@@ -7,8 +7,9 @@ from datetime import timedelta
 from statistics import NormalDist
 from typing import Final, Literal
 
-from footfall import _native, options
+from footfall import _native
 from footfall.errors import DefinitionError
+from footfall.inputs import options
 
 #: A calendar unit that jobs are asked by; ``period`` is everything at once.
 Unit = Literal["day", "week", "month", "period"]

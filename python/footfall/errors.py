@@ -5,7 +5,7 @@ The native module raises these same classes, so one ``except footfall.FootfallEr
 
 from __future__ import annotations
 
-from footfall.text import printable
+from footfall.output.text import printable
 
 
 class FootfallError(Exception):

@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from footfall import _native, zones
-from footfall.progress import bar
+from footfall import _native
+from footfall.inputs import zones
+from footfall.output.progress import bar
 
 
 @dataclass(frozen=True)

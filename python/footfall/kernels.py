@@ -5,9 +5,10 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from footfall import _native, arrow, options
+from footfall import _native
 from footfall.definitions import ATTRIBUTION_WINDOW, VISIT_RADIUS_M
 from footfall.errors import DataError
+from footfall.inputs import arrow, options
 
 if TYPE_CHECKING:
     import numpy as np

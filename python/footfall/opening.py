@@ -6,11 +6,11 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
-from footfall import arrow, options, zones
 from footfall.dataset import Dataset, Opened
 from footfall.definitions import Definitions
 from footfall.engines import open_session
 from footfall.errors import DefinitionError
+from footfall.inputs import arrow, options, zones
 
 
 def open(

@@ -10,11 +10,12 @@ from html import escape
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
-from footfall import display, values
 from footfall.definitions import Definitions, Unit
 from footfall.errors import DefinitionError
-from footfall.spreadsheet import harmless
-from footfall.writing import whole_file
+from footfall.inputs import values
+from footfall.output import display
+from footfall.output.spreadsheet import harmless
+from footfall.output.writing import whole_file
 
 if TYPE_CHECKING:
     import altair

@@ -6,9 +6,10 @@ import os
 from datetime import date
 from pathlib import Path
 
-from footfall import _native, options, zones
+from footfall import _native
 from footfall.errors import DefinitionError
-from footfall.progress import bar
+from footfall.inputs import options, zones
+from footfall.output.progress import bar
 
 
 def city(

@@ -6,9 +6,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Callable
 
-from footfall import display
 from footfall.dataset import Dataset
 from footfall.definitions import DEFAULT_UNIT, Unit
+from footfall.output import display
 
 if TYPE_CHECKING:
     import pyarrow

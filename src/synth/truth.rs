@@ -13,7 +13,7 @@ use crate::synth::town::world::World;
 
 /// The tastes of so many users are told; the others' are alike.
 const USERS_TOLD: u64 = 200;
-const WEEKDAYS: [&str; 7] = ["1", "2", "3", "4", "5", "6", "7"];
+const WEEKDAY_NAMES: [&str; 7] = ["1", "2", "3", "4", "5", "6", "7"];
 
 /// Exact counts of what was written; they add up over users and parts.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -133,6 +133,6 @@ fn tastes(world: &World, user: u64) -> Value {
     json!({
         "user_id": IdFormat::users(&world.sizes).id(user),
         "ad_category_by_day_part": names(&DAY_PARTS, &tastes.ads),
-        "establishment_category_by_weekday": names(&WEEKDAYS, &tastes.outings),
+        "establishment_category_by_weekday": names(&WEEKDAY_NAMES, &tastes.outings),
     })
 }

@@ -80,8 +80,9 @@ def test_one_of_many_files_that_changes_is_named(tmp_path, ending):
 @pytest.mark.parametrize("ending", ENDINGS)
 def test_workers_of_a_cluster_refuse_files_that_changed_after_the_driver_opened_them(tmp_path, ending):
     """What a worker does, without a cluster."""
-    from footfall import _native, zones
+    from footfall import _native
     from footfall.engines import packets
+    from footfall.inputs import zones
 
     options = {"columns": {}, "epoch_unit": None, "tz": zones.zone("UTC"), "threads": 1, "memory_limit": None,
                "definitions": {"radius_m": 50.0, "window_us": 1, "z": 1.96}}  # fmt: skip
@@ -99,8 +100,9 @@ def test_workers_of_a_cluster_refuse_files_that_changed_after_the_driver_opened_
 
 
 def test_a_worker_knows_which_folders_are_columns(tmp_path):
-    from footfall import _native, zones
+    from footfall import _native
     from footfall.engines import packets
+    from footfall.inputs import zones
 
     options = {"columns": {}, "epoch_unit": None, "tz": zones.zone("UTC"), "threads": 1, "memory_limit": None,
                "definitions": {"radius_m": 50.0, "window_us": 1, "z": 1.96}}  # fmt: skip

@@ -15,8 +15,9 @@ from typer.testing import CliRunner
 from worlds import ALL_NULL, EMPTY, ONE_ROW, questions, random_world
 
 import footfall
-from footfall import _native, zones
+from footfall import _native
 from footfall.cli import app
+from footfall.inputs import zones
 
 TZ = "America/Recife"
 

@@ -7,7 +7,7 @@ import pyarrow as pa
 import pytest
 
 import footfall
-from footfall import progress
+from footfall.output import progress
 
 
 @pytest.fixture

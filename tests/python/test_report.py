@@ -12,7 +12,7 @@ import pytest
 from worlds import ALL_NULL, EMPTY, ONE_ROW, SCHEMAS, random_world
 
 import footfall
-from footfall.display import cell
+from footfall.output.display import cell
 from footfall.report import privacy
 from footfall.report.vega import Vega
 

@@ -13,8 +13,8 @@ import pytest
 from worlds import ONE_ROW, random_world
 
 import footfall
-from footfall import writing
-from footfall.text import printable
+from footfall.output import writing
+from footfall.output.text import printable
 
 FOOTFALL = [sys.executable, "-c", f"import sys; sys.path[:0] = {sys.path!r}; from footfall.cli import main; main()"]
 ENDINGS = [".parquet", ".csv", ".json", ".jsonl"]
@@ -234,7 +234,7 @@ def test_text_stays_text_in_a_spreadsheet_and_numbers_stay_numbers(tmp_path):
     assert found.column("text").to_pylist() == [*(f"'{text}" for text in FORMULAS), *PLAIN]
     assert found.column_names == ["text", "'=n", "whole"]
     assert found.column("'=n").to_pylist() == [-1.5] * len(texts) and found.column("whole").to_pylist()[0] == -3
-    from footfall.spreadsheet import harmless
+    from footfall.output.spreadsheet import harmless
 
     safe = harmless(table)
     assert harmless(pa.table({"text": pa.array([None, "=1"])})).column("text").to_pylist() == [None, "'=1"]

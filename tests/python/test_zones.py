@@ -16,7 +16,8 @@ import pyarrow as pa
 import pytest
 
 import footfall
-from footfall import _native, options, zones
+from footfall import _native
+from footfall.inputs import options, zones
 
 EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 US = timedelta(microseconds=1)
@@ -207,7 +208,7 @@ def test_pythons_path_of_databases_is_looked_at(tmp_path):
     """As of `zoneinfo`: PYTHONTZPATH says where the system's database is."""
     (tmp_path / "tzdata.zi").write_text("# version 9999z\n")
     (tmp_path / "UTC").write_bytes((PACKAGE / "Asia" / "Tokyo").read_bytes())
-    code = f"import sys; sys.path[:0] = {sys.path!r}; import footfall; from footfall import zones; " \
+    code = f"import sys; sys.path[:0] = {sys.path!r}; import footfall; from footfall.inputs import zones; " \
            "print(zones.zone('UTC').database, zones.zone('UTC').local_text(0))"  # fmt: skip
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True,
                           env={**os.environ, "PYTHONTZPATH": str(tmp_path)})  # fmt: skip

@@ -9,7 +9,7 @@ from footfall.charts import hours, profiles, rates, rows, style, visits
 from footfall.charts.rows import Context, Options
 from footfall.charts.theme import Drawing
 from footfall.errors import DefinitionError
-from footfall.options import ids, whole
+from footfall.inputs.options import ids, whole
 
 if TYPE_CHECKING:
     import pyarrow

@@ -14,7 +14,7 @@ from footfall._native import DAY_PARTS, WEEKDAYS
 from footfall.charts import rows, style
 from footfall.charts.rows import Context, Options, Row
 from footfall.charts.theme import INK, Chart, ConcatChart, Drawing, LayerChart
-from footfall.display import cell, compact
+from footfall.output.display import cell, compact
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from footfall._native import wilson_interval
 from footfall.charts import over_time, rows, style
 from footfall.charts.rows import Context, Options, Row
 from footfall.charts.theme import MUTED, Chart, Drawing, LayerChart
-from footfall.display import all_of, cell, compact, percent, plural
+from footfall.output.display import all_of, cell, compact, percent, plural
 
 
 @dataclass(frozen=True)

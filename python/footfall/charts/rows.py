@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 from footfall import _native
 from footfall._native import DAY_PARTS
 from footfall.definitions import Definitions
-from footfall.display import cell
+from footfall.output.display import cell
 
 Row = dict[str, Any]
 

@@ -11,7 +11,7 @@ import pyarrow as pa
 from footfall.charts import over_time, rows, style
 from footfall.charts.rows import Context, Options, Row
 from footfall.charts.theme import INK, PALETTE, Drawing, LayerChart
-from footfall.display import all_of
+from footfall.output.display import all_of
 
 _OTHERS = "other categories"
 

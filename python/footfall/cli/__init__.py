@@ -13,12 +13,13 @@ from rich.table import Column, Table
 from rich.text import Text
 
 import footfall
-from footfall import _native, display
+from footfall import _native
 from footfall import verify as footfall_verify
 from footfall.cli import cluster
 from footfall.cli.command import Command
 from footfall.definitions import ATTRIBUTION_WINDOW, CONFIDENCE, VISIT_RADIUS_M, Unit
 from footfall.errors import DefinitionError
+from footfall.output import display
 from footfall.result import Result
 
 app = typer.Typer(

@@ -10,7 +10,7 @@ import typer
 from typer.core import TyperCommand
 
 from footfall.errors import FootfallError, InternalError
-from footfall.text import printable
+from footfall.output.text import printable
 
 USER_ERROR, OUR_BUG, INTERRUPTED = 2, 70, 130
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Callable
 from footfall.engines.packets import Packet
 from footfall.engines.versions import refuse_others, version
 from footfall.engines.work import in_turn
-from footfall.progress import Tick
+from footfall.output.progress import Tick
 
 if TYPE_CHECKING:
     import distributed

@@ -9,15 +9,16 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from footfall import _native, arrow
-from footfall.arrow import ArrowStream
+from footfall import _native
 from footfall.engines import connect, packets
 from footfall.engines.local import EVERYTHING
 from footfall.engines.packets import Packet
 from footfall.engines.protocol import Adapter
 from footfall.engines.work import VISIT_FILTER, Count, CountUsers, Fail, FilterVisits, Load, Opening, Refuse
 from footfall.errors import DefinitionError
-from footfall.progress import Tick
+from footfall.inputs import arrow
+from footfall.inputs.arrow import ArrowStream
+from footfall.output.progress import Tick
 
 SMALL = ("ads", "establishments")
 LARGE = ("interactions", "pings")

@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from footfall import _native, arrow
-from footfall.arrow import ArrowStream
-from footfall.progress import Tick
+from footfall import _native
+from footfall.inputs import arrow
+from footfall.inputs.arrow import ArrowStream
+from footfall.output.progress import Tick
 
 EVERYTHING: Mapping[str, Any] = {"users": None, "start_us": None, "end_us": None}
 

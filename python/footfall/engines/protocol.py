@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Protocol
 
-from footfall.arrow import ArrowStream
 from footfall.engines.packets import Packet
 from footfall.engines.work import Work
-from footfall.progress import Tick
+from footfall.inputs.arrow import ArrowStream
+from footfall.output.progress import Tick
 
 
 class Session(Protocol):

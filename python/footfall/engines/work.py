@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Callable
 
-from footfall import _native, arrow
+from footfall import _native
 from footfall.engines import packets
 from footfall.engines.packets import Content, Packet
 from footfall.errors import FootfallError
+from footfall.inputs import arrow
 
 if TYPE_CHECKING:
     import pyarrow

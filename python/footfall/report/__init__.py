@@ -7,11 +7,12 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from footfall import options
 from footfall._native import __version__
-from footfall.display import duration
 from footfall.errors import DefinitionError
-from footfall.progress import bar
+from footfall.inputs import options
+from footfall.output.display import duration
+from footfall.output.progress import bar
+from footfall.output.writing import whole_file
 from footfall.report.answers import Answer, Answerer, Job, numbered
 from footfall.report.figures import Figures
 from footfall.report.glossary import terms
@@ -21,7 +22,6 @@ from footfall.report.source import Source
 from footfall.report.survey import Finding, Survey, findings, survey
 from footfall.report.vega import Vega
 from footfall.report.words import local
-from footfall.writing import whole_file
 
 __all__ = ["write_report"]
 

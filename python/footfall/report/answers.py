@@ -8,8 +8,8 @@ from typing import Any
 
 from footfall.charts import rows as tables
 from footfall.definitions import Unit
-from footfall.display import duration
 from footfall.errors import FootfallError
+from footfall.output.display import duration
 from footfall.report.figures import Figure, Figures
 from footfall.report.privacy import Privacy, Published, alias, published, without_ids
 from footfall.report.sentences import sentence

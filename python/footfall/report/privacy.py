@@ -10,9 +10,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from footfall.charts import rows as tables
+from footfall.inputs.values import to_python
 from footfall.report.source import Source
 from footfall.result import Result
-from footfall.values import to_python
 
 # Of jobs whose rows do not say how many users they are about: the columns that name a group of interactions.
 _GROUPS = {"campaign_ctr": ["campaign_id"], "category_hours": ["category", "local_hour(timestamp) AS hour"]}

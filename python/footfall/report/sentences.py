@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from footfall.charts import profiles, rows
-from footfall.display import all_of, percent, plural
+from footfall.output.display import all_of, percent, plural
 
 Row = dict[str, Any]
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any, Protocol
 
 from footfall.definitions import Definitions, Unit
+from footfall.inputs.selection import Selection
 from footfall.result import Result
-from footfall.selection import Selection
 
 
 class Source(Protocol):

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from footfall.display import percent
 from footfall.errors import FootfallError
+from footfall.output.display import percent
 from footfall.report.source import Source
 from footfall.report.words import Table, local
 

@@ -8,7 +8,7 @@ from datetime import date, datetime
 from typing import Any
 
 from footfall._native import WEEKDAYS
-from footfall.display import cell, percent
+from footfall.output.display import cell, percent
 
 # Columns that are shares, shown in percent.
 _SHARES = {"ctr", "ctr_low", "ctr_high", "ratio", "ratio_low", "ratio_high", "share"}

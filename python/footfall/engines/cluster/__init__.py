@@ -17,9 +17,9 @@ from importlib.util import find_spec
 from types import TracebackType
 from typing import Any, Callable, TypeVar
 
-from footfall import options
 from footfall.engines.cluster.processes import Plan, Processes, Size
 from footfall.errors import DefinitionError
+from footfall.inputs import options
 
 PACKAGES = {"dask": "distributed", "spark": "pyspark"}
 READY_SECONDS = 90

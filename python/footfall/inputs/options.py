@@ -115,7 +115,7 @@ def instant_us(name: str, value: str | date | datetime, zone: Zone) -> int:
         Text is read as ISO 8601. A date is its first instant. What carries no offset is local to `zone`; a local
         time that the clock skips or repeats is read as the standard library does (PEP 495, ``fold=0``).
     zone : Zone
-        As `footfall.zones.zone` gives it.
+        As `footfall.inputs.zones.zone` gives it.
 
     Returns
     -------
@@ -129,7 +129,7 @@ def instant_us(name: str, value: str | date | datetime, zone: Zone) -> int:
 
     Examples
     --------
-    >>> from footfall.zones import zone
+    >>> from footfall.inputs.zones import zone
     >>> instant_us("start", "1970-01-01", zone("America/Recife"))
     10800000000
     """

@@ -8,8 +8,8 @@ from datetime import datetime
 from html import escape
 from typing import TYPE_CHECKING, Any
 
-from footfall.text import printable
-from footfall.values import to_python
+from footfall.inputs.values import to_python
+from footfall.output.text import printable
 
 if TYPE_CHECKING:
     import pyarrow

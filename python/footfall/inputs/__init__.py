@@ -1,0 +1,1 @@
+"""What comes in: options, tables of other libraries, values and time zones."""

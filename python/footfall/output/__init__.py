@@ -1,0 +1,1 @@
+"""What leaves: tables and times as people read them, progress, and files that are written whole."""

@@ -6,6 +6,7 @@
 //! |---|---|
 //! | [`errors`] | whose fault an error is |
 //! | [`nouns`] | the four nouns and their columns |
+//! | `memory` | what a limit of memory counts, and what it refuses |
 //! | `exchange` | rows between tasks: channels, one background task for all partitions |
 //! | [`run`] | runs a plan on the shared threads |
 //! | [`files`] | the files of a table |
@@ -22,7 +23,6 @@
 //! | `attribution` | which interaction earned a visit |
 //! | `counting` | counts by keys |
 //! | `planning` | what is added to DataFusion's planner |
-//! | `memory` | what a limit of memory counts, and what it refuses |
 //! | `context` | a context of DataFusion's: threads, memory limit, rules |
 //! | [`query`] | the user's own statements |
 //! | [`session`] | a data set, opened: what is asked of it |

@@ -10,4 +10,5 @@ pub mod ordered;
 pub mod shards;
 pub mod spilled;
 pub mod table;
+pub mod task;
 pub mod work;

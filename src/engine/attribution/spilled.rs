@@ -6,82 +6,18 @@ use std::sync::Arc;
 use datafusion::arrow::array::{
     ArrayRef, BooleanArray, Float64Array, RecordBatch, TimestampMicrosecondArray, UInt32Array,
 };
-use datafusion::arrow::compute::{concat_batches, take, take_record_batch};
+use datafusion::arrow::compute::take;
 use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use datafusion::common::Result as PlanResult;
 use futures::TryStreamExt;
 
-use super::shards::{AllVisits, BufferedVisits, Interactions, SHARDS, Shard, UserIds};
+use super::shards::{AllVisits, Interactions, SHARDS, Shard};
+use super::task::{SpilledCandidates, TaskInteractions, TaskVisits};
 use super::work::AttributionWork;
 use crate::attribution::Interaction;
 use crate::candidates::by_time::Eras;
-use crate::engine::exchange::spill::{RANGES, Spilled, compact, range_of, shards_of};
+use crate::engine::exchange::spill::{Spilled, range_of, shards_of};
 use crate::engine::nouns::instant_type;
-
-/// Candidates that are split by range together.
-const ROWS_PER_SPLIT: usize = 32_768;
-
-/// Visits that one task has read.
-pub struct TaskVisits {
-    /// Those in memory.
-    pub kept: BufferedVisits,
-    /// Those on disk, if memory did not hold all.
-    pub spilled: Option<Spilled>,
-}
-
-/// Candidates that one task has read.
-#[derive(Default)]
-pub struct TaskInteractions {
-    /// Those in memory.
-    pub kept: Interactions,
-    /// Those on disk, if memory did not hold all, and all that come after them.
-    pub spilled: Option<SpilledCandidates>,
-}
-
-/// Candidates on their way to disk.
-pub struct SpilledCandidates {
-    spilled: Spilled,
-    schema: SchemaRef,
-    /// Rows of any range, not yet split.
-    unsplit: Vec<RecordBatch>,
-}
-
-impl TaskVisits {
-    /// Whether there are any.
-    pub fn has_any(&self) -> bool {
-        self.spilled.is_some() || self.kept.shards.iter().any(Shard::has_visits)
-    }
-}
-
-impl SpilledCandidates {
-    /// Adds those `rows` of `interactions` that are candidates.
-    pub fn push(&mut self, interactions: &RecordBatch, rows: &[u32]) -> PlanResult<()> {
-        let rows = take_record_batch(interactions, &UInt32Array::from(rows.to_vec()))?;
-        let columns = self.schema.fields().iter().map(|field| Arc::clone(&rows[field.name().as_str()]));
-        self.unsplit.push(compact(&RecordBatch::try_new(Arc::clone(&self.schema), columns.collect())?)?);
-        match self.unsplit.iter().map(RecordBatch::num_rows).sum::<usize>() {
-            0..ROWS_PER_SPLIT => Ok(()),
-            _ => self.split(),
-        }
-    }
-
-    /// Writes all candidates.
-    pub fn finish(&mut self) -> PlanResult<()> {
-        self.split()?;
-        self.spilled.flush()
-    }
-
-    fn split(&mut self) -> PlanResult<()> {
-        let rows = concat_batches(&self.schema, &std::mem::take(&mut self.unsplit))?;
-        let ids = UserIds::of(&rows);
-        let mut by_range: Vec<Vec<u32>> = vec![vec![]; RANGES];
-        (0..rows.num_rows()).for_each(|row| by_range[range_of(ids.at(row).shard(SHARDS), SHARDS)].push(row as u32));
-        for (range, of_range) in by_range.into_iter().enumerate() {
-            self.spilled.push(range, take_record_batch(&rows, &UInt32Array::from(of_range))?)?;
-        }
-        Ok(())
-    }
-}
 
 impl AttributionWork {
     /// Moves the visits that a task keeps to disk.
@@ -112,7 +48,7 @@ impl AttributionWork {
     /// Opens candidates on disk.
     pub fn candidates(&self) -> SpilledCandidates {
         let schema = self.schema_of_interactions();
-        SpilledCandidates { spilled: self.disk.spilled(Arc::clone(&schema)), schema, unsplit: vec![] }
+        SpilledCandidates::new(self.disk.spilled(Arc::clone(&schema)), schema)
     }
 
     /// The Bloom filters of visits on disk, by shard.

@@ -17,7 +17,7 @@ use futures::StreamExt;
 use super::ads::AttributionSpec;
 use super::ordered::{InOrder, OrderedRows};
 use super::shards::{AllVisits, BufferedVisits, Interactions, SHARDS, Shard};
-use super::spilled::{TaskInteractions, TaskVisits};
+use super::task::{TaskInteractions, TaskVisits};
 use crate::attribution::Evidence;
 use crate::candidates::by_time::Eras;
 use crate::decimal;

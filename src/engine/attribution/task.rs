@@ -1,5 +1,7 @@
 //! What one task of attribution has read: in memory, and on disk where memory did not hold it.
 
+use std::sync::Arc;
+
 use datafusion::arrow::array::{RecordBatch, UInt32Array};
 use datafusion::arrow::compute::{concat_batches, take_record_batch};
 use datafusion::arrow::datatypes::SchemaRef;

@@ -28,8 +28,8 @@ use crate::engine::exchange::spill::Disk;
 use crate::engine::exchange::task::{forward, spawned};
 use crate::engine::guard::is_order_by_value;
 
-/// Groups of an output batch.
-const GROUPS_PER_BATCH: usize = 65_536;
+/// Groups of an output batch, few enough for sorts within a small limit.
+const GROUPS_PER_BATCH: usize = 16_384;
 
 /// All counts, ready to be emitted.
 pub struct UserGroups {

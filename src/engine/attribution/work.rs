@@ -216,8 +216,8 @@ impl AttributionWork {
         interactions: SendableRecordBatchStream,
         visits: Arc<AllVisits>,
     ) -> PlanResult<TaskInteractions> {
-        let mut task = TaskInteractions::default();
-        task.spilled = (!visits.spilled.is_empty()).then(|| self.candidates());
+        let spilled = (!visits.spilled.is_empty()).then(|| self.candidates());
+        let mut task = TaskInteractions { spilled, ..TaskInteractions::default() };
         let (mut interactions, mut held) = (Box::pin(yielding(interactions)), 0);
         while let Some(interactions) = interactions.next().await.transpose()? {
             if let Some(spilled) = &mut task.spilled {

@@ -88,7 +88,7 @@ impl UserTally {
     /// The shards in the portions that memory holds at once: all of them, or one range after the other.
     pub fn portions(&self) -> Vec<Range<usize>> {
         match *lock(&self.spilled) {
-            None => vec![0..USER_SHARDS],
+            None => once(0..USER_SHARDS).collect(),
             Some(_) => (0..RANGES).map(|range| shards_of(range, USER_SHARDS)).collect(),
         }
     }

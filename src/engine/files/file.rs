@@ -49,7 +49,7 @@ impl Stamp {
 impl TableFile {
     /// Notes the file `path` of the table at `root` as it is.
     pub fn found(path: &Path, root: &Path) -> Result<Self> {
-        let metadata = std::fs::metadata(path).map_err(|e| unreadable(path, &e.to_string()))?;
+        let metadata = std::fs::metadata(path).map_err(|e| unreadable(path, e))?;
         Ok(Self { path: path.into(), root: root.into(), stamp: Stamp::of(&metadata) })
     }
 

@@ -54,14 +54,14 @@ pub fn find(root: &Path, table: &str) -> Result<Vec<TableFile>> {
         ([], []) => Ok(vec![]),
         ([only], _) | ([], [only, ..]) => list_within(only, &real(root)?),
         ([first, second, ..], _) => {
-            Err(unreadable(second, &format!("{} is there too: which one is `{table}`?", first.display())))
+            Err(unreadable(second, format!("{} is there too: which one is `{table}`?", first.display())))
         }
     }
 }
 
 /// Names and paths of what is in a folder, in order.
 fn entries(folder: &Path) -> Result<Vec<(String, PathBuf)>> {
-    let failed = |e: std::io::Error| unreadable(folder, &e.to_string());
+    let failed = |e: std::io::Error| unreadable(folder, e);
     let mut entries = vec![];
     for entry in std::fs::read_dir(folder).map_err(failed)? {
         let entry = entry.map_err(failed)?;
@@ -147,17 +147,17 @@ fn refuse_leaving(path: &Path, root: &Path) -> Result<()> {
         return Ok(());
     }
     let (real, root) = (real.display(), root.display());
-    Err(unreadable(path, &format!("this link leads to {real}, out of {root}; give the table by the path where it is")))
+    Err(unreadable(path, format!("this link leads to {real}, out of {root}; give the table by the path where it is")))
 }
 
 /// The path without links.
 fn real(path: &Path) -> Result<PathBuf> {
-    path.canonicalize().map_err(|e| unreadable(path, &e.to_string()))
+    path.canonicalize().map_err(|e| unreadable(path, e))
 }
 
 fn metadata(path: &Path) -> Result<Metadata> {
     let what = if path.is_symlink() { "this link leads nowhere: " } else { "" };
-    std::fs::metadata(path).map_err(|e| unreadable(path, &format!("{what}{e}")))
+    std::fs::metadata(path).map_err(|e| unreadable(path, format!("{what}{e}")))
 }
 
 fn checked(path: &Path) -> Result<PathBuf> {
@@ -210,6 +210,6 @@ pub fn kind_of(path: &Path) -> Result<FileKind> {
             _ => "convert it first, or take it away",
         };
         let kinds = ".parquet, .csv, .jsonl, .ndjson or .json";
-        unreadable(path, &format!("not a file that Footfall reads ({kinds}): {what_to_do}"))
+        unreadable(path, format!("not a file that Footfall reads ({kinds}): {what_to_do}"))
     })
 }

@@ -51,7 +51,7 @@ enum Values {
     Plain(Bytes),
 }
 
-/// Whether [`Column`] can read what the file has as `data_type`.
+/// Whether [`ColumnReader`] can read what the file has as `data_type`.
 pub fn is_readable(chunk: &ColumnChunkMetaData, data_type: &DataType) -> bool {
     // Spark lists bit-packed levels, of which columns outside of others have none.
     #[allow(deprecated)]

@@ -1,6 +1,6 @@
 //! Sources: where the rows of a noun come from.
 //!
-//! [`slice`] is a part of a file, [`group`] puts slices of one schema together, [`parquet_table`] scans those of
+//! [`mod@slice`] is a part of a file, [`group`] puts slices of one schema together, [`parquet_table`] scans those of
 //! Parquet, and [`catalog`] makes tables of the nouns' columns of them. [`usable`] says which rows count.
 
 pub mod catalog;

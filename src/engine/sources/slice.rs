@@ -76,7 +76,7 @@ fn cuts(starts: &[u64], size: u64, parts: u64) -> Vec<u64> {
 pub fn footer(path: &Path) -> Result<ArrowReaderMetadata> {
     let file = File::open(path).map_err(|e| unreadable(path, e))?;
     let metadata = ArrowReaderMetadata::load(&file, ArrowReaderOptions::new());
-    metadata.map_err(|e| unreadable(path, &format!("not a whole Parquet file: {e}")))
+    metadata.map_err(|e| unreadable(path, format!("not a whole Parquet file: {e}")))
 }
 
 /// The rows of the Parquet file `path` that come before its byte number `start`.

@@ -8,9 +8,12 @@ use std::sync::atomic::Ordering::Relaxed;
 
 use arrow::array::{Array, AsArray, RecordBatch};
 use arrow::datatypes::{Float64Type, TimestampMicrosecondType};
+use chrono::NaiveDate;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 
 use super::*;
+use crate::calendar::Calendar;
+use crate::synth::town::days::Days;
 
 /// A folder that goes away with its test.
 struct Folder(PathBuf);

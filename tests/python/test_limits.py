@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 
@@ -133,3 +134,33 @@ def measured(root, limit, names):
 def test_what_a_limit_allows_is_what_is_held(million, name, most):
     """Beside the limit, there are batches under way; without one, the groups take 25 MB, or 45 of what has few."""
     assert measured(million, "8MB", [name])[f"{name} KiB"] * 1024 < most * MIB
+
+
+SPILLING = {
+    "AttributionExec": "SELECT count(*) FROM attributed_visits WHERE attributed",
+    "UserCountExec": "SELECT max(n) FROM (SELECT user_id, establishment_id, count(*) AS n FROM visits GROUP BY 1, 2)",
+    "CodedCountExec": "SELECT max(n) FROM "
+    "(SELECT user_id, local_hour(timestamp), count(*) AS n FROM pings GROUP BY 1, 2)",
+}
+
+
+@pytest.mark.parametrize("operator", SPILLING)
+def test_an_operator_spills_shards_within_a_small_limit_only(million, operator):
+    """The plan is the same; how often its operator has written to disk is not."""
+    plans = {}
+    for limit in ("16MB", "4GB"):
+        data = footfall.open(million, threads=2, progress=False, memory_limit=limit)
+        plan = "\n".join(data.sql(f"EXPLAIN ANALYZE {SPILLING[operator]}").to_arrow().column("plan").to_pylist())
+        line = next((line for line in plan.splitlines() if operator in line), None)
+        assert line, plan
+        plans[limit] = sum(int(count) for count in re.findall(r"spill_count=(\d+)", line))
+    assert plans["16MB"] > 0 and plans["4GB"] == 0
+
+
+def test_rows_that_were_spilled_come_back_whole(million):
+    """All columns of all rows, by establishment, so that no sort of half a million rows needs the memory."""
+    columns = "min(user_id), max(user_id), min(timestamp), max(interaction_timestamp), max(distance_m), count(ad_id)"
+    query = f"SELECT establishment_id, ad_id, {columns} FROM attributed_visits GROUP BY 1, 2 ORDER BY 1, 2"
+    roomy = footfall.open(million, threads=1, progress=False).sql(query)
+    tight = footfall.open(million, threads=1, progress=False, memory_limit="16MB").sql(query)
+    assert ipc_bytes(tight) == ipc_bytes(roomy)

@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::ops::{Range, RangeInclusive};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
 use ::parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions};
@@ -10,7 +11,7 @@ use ::parquet::file::metadata::RowGroupMetaData;
 use crate::Result;
 use crate::engine::files::file::{TableFile, unreadable};
 use crate::engine::files::find::is_parquet;
-use crate::engine::parquet;
+use crate::engine::parquet::{self, quietly};
 
 /// A file or, of a Parquet file, the row groups that begin within these bytes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -72,10 +73,12 @@ fn cuts(starts: &[u64], size: u64, parts: u64) -> Vec<u64> {
     std::iter::once(0).chain(inner).chain([size]).collect()
 }
 
-/// Reads the footer of a Parquet file.
+/// Reads the footer of a Parquet file. An Arrow schema in it that is broken makes its reader panic.
 pub fn footer(path: &Path) -> Result<ArrowReaderMetadata> {
     let file = File::open(path).map_err(|e| unreadable(path, e))?;
-    let metadata = ArrowReaderMetadata::load(&file, ArrowReaderOptions::new());
+    let load = AssertUnwindSafe(|| ArrowReaderMetadata::load(&file, ArrowReaderOptions::new()));
+    let metadata = quietly(|| catch_unwind(load));
+    let metadata = metadata.map_err(|_| unreadable(path, "not a whole Parquet file: its footer is broken"))?;
     metadata.map_err(|e| unreadable(path, format!("not a whole Parquet file: {e}")))
 }
 

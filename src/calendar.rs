@@ -3,6 +3,7 @@
 //! A [`Calendar`] holds the zone's changes of offset as a table, so that a row costs an addition and, now and then, a
 //! binary search, instead of a conversion by a library of time.
 
+use std::cmp::Ordering;
 use std::sync::{Arc, LazyLock};
 
 use jiff::Timestamp;
@@ -25,6 +26,36 @@ pub fn day_part(hour: i32) -> &'static str {
 const SECOND_US: i64 = 1_000_000;
 const HOUR_US: i64 = 3_600 * SECOND_US;
 const DAY_US: i64 = 24 * HOUR_US;
+
+/// The instant at which a local clock reads a time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LocalInstant {
+    /// The only one.
+    Once(i64),
+    /// The earlier of two: the clock was set back.
+    Twice(i64),
+    /// None: the clock was set forward past it.
+    Never,
+}
+
+impl LocalInstant {
+    /// How often the clock reads the time.
+    pub fn count(self) -> i64 {
+        match self {
+            LocalInstant::Never => 0,
+            LocalInstant::Once(_) => 1,
+            LocalInstant::Twice(_) => 2,
+        }
+    }
+
+    /// Microseconds since 1970-01-01 UTC; the earlier where there are two.
+    pub fn earliest_us(self) -> Option<i64> {
+        match self {
+            LocalInstant::Once(us) | LocalInstant::Twice(us) => Some(us),
+            LocalInstant::Never => None,
+        }
+    }
+}
 
 /// A time zone of the IANA database, ready to tell local days and hours. Cloning it is cheap.
 ///
@@ -52,6 +83,12 @@ impl Calendar {
         Self::of(Databases::of_the_system().zone(tz)?)
     }
 
+    /// The calendar of UTC.
+    pub fn utc() -> Self {
+        let zone = Zone { name: "UTC".into(), tzif: [].into(), database: "of itself".into() };
+        Self { zone, offsets: [OffsetSince { start_us: i64::MIN, offset_us: 0 }].into() }
+    }
+
     /// The calendar of `zone`.
     ///
     /// # Errors
@@ -65,6 +102,11 @@ impl Calendar {
     /// The zone's name.
     pub fn tz(&self) -> &str {
         &self.zone.name
+    }
+
+    /// Whether its clocks always read UTC.
+    pub fn is_utc(&self) -> bool {
+        matches!(&*self.offsets, [OffsetSince { offset_us: 0, .. }])
     }
 
     /// The zone, and which database it is of.
@@ -94,6 +136,16 @@ impl Calendar {
             at += 1;
         }
         local_us.saturating_sub(self.offsets[at].offset_us).saturating_add(repeated_us)
+    }
+
+    /// When the local clock reads `local_us`: once, twice where it is set back, or never where it is set forward.
+    pub fn instants_of(&self, local_us: i64) -> LocalInstant {
+        let (first_us, second_us) = (self.instant_us(local_us, false), self.instant_us(local_us, true));
+        match first_us.cmp(&second_us) {
+            Ordering::Equal => LocalInstant::Once(first_us),
+            Ordering::Less => LocalInstant::Twice(first_us),
+            Ordering::Greater => LocalInstant::Never,
+        }
     }
 
     /// An instant as ISO 8601 text on the local clock, such as `2024-03-01T00:00:00-03:00`; a year beyond 9999 has a

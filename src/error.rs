@@ -1,5 +1,6 @@
 //! One error type. All variants are the user's to mend, save [`Error::Internal`]: that one is a bug of ours.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use arrow::error::ArrowError;
@@ -88,6 +89,11 @@ impl Error {
     pub fn query(message: impl Into<String>) -> Self {
         Self::Query { message: message.into(), place: None }
     }
+}
+
+/// Makes an error about a file or a folder.
+pub fn unreadable(path: &Path, reason: impl std::fmt::Display) -> Error {
+    Error::Io { path: path.display().to_string(), reason: reason.to_string() }
 }
 
 impl From<ArrowError> for Error {

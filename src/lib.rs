@@ -11,6 +11,7 @@
 //! | [`geo`] | great-circle distance; the grid of establishments |
 //! | [`zones`] | the newest time-zone database of this machine |
 //! | [`calendar`] | time zone to local month, week, day, hour, weekday, part of the day; and back |
+//! | [`timestamps`] | text that is a point in time |
 //! | [`visits`] | pings past the grid: visits |
 //! | [`attribution`] | visits and interactions in time order: attributed visits |
 //! | [`candidates`] | Bloom filters: which interactions may have earned a visit |
@@ -41,6 +42,7 @@ pub mod spelling;
 pub mod statistics;
 #[cfg(feature = "synth")]
 pub mod synth;
+pub mod timestamps;
 pub mod units;
 pub mod visits;
 pub mod whole_file;

@@ -24,7 +24,7 @@ pub struct Job {
     pub rank_by: &'static [&'static str],
     /// The input of its counts.
     pub reads: Reads,
-    /// CountsSql by user that its counts are made of, where these are not themselves by user or simply add up.
+    /// Counts by user that its counts are made of, where these are not themselves by user or simply add up.
     by_user: Option<CountsSql>,
     counts: CountsSql,
     finish: &'static str,
@@ -41,7 +41,7 @@ pub enum Reads {
     AttributedVisits,
 }
 
-/// A statement that counts rows by keys. CountsSql of any split of the rows add up.
+/// A statement that counts rows by keys. Counts of any split of the rows add up.
 #[derive(Debug, Clone, Copy)]
 pub struct CountsSql {
     sql: &'static str,

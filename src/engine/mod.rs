@@ -11,10 +11,10 @@
 //! | [`run`] | runs a plan on the shared threads |
 //! | [`files`] | the files of a table |
 //! | [`parquet`] | footers, statistics, column chunks as they are written |
-//! | [`text`] | CSV and JSON lines |
 //! | `small_tables` | establishments with their grid, ads by id |
 //! | [`functions`] | the SQL functions |
-//! | `values` | a caller's columns as a noun's |
+//! | [`values`] | a caller's columns as a noun's |
+//! | [`text`] | CSV and JSON lines, however they are written |
 //! | [`sources`] | where the rows of a noun come from, and which of them count |
 //! | [`jobs`] | the registry of jobs, and their SQL |
 //! | `guard` | which of DataFusion's nodes may be replaced |
@@ -72,5 +72,5 @@ mod small_tables;
 pub mod sources;
 pub mod steps;
 pub mod text;
-mod values;
+pub mod values;
 mod visits;

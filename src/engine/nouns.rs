@@ -16,6 +16,8 @@ pub enum Kind {
     Id,
     /// Text.
     Text,
+    /// The words `view` and `click`, or others for them; these two inside.
+    Action,
     /// A number in the unit that the column's name tells.
     Number,
     /// An instant; microseconds UTC inside.
@@ -38,6 +40,17 @@ impl Column {
     pub fn is_required_id(&self) -> bool {
         self.required && self.kind == Kind::Id
     }
+}
+
+/// A column that is asked for, by the caller's name.
+#[derive(Debug, Clone)]
+pub struct WantedColumn {
+    /// The name.
+    pub name: String,
+    /// The kind of its values.
+    pub kind: Kind,
+    /// Whether it must be there.
+    pub is_needed: bool,
 }
 
 /// A table that users bring.
@@ -86,7 +99,7 @@ pub const INTERACTIONS: Noun = Noun {
     columns: &[
         required("user_id", Kind::Id),
         required("ad_id", Kind::Id),
-        required("action", Kind::Text),
+        required("action", Kind::Action),
         required("timestamp", Kind::Instant),
     ],
 };
@@ -130,7 +143,7 @@ impl Kind {
     /// The inner type.
     pub fn data_type(self) -> DataType {
         match self {
-            Kind::Id | Kind::Text => DataType::Utf8View,
+            Kind::Id | Kind::Text | Kind::Action => DataType::Utf8View,
             Kind::Number => DataType::Float64,
             Kind::Instant => instant_type(),
         }

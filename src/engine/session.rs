@@ -28,6 +28,7 @@ use crate::engine::run::{Heartbeat, Table, run, run_outward, silent, try_run_out
 use crate::engine::small_tables::{Ads, Establishments};
 use crate::engine::sources::catalog::{Given, Reading, Source, sources};
 use crate::engine::sources::usable::usable_rows;
+use crate::engine::text::dialect::CsvOptions;
 use crate::engine::visits::table::Visits;
 use crate::engine::{functions, query};
 use crate::{Error, Result};
@@ -209,6 +210,17 @@ impl Session {
         self.sources.iter().map(|(name, source)| (*name, named(source))).collect()
     }
 
+    /// How the text files of each noun are written, in words.
+    pub fn formats(&self) -> BTreeMap<&'static str, Vec<String>> {
+        let formats = self.sources.iter().map(|(name, source)| (*name, source.formats()));
+        formats.filter(|(_, formats)| !formats.is_empty()).collect()
+    }
+
+    /// The options that tell of all CSV files of a noun how they are written, where that is one way.
+    pub fn csv_options(&self) -> BTreeMap<&'static str, CsvOptions> {
+        self.sources.iter().filter_map(|(name, source)| Some((*name, source.csv_options()?))).collect()
+    }
+
     /// How many rows of each noun the answers use.
     pub fn rows(&self, heartbeat: Heartbeat) -> Result<Vec<(&'static str, i64)>> {
         let mut counts = vec![];
@@ -262,7 +274,7 @@ impl Session {
 
     /// Answers the user's query over the nouns and derived nouns.
     pub fn sql(&self, query: &str, heartbeat: Heartbeat) -> Result<Table> {
-        let answer = try_run_outward(query::frame(&self.context, query)?, heartbeat)?;
+        let answer = try_run_outward(query::frame(&self.context, &self.options.calendar, query)?, heartbeat)?;
         answer.map_err(|error| query::with_excerpt(query_error_of(error), query))
     }
 

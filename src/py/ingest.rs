@@ -6,31 +6,30 @@ use std::path::PathBuf;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
-use super::errors::raise;
+use super::reading::{GivenTable, PyReading, given};
 use super::session::attended;
 use super::zone::PyZone;
 use crate::engine::ingest::ingest as rewrite;
 use crate::engine::ingest::progress::Progress;
 use crate::engine::ingest::request::{IngestRequest, ROWS_PER_PART};
-use crate::engine::nouns::EpochUnit;
 
 /// Rewrites the folder `source` as `target` and returns each table's counts.
 #[pyfunction]
-#[pyo3(signature = (source, target, *, tz, columns, epoch_unit, rows_per_part, progress))]
+#[pyo3(signature = (source, target, *, tables, tz, reading, rows_per_part, progress))]
 #[expect(clippy::too_many_arguments, reason = "keyword arguments of one Python call")]
 pub fn ingest<'py>(
     py: Python<'py>,
     source: PathBuf,
     target: PathBuf,
+    tables: BTreeMap<String, GivenTable>,
     tz: PyRef<'py, PyZone>,
-    columns: BTreeMap<String, String>,
-    epoch_unit: Option<String>,
+    reading: PyReading,
     rows_per_part: Option<usize>,
     progress: Option<Py<PyAny>>,
 ) -> PyResult<Bound<'py, PyDict>> {
-    let epoch_unit = epoch_unit.as_deref().map(EpochUnit::parse).transpose().map_err(raise)?;
+    let (tables, reading) = (given(tables)?, reading.reading()?);
     let rows_per_part = rows_per_part.unwrap_or(ROWS_PER_PART);
-    let request = IngestRequest { source, target, calendar: tz.0.clone(), columns, epoch_unit, rows_per_part };
+    let request = IngestRequest { source, target, calendar: tz.0.clone(), tables, reading, rows_per_part };
     let done = attended(py, progress.as_ref(), |heartbeat| rewrite(&request, heartbeat))?;
     counts(py, &done)
 }

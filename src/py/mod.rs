@@ -4,6 +4,7 @@ mod arrow;
 mod errors;
 mod ingest;
 mod kernels;
+mod reading;
 mod session;
 mod synth;
 mod zone;

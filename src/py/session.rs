@@ -10,13 +10,12 @@ use pyo3_arrow::input::AnyRecordBatch;
 
 use super::arrow::{batches_of, table};
 use super::errors::raise;
+use super::reading::{GivenTable, PyCsvOptions, PyReading, PySlice, given};
 use super::zone::PyZone;
-use crate::engine::files::file::{Stamp, TableFile};
+use crate::engine::files::file::TableFile;
 use crate::engine::jobs::{JOBS, Job, Request};
-use crate::engine::nouns::EpochUnit;
 use crate::engine::run::{Heartbeat, Table};
 use crate::engine::session::{Options, Restriction, Session};
-use crate::engine::sources::catalog::{Given, Reading};
 use crate::engine::sources::slice::Slice;
 use crate::engine::steps::Steps;
 use crate::{Error, Result};
@@ -26,17 +25,6 @@ use crate::{Error, Result};
 pub struct PySession(Session);
 
 #[derive(FromPyObject)]
-enum GivenTable {
-    Path(PathBuf),
-    Slices(Vec<PySlice>),
-    Data(AnyRecordBatch),
-}
-
-/// A file; the first byte and the end of what is read of it, all of it if none; and, if it was opened before, where its
-/// table begins, and its bytes and its time of change then.
-type PySlice = (PathBuf, Option<(u64, u64)>, Option<(PathBuf, u64, i64)>);
-
-#[derive(FromPyObject)]
 #[pyo3(from_item_all)]
 struct Definitions {
     radius_m: f64,
@@ -44,38 +32,8 @@ struct Definitions {
     z: f64,
 }
 
-impl GivenTable {
-    fn given(self) -> PyResult<Given> {
-        match self {
-            GivenTable::Path(path) => Ok(Given::Path(path.display().to_string())),
-            GivenTable::Slices(slices) => {
-                let slices = slices.into_iter().map(slice).collect::<Result<_>>();
-                Ok(Given::Slices(slices.map_err(raise)?))
-            }
-            GivenTable::Data(data) => batches_of(data).map(|(schema, batches)| Given::Batches(schema, batches)),
-        }
-    }
-}
-
-fn slice((path, bytes, opened): PySlice) -> Result<Slice> {
-    let file = match opened {
-        Some((root, bytes, changed_ns)) => TableFile { path, root, stamp: Stamp { bytes, changed_ns } },
-        None => TableFile::found(&path, &path)?,
-    };
-    Ok(Slice { file, bytes: bytes.map(|(start, end)| start..end) })
-}
-
-fn given(tables: BTreeMap<String, GivenTable>) -> PyResult<BTreeMap<String, Given>> {
-    tables.into_iter().map(|(name, source)| Ok((name, source.given()?))).collect()
-}
-
 fn tables(given: BTreeMap<String, AnyRecordBatch>) -> PyResult<BTreeMap<String, Table>> {
     given.into_iter().map(|(name, table)| Ok((name, batches_of(table)?))).collect()
-}
-
-fn reading(columns: BTreeMap<String, String>, epoch_unit: Option<String>) -> PyResult<Reading> {
-    let epoch_unit = epoch_unit.as_deref().map(EpochUnit::parse).transpose().map_err(raise)?;
-    Ok(Reading { columns, epoch_unit, threads: 1 })
 }
 
 /// Runs `work` without the GIL; between heartbeats Python hears of progress and may stop it.
@@ -109,20 +67,19 @@ pub fn attended<T: Send>(
 #[pymethods]
 impl PySession {
     #[new]
-    #[pyo3(signature = (root, tables, *, tz, columns, definitions, epoch_unit, threads, memory_limit))]
+    #[pyo3(signature = (root, tables, *, tz, reading, definitions, threads, memory_limit))]
     #[expect(clippy::too_many_arguments, reason = "keyword arguments of one Python call")]
     fn new(
         py: Python<'_>,
         root: Option<PathBuf>,
         tables: BTreeMap<String, GivenTable>,
         tz: PyRef<'_, PyZone>,
-        columns: BTreeMap<String, String>,
+        reading: PyReading,
         definitions: Definitions,
-        epoch_unit: Option<String>,
         threads: Option<usize>,
         memory_limit: Option<usize>,
     ) -> PyResult<Self> {
-        let (given, reading) = (given(tables)?, reading(columns, epoch_unit)?);
+        let (given, reading) = (given(tables)?, reading.reading()?);
         let Definitions { radius_m, window_us, z } = definitions;
         let calendar = tz.0.clone();
         let options = Options { calendar, radius_m, window_us, z, threads, memory_limit, is_plain: false };
@@ -222,16 +179,15 @@ impl PySession {
         Ok(pieces.into_iter().map(|piece| piece.into_iter().map(slice).collect()).collect())
     }
 
-    #[pyo3(signature = (tables, *, columns, epoch_unit, visit_filter))]
+    #[pyo3(signature = (tables, *, reading, visit_filter))]
     fn with_piece(
         &self,
         py: Python<'_>,
         tables: BTreeMap<String, GivenTable>,
-        columns: BTreeMap<String, String>,
-        epoch_unit: Option<String>,
+        reading: PyReading,
         visit_filter: Option<AnyRecordBatch>,
     ) -> PyResult<Self> {
-        let (given, reading) = (given(tables)?, reading(columns, epoch_unit)?);
+        let (given, reading) = (given(tables)?, reading.reading()?);
         let visit_filter = visit_filter.map(batches_of).transpose()?;
         attended(py, None, |_| self.0.with_piece(given, reading, visit_filter.as_ref())).map(Self)
     }
@@ -250,9 +206,34 @@ impl PySession {
         table(py, result)
     }
 
-    fn check<'py>(&self, py: Python<'py>, progress: Option<Py<PyAny>>) -> PyResult<Bound<'py, PyAny>> {
-        let result = attended(py, progress.as_ref(), |heartbeat| self.0.check(heartbeat))?;
+    fn formats(&self) -> BTreeMap<&'static str, Vec<String>> {
+        self.0.formats()
+    }
+
+    fn csv_options(&self) -> BTreeMap<&'static str, PyCsvOptions> {
+        let options = self.0.csv_options().into_iter();
+        options.map(|(table, options)| (table, PyCsvOptions::of(options))).collect()
+    }
+
+    fn sample_findings<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        table(py, attended(py, None, |heartbeat| self.0.sample_findings(heartbeat))?)
+    }
+
+    #[pyo3(signature = (all, progress))]
+    fn check<'py>(&self, py: Python<'py>, all: bool, progress: Option<Py<PyAny>>) -> PyResult<Bound<'py, PyAny>> {
+        let result = attended(py, progress.as_ref(), |heartbeat| self.0.check(all, heartbeat))?;
         table(py, result)
+    }
+
+    #[pyo3(signature = (name, limit, progress))]
+    fn unusable<'py>(
+        &self,
+        py: Python<'py>,
+        name: &str,
+        limit: usize,
+        progress: Option<Py<PyAny>>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        table(py, attended(py, progress.as_ref(), |heartbeat| self.0.unusable(name, limit, heartbeat))?)
     }
 }
 

@@ -7,6 +7,7 @@ use pyo3::types::PyBytes;
 
 use super::errors::raise;
 use crate::calendar::Calendar;
+use crate::timestamps::ClockReading;
 use crate::zones::{Candidate, Databases, Zone};
 
 /// A time zone of the newest database, which travels whole: workers need no database.
@@ -34,6 +35,11 @@ impl PyZone {
     #[pyo3(signature = (local_us, *, fold))]
     fn instant_us(&self, local_us: i64, fold: bool) -> i64 {
         self.0.instant_us(local_us, fold)
+    }
+
+    fn instant_of_text(&self, text: &str) -> Option<i64> {
+        let reading = ClockReading::of_iso(text.trim())?;
+        reading.instant_us().or_else(|| Some(self.0.instant_us(reading.local_us, false)))
     }
 
     fn local_text(&self, instant_us: i64) -> String {

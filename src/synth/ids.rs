@@ -1,8 +1,8 @@
-//! IdFormat of users, establishments, ads and campaigns.
+//! Ids of users, establishments, ads and campaigns.
 
 use crate::synth::town::plan::Sizes;
 
-/// IdFormat of one kind: a letter and a number, so wide that ids sort like their numbers.
+/// Ids of one kind: a letter and a number, so wide that ids sort like their numbers.
 #[derive(Clone, Copy, Debug)]
 pub struct IdFormat {
     letter: char,

@@ -61,9 +61,10 @@ use std::thread;
 
 use serde_json::{Value, json};
 
+use crate::error::unreadable;
 use crate::{Error, Result, whole_file};
 use parts::{Destination, write_parts};
-use tables::{PartWriter, io};
+use tables::PartWriter;
 pub use town::city::City;
 use town::days::wrong;
 use town::world::World;
@@ -127,18 +128,17 @@ fn clear(root: &Path) -> Result<()> {
     let occupied = tables.iter().any(|table| root.join(table).exists());
     if occupied && !root.join("truth.json").exists() {
         let reason = "it holds tables and no truth.json, so they are not a synthetic city's; choose another folder";
-        return Err(Error::Io { path: root.display().to_string(), reason: reason.into() });
+        return Err(unreadable(root, reason));
     }
     for folder in ["pings", "interactions"].map(|table| root.join(table)) {
         if folder.is_symlink() {
-            let reason = "this is a link, which is not written through".into();
-            return Err(Error::Io { path: folder.display().to_string(), reason });
+            return Err(unreadable(&folder, "this is a link, which is not written through"));
         }
-        fs::create_dir_all(&folder).map_err(|error| io(&folder, &error))?;
-        for entry in fs::read_dir(&folder).map_err(|error| io(&folder, &error))? {
-            let entry = entry.map_err(|error| io(&folder, &error))?;
+        fs::create_dir_all(&folder).map_err(|error| unreadable(&folder, error))?;
+        for entry in fs::read_dir(&folder).map_err(|error| unreadable(&folder, error))? {
+            let entry = entry.map_err(|error| unreadable(&folder, error))?;
             if parts::is_part(&entry.file_name().to_string_lossy()) {
-                fs::remove_file(entry.path()).map_err(|error| io(&entry.path(), &error))?;
+                fs::remove_file(entry.path()).map_err(|error| unreadable(&entry.path(), error))?;
             }
         }
     }
@@ -147,7 +147,7 @@ fn clear(root: &Path) -> Result<()> {
 
 fn write_truth(root: &Path, truth: &Value) -> Result<()> {
     let path = root.join("truth.json");
-    whole_file::write(&path, format!("{truth:#}\n").as_bytes()).map_err(|error| io(&path, &error))
+    whole_file::write(&path, format!("{truth:#}\n").as_bytes()).map_err(|error| unreadable(&path, error))
 }
 
 fn write_table(root: &Path, name: &str, rows: &arrow::array::RecordBatch) -> Result<()> {

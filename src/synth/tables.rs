@@ -16,12 +16,13 @@ use parquet::file::properties::WriterProperties;
 use parquet::schema::types::ColumnPath;
 
 use super::ids::IdFormat;
+use crate::Result;
+use crate::error::unreadable;
 use crate::synth::people::events::Event;
 use crate::synth::town::categories::CATEGORIES;
 use crate::synth::town::market::Market;
 use crate::synth::town::plan::Sizes;
 use crate::whole_file::WholeFile;
-use crate::{Error, Result};
 
 /// Rows are handed to the Parquet writer in batches of about this size.
 pub const BATCH_ROWS: usize = 65_536;
@@ -174,31 +175,27 @@ pub struct PartWriter {
 impl PartWriter {
     /// Creates the file, for rows of a schema.
     pub fn create(path: PathBuf, schema: SchemaRef) -> Result<Self> {
-        let (whole, file) = WholeFile::create(&path).map_err(|error| io(&path, &error))?;
+        let (whole, file) = WholeFile::create(&path).map_err(|error| unreadable(&path, error))?;
         // The Arrow schema would only repeat that of Parquet.
         let options = ArrowWriterOptions::new().with_properties(properties()).with_skip_arrow_metadata(true);
-        let writer = ArrowWriter::try_new_with_options(file, schema, options).map_err(|error| io(&path, &error))?;
+        let writer =
+            ArrowWriter::try_new_with_options(file, schema, options).map_err(|error| unreadable(&path, error))?;
         Ok(Self { path, whole, writer })
     }
 
     /// Writes more rows.
     pub fn write(&mut self, batch: &RecordBatch) -> Result<()> {
-        self.writer.write(batch).map_err(|error| io(&self.path, &error))
+        self.writer.write(batch).map_err(|error| unreadable(&self.path, error))
     }
 
     /// Completes the file.
     pub fn finish(self) -> Result<()> {
-        let file = self.writer.into_inner().map_err(|error| io(&self.path, &error))?;
-        self.whole.complete(&file).map_err(|error| io(&self.path, &error))
+        let file = self.writer.into_inner().map_err(|error| unreadable(&self.path, error))?;
+        self.whole.complete(&file).map_err(|error| unreadable(&self.path, error))
     }
 }
 
-/// The error for a file that cannot be written.
-pub fn io(path: &Path, error: &dyn std::error::Error) -> Error {
-    Error::Io { path: path.display().to_string(), reason: error.to_string() }
-}
-
-/// IdFormat and accuracies repeat, so they go through a dictionary; positions do not, and times only grow.
+/// Ids and accuracies repeat, so they go through a dictionary; positions do not, and times only grow.
 fn properties() -> WriterProperties {
     let properties = WriterProperties::builder()
         .set_compression(Compression::ZSTD(ZstdLevel::default()))

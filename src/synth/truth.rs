@@ -33,7 +33,7 @@ pub struct PlantedCounts {
 }
 
 impl PlantedCounts {
-    /// PlantedCounts a view or click.
+    /// Counts a view or click.
     pub fn add_event(&mut self, campaign: usize, category: usize, hour: usize, click: bool) {
         self.campaigns.entry(campaign).or_default()[usize::from(click)] += 1;
         self.hours.entry((category, hour)).or_default()[usize::from(click)] += 1;

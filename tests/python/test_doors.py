@@ -140,10 +140,13 @@ def test_a_stranger_in_the_schedulers_place_is_refused(tmp_path, key):
                     except OSError as error:
                         told.append(str(error))
 
-        threading.Thread(target=serve, daemon=True).start()
+        server = threading.Thread(target=serve, daemon=True)
+        server.start()
         with pytest.raises(OSError):
-            cluster_of_dask.connect(address, settings={"timeout": "2s"}, credentials=ours)
+            cluster_of_dask.connect(address, settings={"timeout": "5s"}, credentials=ours)
         listener.shutdown(socket.SHUT_RDWR)
+        # He hears of it after his guest has gone.
+        server.join(timeout=60)
     assert told and all("ALERT_UNKNOWN_CA" in str(each).upper() for each in told), told
 
 

@@ -21,7 +21,7 @@ use crate::engine::codes::exec::{Coded, RowGroups, UNITS, at_once};
 use crate::engine::codes::reader::Piece;
 use crate::engine::exchange::channels::OutputChannels;
 
-/// ClassCells beyond which rows are counted by their keys instead: 8 MB of cells.
+/// Cells beyond which rows are counted by their keys instead: 8 MB of cells.
 const MOST_COUNTED_CELLS: usize = 1 << 21;
 
 /// Counts rows of Parquet files by their keys, without decoding columns that have few values.

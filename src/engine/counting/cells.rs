@@ -1,4 +1,4 @@
-//! ClassCells: combinations of the classes of all columns, by number.
+//! Cells: combinations of the classes of all columns, by number.
 
 use std::sync::Arc;
 
@@ -22,7 +22,7 @@ pub trait CountsPieces: Send + 'static {
     fn size(&self) -> usize;
 }
 
-/// ClassCells: one for each combination of the classes of all columns.
+/// Cells: one for each combination of the classes of all columns.
 #[derive(Default)]
 pub struct ClassCells {
     /// The classes that they combine.

@@ -13,7 +13,7 @@ use super::users::{IdForm, UserBuffer, UserTally};
 use crate::engine::codes::reader::Piece;
 use crate::ids::Id;
 
-/// ClassCells beyond which rows are counted by their keys instead: 16 MB of combinations.
+/// Cells beyond which rows are counted by their keys instead: 16 MB of combinations.
 const MOST_NUMBERED_CELLS: usize = 1 << 22;
 /// A cell whose combination has no number yet, and one whose rows do not count.
 const UNKNOWN: u32 = u32::MAX;

@@ -6,6 +6,7 @@ use std::io::{BufReader, ErrorKind, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use crate::error::unreadable;
 use crate::{Error, Result};
 
 /// The value in the names of folders that Hive and Spark write for null.
@@ -90,11 +91,6 @@ impl TableFile {
         let pairs = folders.filter_map(|part| part.split_once('=').map(|(key, value)| (decoded(key), decoded(value))));
         pairs.map(|(key, value)| (key, (!value.is_empty() && value != NO_VALUE).then_some(value))).collect()
     }
-}
-
-/// Makes an error about one file.
-pub fn unreadable(path: &Path, reason: impl std::fmt::Display) -> Error {
-    Error::Io { path: path.display().to_string(), reason: reason.to_string() }
 }
 
 /// Decodes `%20` and the like, as writers escape what a folder's name cannot hold; what is no such code stays.

@@ -3,34 +3,40 @@
 use std::fs::Metadata;
 use std::path::{Path, PathBuf};
 
-use super::file::{TableFile, unreadable};
+use super::file::TableFile;
 use crate::Result;
+use crate::error::unreadable;
 
 /// The formats, by the extensions of their files.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum FileKind {
     /// Apache Parquet.
     Parquet,
-    /// Comma-separated text with a header line.
+    /// Text with cells between marks, and a header line.
     Csv,
-    /// One JSON object in each line.
+    /// One JSON object in each line, or an array of them.
     Json,
 }
 
-const EXTENSIONS: [(&str, FileKind); 5] = [
+const EXTENSIONS: [(&str, FileKind); 8] = [
     ("parquet", FileKind::Parquet),
     ("csv", FileKind::Csv),
+    ("tsv", FileKind::Csv),
+    ("tab", FileKind::Csv),
+    ("psv", FileKind::Csv),
     ("jsonl", FileKind::Json),
     ("ndjson", FileKind::Json),
     ("json", FileKind::Json),
 ];
 
-const COMPRESSED: [&str; 14] =
-    ["gz", "gzip", "zip", "bz2", "xz", "zst", "zstd", "lz4", "br", "sz", "snappy", "7z", "rar", "tgz"];
+/// How text files may be packed.
+const UNPACKED_HERE: [&str; 2] = ["gz", "zst"];
+const COMPRESSED: [&str; 12] = ["gzip", "zip", "bz2", "xz", "zstd", "lz4", "br", "sz", "snappy", "7z", "rar", "tgz"];
 const SPREADSHEETS: [&str; 5] = ["xlsx", "xls", "xlsm", "xlsb", "ods"];
-const OTHER_TABLES: [&str; 24] = [
-    "tsv", "tab", "txt", "psv", "dat", "log", "xml", "yaml", "geojson", "orc", "avro", "arrow", "feather", "ipc", "pq",
-    "parq", "h5", "pkl", "pickle", "db", "sqlite", "duckdb", "tar", "dta",
+const TEXTS: [&str; 3] = ["txt", "dat", "log"];
+const OTHER_TABLES: [&str; 18] = [
+    "xml", "yaml", "geojson", "orc", "avro", "arrow", "feather", "ipc", "pq", "parq", "h5", "pkl", "pickle", "db",
+    "sqlite", "duckdb", "tar", "dta",
 ];
 
 /// Finds the files of the noun `table` under `root`: one, or those of a folder.
@@ -44,7 +50,7 @@ pub fn find(root: &Path, table: &str) -> Result<Vec<TableFile>> {
         if !stem.eq_ignore_ascii_case(table) {
             continue;
         }
-        if extension.is_empty() || kind_named(extension).is_some() {
+        if extension.is_empty() || kind_named(unpacked(extension)).is_some() {
             readable.push(path);
         } else if is_table_of_another_kind(extension) {
             others.push(path);
@@ -75,6 +81,19 @@ fn entries(folder: &Path) -> Result<Vec<(String, PathBuf)>> {
 pub fn list(path: &Path) -> Result<Vec<TableFile>> {
     metadata(path)?;
     list_within(path, &real(path)?)
+}
+
+/// The data files at `paths`, each with the folder below which `key=value` folders are columns. None comes twice.
+pub fn list_all(paths: &[(PathBuf, PathBuf)]) -> Result<Vec<TableFile>> {
+    let mut files = vec![];
+    for (path, root) in paths {
+        let found = list(path)?.into_iter().map(|file| TableFile { root: root.clone(), ..file });
+        files.extend(found);
+    }
+    if paths.len() > 1 {
+        refuse_doubles(&files.iter().map(|file| file.path.clone()).collect::<Vec<_>>())?;
+    }
+    Ok(files)
 }
 
 /// The data files at `path`, all of them within the real folder `root`.
@@ -173,7 +192,7 @@ fn refuse_doubles(files: &[PathBuf]) -> Result<()> {
     let mut seen = std::collections::BTreeMap::new();
     for path in files {
         if let Some(other) = seen.insert(real(path)?, path) {
-            let reason = format!("this is the same file as {}, by a link: its rows would count twice", other.display());
+            let reason = format!("this is the same file as {}: its rows would count twice", other.display());
             return Err(unreadable(path, &reason));
         }
     }
@@ -189,15 +208,31 @@ fn kind_named(extension: &str) -> Option<FileKind> {
     EXTENSIONS.iter().find(|(name, _)| name.eq_ignore_ascii_case(extension)).map(|(_, kind)| *kind)
 }
 
-/// The last of a file's extensions, in small letters.
+/// Extensions such as `csv.gz` without the one that says that text is packed.
+fn unpacked(extensions: &str) -> &str {
+    match extensions.rsplit_once('.') {
+        Some((text, packed)) if is_unpacked_here(packed) && kind_named(text) != Some(FileKind::Parquet) => text,
+        _ => extensions,
+    }
+}
+
+fn is_unpacked_here(extension: &str) -> bool {
+    UNPACKED_HERE.iter().any(|name| name.eq_ignore_ascii_case(extension))
+}
+
+/// The last of a file's extensions, in small letters; of packed text the one before it.
 fn extension_of(path: &Path) -> String {
-    path.extension().unwrap_or_default().to_string_lossy().to_ascii_lowercase()
+    let extension = |path: &Path| path.extension().unwrap_or_default().to_string_lossy().to_ascii_lowercase();
+    let last = extension(path);
+    let before = extension(Path::new(path.file_stem().unwrap_or_default()));
+    let is_packed_text = is_unpacked_here(&last) && !matches!(kind_named(&before), None | Some(FileKind::Parquet));
+    if is_packed_text { before } else { last }
 }
 
 /// Whether extensions such as `csv.gz` are those of a table that we do not read, and not of other documents.
 fn is_table_of_another_kind(extensions: &str) -> bool {
     let extension = extensions.rsplit('.').next().unwrap_or_default().to_ascii_lowercase();
-    [&COMPRESSED[..], &SPREADSHEETS, &OTHER_TABLES].concat().contains(&extension.as_str())
+    [&UNPACKED_HERE[..], &COMPRESSED, &SPREADSHEETS, &TEXTS, &OTHER_TABLES].concat().contains(&extension.as_str())
 }
 
 /// The format of the file `path`.
@@ -205,11 +240,14 @@ pub fn kind_of(path: &Path) -> Result<FileKind> {
     let extension = extension_of(path);
     kind_named(&extension).ok_or_else(|| {
         let what_to_do = match extension.as_str() {
-            compressed if COMPRESSED.contains(&compressed) => "unpack it first",
-            sheet if SPREADSHEETS.contains(&sheet) => "save the sheet as CSV",
-            _ => "convert it first, or take it away",
+            compressed if COMPRESSED.contains(&compressed) || is_unpacked_here(compressed) => "unpack it first",
+            sheet if SPREADSHEETS.contains(&sheet) => {
+                "give it as a table, such as footfall.open({\"pings\": pandas.read_excel(path)}), or save the sheet as CSV"
+            }
+            text if TEXTS.contains(&text) => "if it is CSV, call it .csv",
+            _ => "give it as a table that pandas or polars has read, convert it, or take it away",
         };
-        let kinds = ".parquet, .csv, .jsonl, .ndjson or .json";
+        let kinds = ".parquet; .csv, .tsv, .jsonl, .ndjson or .json, also packed: .csv.gz or .csv.zst";
         unreadable(path, format!("not a file that Footfall reads ({kinds}): {what_to_do}"))
     })
 }

@@ -21,14 +21,12 @@ pub mod runs;
 pub mod table;
 pub mod target;
 
-use std::collections::BTreeMap;
-
 use self::progress::{Identity, Progress};
 use self::request::IngestRequest;
 use self::target::Target;
 use crate::Result;
 use crate::engine::run::Heartbeat;
-use crate::engine::sources::catalog::{Reading, sources};
+use crate::engine::sources::catalog::sources;
 
 /// Writes the data set, or what is missing of it, and tells what is there in the end.
 ///
@@ -38,9 +36,8 @@ use crate::engine::sources::catalog::{Reading, sources};
 /// part that does not hold what was written; [`crate::Error::Definition`] for an option that makes no sense; those of
 /// reading.
 pub fn ingest(request: &IngestRequest, heartbeat: Heartbeat) -> Result<Progress> {
-    let reading = Reading { columns: request.columns.clone(), epoch_unit: request.epoch_unit, threads: 1 };
     let identity = || -> Result<_> {
-        let sources = sources(Some(&request.source), BTreeMap::new(), &reading)?;
+        let sources = sources(Some(&request.source), request.tables.clone(), &request.reading)?;
         Ok((Identity::of(request, &sources), sources))
     };
     let (asked, sources) = identity()?;

@@ -16,7 +16,7 @@ use parquet::basic::Compression;
 use parquet::file::properties::{EnabledStatistics, WriterProperties, WriterPropertiesBuilder};
 use parquet::schema::types::ColumnPath;
 
-use crate::engine::files::file::unreadable;
+use crate::error::unreadable;
 use crate::{Error, Result};
 
 /// Rows between two looks at whether to stop.

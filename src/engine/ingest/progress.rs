@@ -6,8 +6,9 @@ use std::path::Path;
 use serde_json::{Map, Value, json};
 
 use super::request::IngestRequest;
-use crate::engine::files::file::{TableFile, unreadable};
+use crate::engine::files::file::TableFile;
 use crate::engine::sources::catalog::Source;
+use crate::error::unreadable;
 use crate::{Error, Result, whole_file};
 
 /// Changes when parts are written in another way.
@@ -59,8 +60,11 @@ impl Identity {
         let options = json!({
             "format": FORMAT,
             "tz": request.calendar.tz(),
-            "columns": request.columns,
-            "epoch_unit": request.epoch_unit.map(|unit| format!("{unit:?}").to_lowercase()),
+            "columns": request.reading.columns,
+            "epoch_unit": request.reading.times.epoch_unit.map(|unit| format!("{unit:?}").to_lowercase()),
+            "naive_tz": request.reading.times.naive.as_ref().map(|calendar| calendar.tz()),
+            "actions": request.reading.actions.words(),
+            "csv": format!("{:?}", request.reading.csv),
             "rows_per_part": request.rows_per_part,
         });
         let mut files = Map::new();

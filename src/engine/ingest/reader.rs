@@ -122,7 +122,7 @@ fn any_nullable(batch: RecordBatch) -> Result<RecordBatch> {
 /// Text with its bytes one after the other, as the Parquet writer takes it fastest; the rest as it is.
 fn written_type(kind: Kind) -> DataType {
     match kind {
-        Kind::Id | Kind::Text => DataType::Utf8,
+        Kind::Id | Kind::Text | Kind::Action => DataType::Utf8,
         Kind::Number | Kind::Instant => kind.data_type(),
     }
 }

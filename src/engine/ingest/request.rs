@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use crate::calendar::Calendar;
-use crate::engine::nouns::EpochUnit;
+use crate::engine::sources::catalog::{Given, Reading};
 
 /// Rows of a part, unless the caller wants another size: some 60 bytes each in memory, and a few parts at once.
 pub const ROWS_PER_PART: usize = 2_097_152;
@@ -18,10 +18,10 @@ pub struct IngestRequest {
     pub target: PathBuf,
     /// The clock of the months.
     pub calendar: Calendar,
-    /// Our names of columns to the caller's.
-    pub columns: BTreeMap<String, String>,
-    /// The unit of timestamps that are integers.
-    pub epoch_unit: Option<EpochUnit>,
+    /// Tables that are not called as we call them.
+    pub tables: BTreeMap<String, Given>,
+    /// How the caller's columns are read.
+    pub reading: Reading,
     /// At most so many rows are in one part, nearly.
     pub rows_per_part: usize,
 }

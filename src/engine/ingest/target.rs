@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 use parquet::file::reader::{FileReader, SerializedFileReader};
 
 use super::progress::{Identity, PartFile, Progress, TableProgress};
-use crate::engine::files::file::unreadable;
 use crate::engine::files::find;
+use crate::error::unreadable;
 use crate::{Error, Result};
 
 const MANIFEST: &str = "ingest.json";

@@ -16,7 +16,8 @@ use crate::engine::codes::function::Derived;
 use crate::engine::errors::error_of;
 use crate::engine::nouns::{Column, Kind, Noun};
 use crate::engine::run::Table;
-use crate::engine::values::convert::convert;
+use crate::engine::values::convert::{Rules, convert};
+use crate::engine::values::rules::{Actions, TextRules, TimeRules};
 use crate::{Error, Result};
 
 /// `table` without dictionaries that hold a null as an entry, since a code of such an entry looks like a value; and
@@ -48,7 +49,9 @@ pub fn plainly_typed((schema, batches): &Table) -> Result<Table> {
 /// The expression of our `column` over the caller's.
 pub fn ours(table: &str, column: &Column, theirs: &Schema) -> Result<Derived> {
     let field = theirs.field_with_name(column.name).map_err(|_| no_column(table, theirs, column.name))?;
-    let ours = convert(table, column, column.name, field.data_type(), None)?;
+    let (times, text, actions) = (TimeRules::on_one_clock(), TextRules::default(), Actions::default());
+    let rules = Rules { times: &times, text: &text, actions: &actions };
+    let ours = convert(table, column, column.name, field.data_type(), rules)?;
     let names = DFSchema::try_from(theirs.clone()).map_err(error_of)?;
     let ours = create_physical_expr(&ours, &names, &ExecutionProps::new(), &PhysicalPlanningContext::default());
     let columns: Vec<_> = (0..theirs.fields().len()).map(|column| Some(Derived::itself(column))).collect();

@@ -9,10 +9,14 @@ use datafusion::prelude::SessionContext;
 
 use crate::engine::functions::function;
 use crate::engine::nouns::{Column, Kind, Noun};
+use crate::engine::sources::catalog::readings_name;
 
 /// Instants before 1980-01-01 or from 2100-01-01 on look like another unit than they were read in: seconds read as
 /// milliseconds fall in January 1970, milliseconds read as seconds after the year 3000.
 const PLAUSIBLE_YEARS: (&str, &str) = ("TIMESTAMP '1980-01-01T00:00:00Z'", "TIMESTAMP '2100-01-01T00:00:00Z'");
+
+/// The check for values that are there and cannot be read.
+pub const UNREADABLE: &str = "unreadable";
 
 /// Coordinates look swapped if they lie this far, in degrees, from the middle of the data …
 const FAR_DEGREES: f64 = 5.0;
@@ -112,9 +116,15 @@ fn checks_of_column(column: &'static Column) -> Vec<Check> {
         checks.push(check("null", severity, format!("raw_{name} IS NULL"), "a value is needed"));
     }
     if matches!(column.kind, Kind::Number | Kind::Instant) {
-        let reason =
-            if column.kind == Kind::Number { "not a number" } else { "not an instant: ISO 8601, or give epoch_unit" };
-        checks.push(check("unreadable", severity, format!("raw_{name} IS NOT NULL AND {name} IS NULL"), reason));
+        let (reason, skipped) = match column.kind {
+            Kind::Number => ("not a number", String::new()),
+            _ => (
+                "not an instant: ISO 8601, or give epoch_unit",
+                format!(" AND coalesce({}, 1) > 0", readings_name(column)),
+            ),
+        };
+        let condition = format!("raw_{name} IS NOT NULL AND {name} IS NULL{skipped}");
+        checks.push(check(UNREADABLE, severity, condition, reason));
     }
     if let Some(limit) = match name {
         "latitude" => Some(90),
@@ -124,11 +134,16 @@ fn checks_of_column(column: &'static Column) -> Vec<Check> {
         let condition = format!("{name} IS NOT NULL AND NOT {name} BETWEEN -{limit} AND {limit}");
         checks.push(check("out of range", severity, condition, &format!("expected degrees from -{limit} to {limit}")));
     }
-    if name == "action" {
+    if column.kind == Kind::Action {
         let condition = "action IS NOT NULL AND action NOT IN ('view', 'click')".to_string();
         checks.push(check("unknown action", severity, condition, "expected view or click"));
     }
     if column.kind == Kind::Instant {
+        let readings = readings_name(column);
+        let skipped = "the clock of naive_tz was set forward past it";
+        checks.push(check("skipped local time", severity, format!("{readings} = 0"), skipped));
+        let repeated = "the clock of naive_tz read it twice; the first is taken";
+        checks.push(check("repeated local time", Severity::Suspicious, format!("{readings} = 2"), repeated));
         let (first, last) = PLAUSIBLE_YEARS;
         let other = format!("{name} < {first} OR {name} >= {last}");
         checks.push(check("epoch unit", Severity::Suspicious, other, "looks like another epoch unit"));

@@ -22,16 +22,26 @@ use crate::engine::run::{Heartbeat, run};
 /// Hashes that one look groups: some 400 MB.
 const ROWS_PER_LOOK: i64 = 8_000_000;
 
-/// How many of the `rows` rows of the table `rows` repeat another, and the smallest id among them.
+/// The name of the column that holds what cannot be read of `column`.
+pub fn unread_name(column: &Column) -> String {
+    format!("unread_{}", column.name)
+}
+
+/// How many of the `rows` rows of the table `rows` repeat another, and the smallest id among them. What cannot be read
+/// of the `unreadable` columns tells rows apart, too.
 pub fn count(
     context: &SessionContext,
     columns: &[&'static Column],
+    unreadable: &[&'static Column],
     rows: i64,
     heartbeat: Heartbeat,
 ) -> Result<(Option<String>, i64)> {
-    let types = columns.iter().map(|column| column.kind.data_type()).collect();
+    let types = columns.iter().map(|column| column.kind.data_type());
+    let types = types.chain(unreadable.iter().map(|_| DataType::Utf8View)).collect();
     context.register_udf(function("row_hash", types, DataType::UInt64, Box::new(row_hashes)));
-    let (all, id) = (names(columns), columns[0].name);
+    let texts = unreadable.iter().map(|column| unread_name(column));
+    let all = columns.iter().map(|column| column.name.to_string()).chain(texts).collect::<Vec<_>>().join(", ");
+    let id = columns[0].name;
     let looks = (rows + ROWS_PER_LOOK - 1) / ROWS_PER_LOOK;
     let mut found = (None, 0);
     for look in 0..looks {

@@ -11,7 +11,9 @@ use datafusion::sql::parser::{DFParserBuilder, Statement};
 use datafusion::sql::sqlparser::ast::Statement as SqlStatement;
 
 use self::depth::{balanced, depth_of, depth_of_text};
+use crate::calendar::Calendar;
 use crate::engine::errors::{external, not_there, query_error_of};
+use crate::engine::planning::texts::with_instants;
 use crate::engine::run::threads;
 use crate::{Error, Result};
 
@@ -40,12 +42,12 @@ const MOST_STEPS: usize = 400_000;
 const SHOWN: usize = 60;
 
 /// Plans the user's statement, on a stack that is as deep as the statement may be.
-pub fn frame(context: &SessionContext, sql: &str) -> Result<DataFrame> {
+pub fn frame(context: &SessionContext, calendar: &Calendar, sql: &str) -> Result<DataFrame> {
     let steps = steps_of(sql);
     if steps > MOST_STEPS {
         return Err(Error::query(format!("the query is too long: {steps} letters beside its values, of {MOST_STEPS}")));
     }
-    let plan = || plan_of(context, sql).map_err(|error| with_excerpt(explained(error, context), sql));
+    let plan = || plan_of(context, calendar, sql).map_err(|error| with_excerpt(explained(error, context), sql));
     let plan = thread::scope(|scope| {
         let thread = thread::Builder::new().stack_size(STACK + steps * STACK_PER_STEP).spawn_scoped(scope, plan);
         let thread = thread.map_err(|error| Error::query(format!("too long to be planned here: {error}")))?;
@@ -64,7 +66,7 @@ fn steps_of(sql: &str) -> usize {
     sql.as_bytes().iter().copied().filter(may_nest).count()
 }
 
-fn plan_of(context: &SessionContext, sql: &str) -> PlanResult<LogicalPlan> {
+fn plan_of(context: &SessionContext, calendar: &Calendar, sql: &str) -> PlanResult<LogicalPlan> {
     let parser = DFParserBuilder::new(sql).with_recursion_limit(DEEPEST_TEXT).build();
     let statements = parser?.parse_statements();
     if statements.is_err() && most_nots(sql) >= DEEPEST_TEXT {
@@ -84,7 +86,7 @@ fn plan_of(context: &SessionContext, sql: &str) -> PlanResult<LogicalPlan> {
     reads_only.verify_plan(&plan)?;
     let plan = if depth_of(&plan)? > DEEPEST_CHAIN { balanced(plan)? } else { plan };
     not_deeper(depth_of(&plan)?)?;
-    Ok(plan)
+    with_instants(plan, calendar)
 }
 
 /// Counts the longest run of NOT: the parser does not tell that it is too long, but looks for the statement's end in

@@ -1,7 +1,7 @@
 //! The tables of a data set: where each noun comes from, and its rows in our columns and types.
 
-use std::collections::BTreeMap;
-use std::path::Path;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use datafusion::arrow::array::{RecordBatch, RecordBatchOptions};
@@ -12,14 +12,16 @@ use datafusion::datasource::provider_as_source;
 use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, cast, col, lit};
 use datafusion::scalar::ScalarValue;
 
-use super::group::{FileGroup, WantedColumn, group};
+use super::group::{FileGroup, group};
 use super::slice::{Slice, rows_before};
 use crate::engine::errors::error_of;
 use crate::engine::files::file::TableFile;
 use crate::engine::files::find;
 use crate::engine::functions::as_text;
-use crate::engine::nouns::{Column, EpochUnit, NOUNS, Noun, RAW};
-use crate::engine::values::convert::convert;
+use crate::engine::nouns::{Column, Kind, NOUNS, Noun, RAW, WantedColumn};
+use crate::engine::text::dialect::{CsvOptions, Dialect};
+use crate::engine::values::convert::{Rules, convert, readings};
+use crate::engine::values::rules::{Actions, TextRules, TimeRules, TimestampFormat};
 use crate::{Error, Result};
 
 /// Rows of an in-memory table that are one unit of work.
@@ -28,8 +30,8 @@ const ROWS_PER_SLICE: usize = 65_536;
 /// A table as the caller has it.
 #[derive(Debug, Clone)]
 pub enum Given {
-    /// A file or a folder of files.
-    Path(String),
+    /// Files or folders of files, each with the folder below which `key=value` folders are columns.
+    Paths(Vec<(PathBuf, PathBuf)>),
     /// Parts of files.
     Slices(Vec<Slice>),
     /// Arrow data in memory.
@@ -41,8 +43,12 @@ pub enum Given {
 pub struct Reading {
     /// Ours, as `column` or `table.column`, to theirs.
     pub columns: BTreeMap<String, String>,
-    /// The unit of timestamps that are integers.
-    pub epoch_unit: Option<EpochUnit>,
+    /// Times.
+    pub times: TimeRules,
+    /// Words for actions.
+    pub actions: Actions,
+    /// What is said of the CSV files of a table, or, called `""`, of all.
+    pub csv: BTreeMap<String, CsvOptions>,
     /// Partitions of tables in memory.
     pub threads: usize,
 }
@@ -73,7 +79,8 @@ impl Source {
     /// The rows of `noun` in Arrow data.
     pub fn of_memory(noun: Noun, (schema, batches): &(SchemaRef, Vec<RecordBatch>), threads: usize) -> Result<Self> {
         let parts = vec![SourcePart::of_memory(schema, batches, threads)?];
-        let source = Source { noun, reading: Reading { threads, ..Reading::default() }, parts };
+        let reading = Reading { threads, times: TimeRules::on_one_clock(), ..Reading::default() };
+        let source = Source { noun, reading, parts };
         source.check_columns()?;
         Ok(source)
     }
@@ -89,7 +96,7 @@ pub fn sources(
     let mut found = BTreeMap::new();
     for noun in NOUNS {
         let parts = match (given.get(noun.name), root) {
-            (Some(Given::Path(path)), _) => whole_files(&noun, find::list(Path::new(path))?, reading)?,
+            (Some(Given::Paths(paths)), _) => whole_files(&noun, find::list_all(paths)?, reading)?,
             (Some(Given::Slices(slices)), _) => file_parts(&noun, slices, reading)?,
             (Some(Given::Batches(schema, batches)), _) => {
                 vec![SourcePart::of_memory(schema, batches, reading.threads)?]
@@ -138,9 +145,13 @@ fn whole_files(noun: &Noun, files: Vec<TableFile>, reading: &Reading) -> Result<
 }
 
 fn file_parts(noun: &Noun, slices: &[Slice], reading: &Reading) -> Result<Vec<SourcePart>> {
-    let wanted =
-        |column: &Column| WantedColumn { name: reading.theirs(noun, column), is_needed: reading.needs(noun, column) };
-    let groups = group(slices, &noun.columns.iter().map(wanted).collect::<Vec<_>>())?;
+    let wanted = |column: &Column| WantedColumn {
+        name: reading.theirs(noun, column),
+        kind: column.kind,
+        is_needed: reading.needs(noun, column),
+    };
+    let wanted: Vec<_> = noun.columns.iter().map(wanted).collect();
+    let groups = group(slices, &reading.csv_of(noun), &wanted)?;
     Ok(groups.into_iter().map(SourcePart::of_files).collect())
 }
 
@@ -149,6 +160,12 @@ impl Reading {
     pub fn theirs(&self, noun: &Noun, column: &Column) -> String {
         let exact = self.columns.get(&format!("{}.{}", noun.name, column.name));
         exact.or_else(|| self.columns.get(column.name)).cloned().unwrap_or_else(|| column.name.into())
+    }
+
+    /// What is said of the CSV files of `noun`.
+    fn csv_of(&self, noun: &Noun) -> CsvOptions {
+        let said = |name: &str| self.csv.get(name).cloned().unwrap_or_default();
+        said(noun.name).or(&said(""))
     }
 
     /// Whether `column` must be there: answers need it, or the caller says what it is called.
@@ -169,13 +186,33 @@ pub fn memory_table(schema: &SchemaRef, batches: &[RecordBatch], threads: usize)
 }
 
 impl SourcePart {
-    fn of_files(group: FileGroup) -> SourcePart {
+    pub(super) fn of_files(group: FileGroup) -> SourcePart {
         SourcePart { table: group.table(), origin: Origin::Files(group) }
     }
 
     fn of_memory(schema: &SchemaRef, batches: &[RecordBatch], threads: usize) -> Result<SourcePart> {
         let origin = Origin::Memory(Arc::clone(schema), batches.to_vec());
         Ok(SourcePart { origin, table: Arc::new(memory_table(schema, batches, threads)?) })
+    }
+
+    /// The first and the last `rows` of rows in memory, or all of them.
+    pub(super) fn first_and_last(&self, rows: usize) -> Result<Vec<SourcePart>> {
+        let Origin::Memory(schema, batches) = &self.origin else { return Ok(vec![self.clone()]) };
+        let all: usize = batches.iter().map(RecordBatch::num_rows).sum();
+        if all <= 2 * rows {
+            return Ok(vec![SourcePart::of_memory(schema, batches, 1)?]);
+        }
+        let range = |skipped: usize| {
+            let (mut before, mut taken) = (0, vec![]);
+            for batch in batches {
+                let start = skipped.saturating_sub(before).min(batch.num_rows());
+                let end = (skipped + rows).saturating_sub(before).min(batch.num_rows());
+                taken.extend((start < end).then(|| batch.slice(start, end - start)));
+                before += batch.num_rows();
+            }
+            SourcePart::of_memory(schema, &taken, 1)
+        };
+        Ok(vec![range(0)?, range(all - rows)?])
     }
 
     /// Splits the rows by file, in the order in which they are written.
@@ -221,6 +258,22 @@ impl SourcePart {
         }
     }
 
+    fn text_rules(&self) -> &TextRules {
+        static ISO: TextRules = TextRules { has_decimal_comma: false, timestamps: TimestampFormat::Iso };
+        match &self.origin {
+            Origin::Memory(..) => &ISO,
+            Origin::Files(group) => group.dialect().map_or(&ISO, |dialect| &dialect.rules),
+        }
+    }
+
+    /// The files that the rows come from.
+    pub(super) fn group(&self) -> Option<&FileGroup> {
+        match &self.origin {
+            Origin::Memory(..) => None,
+            Origin::Files(group) => Some(group),
+        }
+    }
+
     /// All columns of the caller's.
     fn names(&self) -> Vec<String> {
         match &self.origin {
@@ -251,6 +304,11 @@ impl Source {
         &self.noun
     }
 
+    /// The same noun, read in the same way, with other rows.
+    pub(super) fn with_parts(&self, parts: Vec<SourcePart>) -> Source {
+        Source { noun: self.noun, reading: self.reading.clone(), parts }
+    }
+
     /// The files that the rows come from, in the order of the parts.
     pub fn files(&self) -> Vec<&TableFile> {
         self.parts.iter().flat_map(SourcePart::files).collect()
@@ -263,6 +321,19 @@ impl Source {
             self.parts.iter().any(|part| part.type_of(&theirs).is_some())
         };
         self.noun.columns.iter().filter(there).collect()
+    }
+
+    /// How text files are written, in words: each way once.
+    pub fn formats(&self) -> Vec<String> {
+        let words = self.parts.iter().filter_map(|part| part.group()?.words());
+        words.collect::<BTreeSet<_>>().into_iter().collect()
+    }
+
+    /// The options that tell of all CSV files of the table how they are written, if that is one way.
+    pub fn csv_options(&self) -> Option<CsvOptions> {
+        let mut dialects = self.parts.iter().filter_map(|part| part.group()?.dialect()).map(Dialect::options);
+        let first = dialects.next()?;
+        dialects.all(|other| other == first).then_some(first)
     }
 
     fn check_columns(&self) -> Result<()> {
@@ -283,21 +354,25 @@ impl Source {
     fn ours(&self, part: &SourcePart, column: &Column) -> Result<Expr> {
         let theirs = self.reading.theirs(&self.noun, column);
         let expression = match (part.literal(&theirs), part.type_of(&theirs)) {
-            (Some(value), _) => self.converted_literal(column, &theirs, value)?,
-            (None, Some(from)) => convert(self.noun.name, column, &theirs, &from, self.reading.epoch_unit)?,
+            (Some(value), _) => self.converted_literal(part, column, &theirs, value)?,
+            (None, Some(from)) => convert(self.noun.name, column, &theirs, &from, self.rules(part))?,
             (None, None) => cast(lit(ScalarValue::Null), column.kind.data_type()),
         };
         Ok(expression.alias(column.name))
     }
 
     /// The expression of a column that stands in the path: its value, read as if it stood in a column of text.
-    fn converted_literal(&self, column: &Column, theirs: &str, value: ScalarValue) -> Result<Expr> {
-        let expression = convert(self.noun.name, column, theirs, &DataType::Utf8, self.reading.epoch_unit)?;
+    fn converted_literal(&self, part: &SourcePart, column: &Column, theirs: &str, value: ScalarValue) -> Result<Expr> {
+        let expression = convert(self.noun.name, column, theirs, &DataType::Utf8, self.rules(part))?;
         let in_place = |part: Expr| match part {
             Expr::Column(_) => Ok(Transformed::yes(lit(value.clone()))),
             other => Ok(Transformed::no(other)),
         };
         Ok(expression.transform(in_place).map_err(error_of)?.data)
+    }
+
+    fn rules<'a>(&'a self, part: &'a SourcePart) -> Rules<'a> {
+        Rules { times: &self.reading.times, text: part.text_rules(), actions: &self.reading.actions }
     }
 
     /// An expression that is null where the id is.
@@ -326,6 +401,20 @@ impl Source {
         value.alias(raw_name(column))
     }
 
+    fn instants(&self) -> impl Iterator<Item = &'static Column> {
+        self.noun.columns.iter().filter(|column| column.kind == Kind::Instant)
+    }
+
+    /// How often the caller's clock reads a time.
+    fn readings(&self, part: &SourcePart, column: &Column) -> Expr {
+        let theirs = self.reading.theirs(&self.noun, column);
+        let counted = match (part.literal(&theirs), part.type_of(&theirs)) {
+            (None, Some(from)) => readings(self.noun.name, &theirs, &from, self.rules(part)),
+            _ => lit(ScalarValue::Int64(None)),
+        };
+        counted.alias(readings_name(column))
+    }
+
     /// All rows in our columns and types; null where a value cannot be read.
     pub fn converted(&self) -> Result<LogicalPlan> {
         self.union(self.parts.iter().map(|part| self.project(part, false)))
@@ -346,7 +435,8 @@ impl Source {
         self.union(self.parts.iter().map(part))
     }
 
-    /// Plans the rows with each column's own value beside it, as `raw_…`.
+    /// Plans the rows with each column's own value beside it, as `raw_…`, and how often its clock reads it, as
+    /// `readings_…`.
     pub fn with_raw(&self) -> Result<LogicalPlan> {
         self.union(self.parts.iter().map(|part| self.project(part, true)))
     }
@@ -365,11 +455,12 @@ impl Source {
         let mut expressions = self.noun.columns.iter().map(|c| self.ours(part, c)).collect::<Result<Vec<_>>>()?;
         if raw {
             expressions.extend(self.noun.columns.iter().map(|column| self.raw(part, column)));
+            expressions.extend(self.instants().map(|column| self.readings(part, column)));
         }
         part.scan()?.project(expressions).map_err(error_of)
     }
 
-    fn union(&self, mut parts: impl Iterator<Item = Result<LogicalPlanBuilder>>) -> Result<LogicalPlan> {
+    pub(super) fn union(&self, mut parts: impl Iterator<Item = Result<LogicalPlanBuilder>>) -> Result<LogicalPlan> {
         let first = parts.next().ok_or_else(|| Error::Internal("a source without parts".into()))??;
         let all = parts.try_fold(first, |all, part| all.union(part?.build().map_err(error_of)?).map_err(error_of))?;
         all.build().map_err(error_of)
@@ -379,4 +470,9 @@ impl Source {
 /// The name of the column that holds the caller's own text of `column`.
 pub fn raw_name(column: &Column) -> String {
     format!("raw_{}", column.name)
+}
+
+/// The name of the column that counts how often the caller's clock reads the time in `column`.
+pub fn readings_name(column: &Column) -> String {
+    format!("readings_{}", column.name)
 }

@@ -11,18 +11,13 @@ use super::slice::{Slice, footer};
 use crate::Result;
 use crate::engine::files::file::TableFile;
 use crate::engine::files::find::{FileKind, kind_of};
+use crate::engine::nouns::WantedColumn;
 use crate::engine::parquet;
-use crate::engine::text::csv::Header;
+use crate::engine::text::coding::Coding;
+use crate::engine::text::dialect::{self, CsvOptions, Dialect, Found, day_or_month};
+use crate::engine::text::spans::{Cuts, LineSpan};
 use crate::engine::text::{Lines, TextTable, json};
-
-/// A column that is asked for, by the caller's name.
-#[derive(Debug, Clone)]
-pub struct WantedColumn {
-    /// The name.
-    pub name: String,
-    /// Whether it must be there.
-    pub is_needed: bool,
-}
+use crate::engine::values::rules::TimestampFormat;
 
 /// Files of one format, one schema and the same values in their `key=value` folders.
 #[derive(Debug, Clone)]
@@ -51,13 +46,18 @@ struct Outline {
     schema: SchemaRef,
     names: Vec<String>,
     rows: usize,
+    /// Formats of its times, the day or the month first, that it does not decide between, and an example.
+    undecided: Option<(TimestampFormat, TimestampFormat, String)>,
 }
 
 /// Reads the files' outlines and puts alike files together; text files without a line have no rows to miss.
-pub fn group(slices: &[Slice], wanted: &[WantedColumn]) -> Result<Vec<FileGroup>> {
+pub fn group(slices: &[Slice], options: &CsvOptions, wanted: &[WantedColumn]) -> Result<Vec<FileGroup>> {
+    let outlines = slices.iter().map(|slice| outline_of(&slice.file, slices.len(), options, wanted));
+    let mut outlines = outlines.collect::<Result<Vec<_>>>()?;
+    decide(&mut outlines, slices)?;
     let mut groups: Vec<FileGroup> = vec![];
-    for slice in slices {
-        let Some(outline) = outline_of(&slice.file, wanted)? else { continue };
+    for (slice, outline) in slices.iter().zip(outlines) {
+        let Some(outline) = outline else { continue };
         let mut path_columns = slice.file.path_columns();
         path_columns.retain(|key, _| {
             wanted.iter().any(|column| column.name == *key) && outline.schema.field_with_name(key).is_err()
@@ -71,7 +71,7 @@ pub fn group(slices: &[Slice], wanted: &[WantedColumn]) -> Result<Vec<FileGroup>
                 group.rows += outline.rows;
             }
             None => {
-                let Outline { format, schema, names, rows } = outline;
+                let Outline { format, schema, names, rows, .. } = outline;
                 groups.push(FileGroup { format, schema, names, path_columns, slices: vec![slice.clone()], rows });
             }
         }
@@ -82,6 +82,36 @@ pub fn group(slices: &[Slice], wanted: &[WantedColumn]) -> Result<Vec<FileGroup>
     }
 }
 
+/// Decides, by the other files of a table, whether the day or the month comes first in files that do not tell.
+fn decide(outlines: &mut [Option<Outline>], slices: &[Slice]) -> Result<()> {
+    let decided = outlines.iter().flatten().filter(|outline| outline.undecided.is_none());
+    let decided: Vec<TimestampFormat> = decided.filter_map(|outline| Some(outline.timestamps()?.clone())).collect();
+    for (outline, slice) in outlines.iter_mut().zip(slices) {
+        let Some((day, month, example)) = outline.as_mut().and_then(|outline| outline.undecided.take()) else {
+            continue;
+        };
+        let format = match (is_among(&day, &decided), is_among(&month, &decided)) {
+            (true, false) => day,
+            (false, true) => month,
+            _ => return Err(day_or_month(&slice.file, &example)),
+        };
+        if let Some(Outline { format: Format::Text(Lines::Csv(_, dialect)), .. }) = outline {
+            dialect.rules.timestamps = format;
+        }
+    }
+    Ok(())
+}
+
+/// Whether some of the formats has one of the patterns.
+fn is_among(format: &TimestampFormat, formats: &[TimestampFormat]) -> bool {
+    let patterns = |format: &TimestampFormat| match format {
+        TimestampFormat::Iso => vec![],
+        TimestampFormat::Patterns(patterns) => patterns.clone(),
+    };
+    let all: Vec<_> = formats.iter().flat_map(patterns).collect();
+    patterns(format).iter().any(|pattern| all.contains(pattern))
+}
+
 /// The group of files that have no line: of objects there are none, but of a CSV file the header is missing.
 fn no_lines(slice: &Slice, wanted: &[WantedColumn]) -> Result<FileGroup> {
     let file = &slice.file;
@@ -89,15 +119,20 @@ fn no_lines(slice: &Slice, wanted: &[WantedColumn]) -> Result<FileGroup> {
         return Err(file.error("it is empty: there is not even a header line"));
     }
     let names: Vec<String> = wanted.iter().map(|column| column.name.clone()).collect();
-    let (format, schema) = (Format::Text(Lines::Json), text_schema(names.iter()));
+    let (format, schema) = (Format::Text(Lines::Json(Coding::PLAIN)), text_schema(names.iter()));
     Ok(FileGroup { format, schema, names, path_columns: BTreeMap::new(), slices: vec![slice.clone()], rows: 0 })
 }
 
-fn outline_of(file: &TableFile, wanted: &[WantedColumn]) -> Result<Option<Outline>> {
+fn outline_of(
+    file: &TableFile,
+    files: usize,
+    options: &CsvOptions,
+    wanted: &[WantedColumn],
+) -> Result<Option<Outline>> {
     file.must_be_unchanged()?;
     match kind_of(&file.path)? {
         FileKind::Parquet => outline_of_parquet(file, wanted).map(Some),
-        FileKind::Csv => outline_of_csv(file, wanted),
+        FileKind::Csv => outline_of_csv(file, files, options, wanted),
         FileKind::Json => outline_of_json(file, wanted),
     }
 }
@@ -112,30 +147,49 @@ fn outline_of_parquet(file: &TableFile, wanted: &[WantedColumn]) -> Result<Outli
     let schema = Arc::new(Schema::new(columns.cloned().collect::<Vec<_>>()));
     let rows = footer.metadata().file_metadata().num_rows();
     let rows = usize::try_from(rows).map_err(|_| file.error(format!("its footer tells of {rows} rows")))?;
-    Ok(Outline { format: Format::Parquet, schema, names, rows })
+    Ok(Outline { format: Format::Parquet, schema, names, rows, undecided: None })
 }
 
-fn outline_of_csv(file: &TableFile, wanted: &[WantedColumn]) -> Result<Option<Outline>> {
-    let Some(header) = Header::of(file)? else { return Ok(None) };
+fn outline_of_csv(
+    file: &TableFile,
+    files: usize,
+    options: &CsvOptions,
+    wanted: &[WantedColumn],
+) -> Result<Option<Outline>> {
+    let Some(Found { header, dialect, undecided }) = dialect::find(file, files, options, wanted)? else {
+        return Ok(None);
+    };
     let names: Vec<String> = header.names().cloned().collect();
     refuse_twice(file, wanted, &names)?;
     let schema = text_schema(wanted.iter().map(|column| &column.name).filter(|name| names.contains(name)));
-    Ok(Some(Outline { format: Format::Text(Lines::Csv(header)), schema, names, rows: 0 }))
+    Ok(Some(Outline { format: Format::Text(Lines::Csv(header, dialect)), schema, names, rows: 0, undecided }))
 }
 
 fn outline_of_json(file: &TableFile, wanted: &[WantedColumn]) -> Result<Option<Outline>> {
-    let Some(keys) = json::keys(file)? else { return Ok(None) };
+    let Some(coding) = Coding::of_json(file)? else { return Ok(None) };
+    let whole = LineSpan::whole(file, coding);
+    let Some(keys) = json::keys(&whole)? else { return Ok(None) };
     let in_path = file.path_columns();
     let mut there = vec![];
     for column in wanted {
         // One that is not needed may come in any line; nulls where it does not are what would be without it.
         let is_asked_for = column.is_needed || in_path.contains_key(&column.name);
-        if keys.contains(&column.name) || !is_asked_for || json::mentions(file, &column.name)? {
+        if keys.contains(&column.name) || !is_asked_for || json::mentions(&whole, &column.name)? {
             there.push(&column.name);
         }
     }
     let (schema, names) = (text_schema(there.into_iter()), keys.into_iter().collect());
-    Ok(Some(Outline { format: Format::Text(Lines::Json), schema, names, rows: 0 }))
+    Ok(Some(Outline { format: Format::Text(Lines::Json(coding)), schema, names, rows: 0, undecided: None }))
+}
+
+impl Outline {
+    /// What the times of a CSV file look like.
+    fn timestamps(&self) -> Option<&TimestampFormat> {
+        match &self.format {
+            Format::Text(Lines::Csv(_, dialect)) => Some(&dialect.rules.timestamps),
+            _ => None,
+        }
+    }
 }
 
 fn refuse_twice(file: &TableFile, wanted: &[WantedColumn], names: &[String]) -> Result<()> {
@@ -155,9 +209,41 @@ impl FileGroup {
         &self.names
     }
 
+    /// How the files are written, if they are CSV.
+    pub fn dialect(&self) -> Option<&Dialect> {
+        match &self.format {
+            Format::Text(Lines::Csv(_, dialect)) => Some(dialect),
+            _ => None,
+        }
+    }
+
+    /// How the files are written, in words, if they are text.
+    pub fn words(&self) -> Option<String> {
+        match &self.format {
+            Format::Parquet => None,
+            Format::Text(Lines::Csv(_, dialect)) => Some(dialect.to_string()),
+            Format::Text(Lines::Json(coding)) => {
+                Some(format!("{}, {coding}", if coding.is_array { "JSON array" } else { "JSON lines" }))
+            }
+        }
+    }
+
     /// Splits the group into one group for each file.
     pub fn singles(&self) -> Vec<FileGroup> {
-        self.slices.iter().map(|slice| FileGroup { slices: vec![slice.clone()], ..self.clone() }).collect()
+        self.slices.iter().map(|slice| self.with_slices(vec![slice.clone()])).collect()
+    }
+
+    /// The same files, or parts of them.
+    pub fn with_slices(&self, slices: Vec<Slice>) -> FileGroup {
+        FileGroup { slices, ..self.clone() }
+    }
+
+    /// Where text files may be cut; `None` if they are Parquet.
+    pub fn cuts(&self) -> Option<Cuts> {
+        match &self.format {
+            Format::Parquet => None,
+            Format::Text(lines) => Some(lines.cuts()),
+        }
     }
 
     /// The table of these files.
@@ -165,6 +251,10 @@ impl FileGroup {
         match &self.format {
             Format::Parquet => Arc::new(ParquetTable::new(self.slices.clone(), Arc::clone(&self.schema), self.rows)),
             Format::Text(lines) => {
+                if let [Slice { file, bytes: Some(bytes) }] = &self.slices[..] {
+                    let (file, schema) = (file.clone(), Arc::clone(&self.schema));
+                    return Arc::new(TextTable::of_span(lines.clone(), file, bytes.clone(), schema));
+                }
                 let files = self.slices.iter().map(|slice| slice.file.clone()).collect();
                 Arc::new(TextTable::new(lines.clone(), files, Arc::clone(&self.schema)))
             }

@@ -9,9 +9,10 @@ use ::parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions};
 use ::parquet::file::metadata::RowGroupMetaData;
 
 use crate::Result;
-use crate::engine::files::file::{TableFile, unreadable};
+use crate::engine::files::file::TableFile;
 use crate::engine::files::find::is_parquet;
 use crate::engine::parquet::{self, quietly};
+use crate::error::unreadable;
 
 /// A file or, of a Parquet file, the row groups that begin within these bytes.
 #[derive(Debug, Clone, PartialEq, Eq)]

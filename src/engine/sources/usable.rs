@@ -29,7 +29,7 @@ fn valid(name: &str, kind: Kind) -> Option<Expr> {
     match (name, kind) {
         ("latitude", _) => Some(col(name).between(lit(-90.0), lit(90.0))),
         ("longitude", _) => Some(col(name).between(lit(-180.0), lit(180.0))),
-        ("action", _) => Some(col(name).in_list(vec![lit("view"), lit("click")], false)),
+        (_, Kind::Action) => Some(col(name).in_list(vec![lit("view"), lit("click")], false)),
         _ => None,
     }
 }

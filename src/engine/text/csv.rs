@@ -1,39 +1,31 @@
 //! CSV: a header, and then rows of as many cells.
 
-use std::io::{BufRead, Read};
+use std::io::Read;
 
 use datafusion::arrow::array::{RecordBatch, RecordBatchOptions};
 use datafusion::arrow::csv::ReaderBuilder;
 use datafusion::arrow::csv::reader::{Decoder, Format};
 use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 
-use super::quotes::LineWalk;
-use super::spans::{LineSpan, SpanReader, line_number};
+use super::dialect::Dialect;
+use super::quotes::{LineWalk, Marks};
+use super::spans::{LineSpan, SpanReader, SpanText, Text};
 use crate::Result;
-use crate::engine::files::file::TableFile;
 
-const NO_TEXT: &str = "it is not UTF-8 text";
+const NO_TEXT: &str = "it is not UTF-8 text: csv=footfall.Csv(encoding=...) names another encoding, such as latin-1";
 
 /// The names of the cells; those without one are nobody's.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Header(Vec<String>);
+pub struct Header(pub Vec<String>);
 
 impl Header {
-    /// The header of `file`; `None` if it has no line.
-    pub fn of(file: &TableFile) -> Result<Option<Self>> {
-        let header = Format::default().with_header(true).infer_schema(file.read_from(0)?, Some(0));
-        let (schema, _) = header.map_err(|e| file.error(e))?;
-        let names = schema.fields().iter().map(|field| field.name().trim_start_matches('\u{feff}').trim().to_string());
-        let names: Vec<String> = names.collect();
-        Ok((!names.is_empty()).then_some(Self(names)))
-    }
-
     /// The names that there are.
     pub fn names(&self) -> impl Iterator<Item = &String> {
         self.0.iter().filter(|name| !name.is_empty())
     }
 
-    fn position(&self, name: &str) -> Option<usize> {
+    /// Where the cell of this name is.
+    pub fn position(&self, name: &str) -> Option<usize> {
         self.0.iter().position(|other| other == name)
     }
 
@@ -46,12 +38,11 @@ impl Header {
 
 /// Reads a span of CSV.
 pub struct CsvReader {
-    span: LineSpan,
+    text: SpanText,
+    dialect: Dialect,
     cells: usize,
     schema: SchemaRef,
     decoder: Decoder,
-    /// Up to where lines were decoded.
-    at: u64,
     /// Where the batch begins.
     batch: u64,
     /// The decoder looks at the text of all cells together, where two halves of letters may make one.
@@ -90,17 +81,18 @@ impl Letters {
 
 impl CsvReader {
     /// A reader of the columns of `schema` in batches of `rows`.
-    pub fn new(span: &LineSpan, header: &Header, schema: &SchemaRef, rows: usize) -> Self {
+    pub fn new(span: &LineSpan, header: &Header, dialect: &Dialect, schema: &SchemaRef, rows: usize) -> Self {
         let start = span.bytes.start;
         // The decoder's columns are in the order of the file; `next_batch` gives them ours.
         let positions = schema.fields().iter().filter_map(|field| header.position(field.name())).collect();
         let decoder = ReaderBuilder::new(header.cells().into()).with_projection(positions).with_batch_size(rows);
+        let decoder = decoder.with_delimiter(dialect.marks.separator).with_quote(dialect.marks.quote);
         Self {
-            span: span.clone(),
+            text: SpanText::new(span),
+            dialect: dialect.clone(),
             cells: header.0.len(),
             schema: schema.clone(),
             decoder: decoder.with_header(start == 0).build_decoder(),
-            at: start,
             batch: start,
             letters: Letters::default(),
         }
@@ -108,9 +100,8 @@ impl CsvReader {
 
     /// Decodes the rows of a batch; false if the span ended.
     fn decode(&mut self) -> Result<bool> {
-        let mut input = self.span.read_from(self.at)?;
         loop {
-            let buffer = input.fill_buf().map_err(|e| self.span.file.error(e))?;
+            let buffer = self.text.fill()?;
             let is_end = buffer.is_empty();
             let decoded = match self.decoder.decode(buffer) {
                 Ok(decoded) => decoded,
@@ -120,57 +111,64 @@ impl CsvReader {
             if !is_text {
                 return Err(self.explained(NO_TEXT));
             }
-            input.consume(decoded);
-            self.at += decoded as u64;
+            self.text.consume(decoded);
             if is_end || self.decoder.capacity() == 0 {
+                self.text.rest();
                 return Ok(!is_end);
             }
         }
     }
 
+    /// A walk through the lines from byte `start` on.
+    fn walk(&self, start: u64) -> Result<LineWalk<Text>> {
+        Ok(LineWalk::new(self.text.span.read_from(start)?, self.dialect.marks, start))
+    }
+
     /// A quote that nothing closes would make one cell of the rest of the file.
     fn must_be_closed(&self) -> Result<()> {
-        let file = &self.span.file;
-        let unclosed = LineWalk::new(file.read_from(self.batch)?, self.batch).unclosed().map_err(|e| file.error(e))?;
+        let span = &self.text.span;
+        let unclosed = self.walk(self.batch)?.unclosed().map_err(|e| span.file.error(e))?;
         unclosed.map_or(Ok(()), |quote| {
-            let line = line_number(file, quote);
-            Err(file.error(format!("line {line}: a quote begins a cell there, and none ends it")))
+            let line = span.line_number(quote);
+            Err(span.file.error(format!("line {line}: a quote begins a cell there, and none ends it")))
         })
     }
 
     /// The error with the line that it is about: the decoder counts rows, and from the beginning of a span.
     fn explained(&self, error: &str) -> crate::Error {
-        let file = &self.span.file;
+        let span = &self.text.span;
         let faulty = self.faulty_line().ok().flatten();
         faulty.map_or_else(
-            || file.error(error),
-            |(at, what)| file.error(format!("line {}: {what}", line_number(file, at))),
+            || span.file.error(error),
+            |(at, what)| span.file.error(format!("line {}: {what}", span.line_number(at))),
         )
     }
 
     /// Where the first line of the batch is that cannot be read, and why.
     fn faulty_line(&self) -> Result<Option<(u64, String)>> {
-        let file = &self.span.file;
-        let mut walk = LineWalk::new(file.read_from(self.batch)?, self.batch);
-        let mut input = file.read_from(self.batch)?;
+        let span = &self.text.span;
+        let failed = |e| span.file.error(e);
+        let (mut walk, mut input) = (self.walk(self.batch)?, span.read_from(self.batch)?);
         let mut start = self.batch;
-        while start < self.span.bytes.end {
-            let end = walk.next_line().map_err(|e| file.error(e))?.unwrap_or(self.span.bytes.end);
+        loop {
+            let end = walk.next_line().map_err(failed)?;
             let mut line = vec![];
-            input.by_ref().take(end - start).read_to_end(&mut line).map_err(|e| file.error(e))?;
+            input.by_ref().take(end.map_or(u64::MAX, |end| end - start)).read_to_end(&mut line).map_err(failed)?;
             if let Some(what) = self.fault_of(&line) {
                 return Ok(Some((start, what)));
             }
+            let Some(end) = end else { return Ok(None) };
             start = end;
         }
-        Ok(None)
     }
 
     fn fault_of(&self, line: &[u8]) -> Option<String> {
         if std::str::from_utf8(line).is_err() {
             return Some(NO_TEXT.into());
         }
-        let (schema, _) = Format::default().with_header(true).infer_schema(line, Some(0)).ok()?;
+        let Marks { separator, quote } = self.dialect.marks;
+        let format = Format::default().with_header(true).with_delimiter(separator).with_quote(quote);
+        let (schema, _) = format.infer_schema(line, Some(0)).ok()?;
         let cells = schema.fields().len();
         let is_fine = cells == self.cells || cells == 0;
         (!is_fine).then(|| format!("{cells} cells, where the header has {}", self.cells))
@@ -180,11 +178,12 @@ impl CsvReader {
 impl SpanReader for CsvReader {
     fn next_batch(&mut self) -> Result<Option<RecordBatch>> {
         let goes_on = self.decode()?;
-        if !goes_on && self.span.bytes.end == self.span.file.stamp.bytes {
+        let span = &self.text.span;
+        if !goes_on && span.bytes.end == span.file.stamp.bytes {
             self.must_be_closed()?;
         }
         let batch = self.decoder.flush().map_err(|e| self.explained(&e.to_string()))?;
-        self.batch = self.at;
+        self.batch = self.text.at;
         Ok(match batch {
             Some(batch) => {
                 let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));

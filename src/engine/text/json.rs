@@ -11,8 +11,7 @@ use datafusion::arrow::json::reader::Decoder;
 use memchr::memmem;
 use serde_core::de::IgnoredAny;
 
-use super::spans::{LineSpan, SpanReader, line_number};
-use crate::engine::files::file::TableFile;
+use super::spans::{LineSpan, SpanReader, Text};
 use crate::{Error, Result};
 
 /// How many lines tell the keys at once; all of the file is searched for others.
@@ -23,13 +22,13 @@ const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
 type Object = std::collections::BTreeMap<String, IgnoredAny>;
 
-/// The keys that the first lines of `file` have; `None` if it has no line.
-pub fn keys(file: &TableFile) -> Result<Option<BTreeSet<String>>> {
+/// The keys that the first lines of a file have; `None` if it has no line.
+pub fn keys(whole: &LineSpan) -> Result<Option<BTreeSet<String>>> {
     let mut keys = BTreeSet::new();
     let mut lines = 0;
-    let mut input = ObjectLines::new(file.read_from(0)?, 0);
-    while let Some((at, line)) = input.next().map_err(|e| file.error(e))? {
-        keys.extend(object_of(file, at, line)?.into_keys());
+    let mut input = ObjectLines::new(whole.read_from(0)?, 0);
+    while let Some((at, line)) = input.next().map_err(|e| whole.file.error(e))? {
+        keys.extend(object_of(whole, at, line)?.into_keys());
         lines += 1;
         if lines == LINES_FOR_KEYS {
             break;
@@ -38,10 +37,11 @@ pub fn keys(file: &TableFile) -> Result<Option<BTreeSet<String>>> {
     Ok((lines > 0).then_some(keys))
 }
 
-/// Whether any line of `file` has the key `name`, or speaks of it.
-pub fn mentions(file: &TableFile, name: &str) -> Result<bool> {
+/// Whether any line of a file has the key `name`, or speaks of it.
+pub fn mentions(whole: &LineSpan, name: &str) -> Result<bool> {
+    let file = &whole.file;
     let quoted = serde_json::to_string(name).map_err(|e| file.error(e))?;
-    let mut input = file.read_from(0)?;
+    let mut input = whole.read_from(0)?;
     let (mut line, mut at) = (vec![], 0);
     loop {
         line.clear();
@@ -51,7 +51,7 @@ pub fn mentions(file: &TableFile, name: &str) -> Result<bool> {
         }
         let is_escaped = || memmem::find(&line, br"\u").is_some();
         if memmem::find(&line, quoted.as_bytes()).is_some()
-            || is_escaped() && object_of(file, at, trimmed(&line, at))?.contains_key(name)
+            || is_escaped() && object_of(whole, at, trimmed(&line, at))?.contains_key(name)
         {
             return Ok(true);
         }
@@ -59,13 +59,13 @@ pub fn mentions(file: &TableFile, name: &str) -> Result<bool> {
     }
 }
 
-fn object_of(file: &TableFile, at: u64, line: &[u8]) -> Result<Object> {
-    serde_json::from_slice(line).map_err(|e| no_object(file, at, &e.to_string()))
+fn object_of(span: &LineSpan, at: u64, line: &[u8]) -> Result<Object> {
+    serde_json::from_slice(line).map_err(|e| no_object(span, at, &e.to_string()))
 }
 
 /// Makes an error about the line at byte `at`.
-fn no_object(file: &TableFile, at: u64, reason: &str) -> Error {
-    file.error(format!("line {} is not a JSON object: {reason}", line_number(file, at)))
+fn no_object(span: &LineSpan, at: u64, reason: &str) -> Error {
+    span.file.error(format!("line {} is not a JSON object: {reason}", span.line_number(at)))
 }
 
 /// Arrow's decoder takes much that is no JSON, such as two objects in a line, or none between two commas.
@@ -152,13 +152,15 @@ pub struct JsonReader {
     decoder: Decoder,
     /// Up to where lines were decoded.
     at: u64,
+    /// The lines from there on, of a file that stays open.
+    lines: Option<ObjectLines<Text>>,
 }
 
 impl JsonReader {
     /// A reader of the columns of `schema` in batches of `rows`.
     pub fn new(span: &LineSpan, schema: &SchemaRef, rows: usize) -> Result<Self> {
         let (at, decoder) = (span.bytes.start, decoder(schema, rows)?);
-        Ok(Self { span: span.clone(), schema: schema.clone(), rows, decoder, at })
+        Ok(Self { span: span.clone(), schema: schema.clone(), rows, decoder, at, lines: None })
     }
 
     /// The error with the line that it is about, of those from byte `start` on: a batch is decoded as a whole.
@@ -168,12 +170,12 @@ impl JsonReader {
     }
 
     fn faulty_line(&self, start: u64) -> Result<Option<Error>> {
-        let file = &self.span.file;
-        let mut lines = ObjectLines::new(self.span.read_from(start)?, start);
-        while let Some((at, line)) = lines.next().map_err(|e| file.error(e))? {
+        let span = &self.span;
+        let mut lines = ObjectLines::new(span.read_from(start)?, start);
+        while let Some((at, line)) = lines.next().map_err(|e| span.file.error(e))? {
             let mut decoder = decoder(&self.schema, 1)?;
             if let Err(error) = decoder.decode(&with_letters(line)).and_then(|_| decoder.flush()) {
-                return Ok(Some(file.error(format!("line {}: {error}", line_number(file, at)))));
+                return Ok(Some(span.file.error(format!("line {}: {error}", span.line_number(at)))));
             }
         }
         Ok(None)
@@ -187,15 +189,19 @@ fn decoder(schema: &SchemaRef, rows: usize) -> Result<Decoder> {
 
 impl SpanReader for JsonReader {
     fn next_batch(&mut self) -> Result<Option<RecordBatch>> {
-        let (file, start) = (&self.span.file, self.at);
-        let mut lines = ObjectLines::new(self.span.read_from(start)?, start);
+        let (span, start) = (&self.span, self.at);
+        let mut lines = match self.lines.take() {
+            Some(lines) => lines,
+            None => ObjectLines::new(span.read_from(start)?, start),
+        };
         while self.decoder.len() < self.rows {
-            let Some((at, line)) = lines.next().map_err(|e| file.error(e))? else { break };
+            let Some((at, line)) = lines.next().map_err(|e| span.file.error(e))? else { break };
             must_be_object(line)
                 .and_then(|()| self.decoder.decode(&with_letters(line)).map_err(|e| e.to_string()))
-                .map_err(|e| no_object(file, at, &e))?;
+                .map_err(|e| no_object(span, at, &e))?;
         }
         self.at = lines.at;
+        self.lines = span.stays_open().then_some(lines);
         match self.decoder.flush() {
             Ok(batch) => Ok(batch),
             Err(error) => Err(self.explained(start, &error.to_string())),

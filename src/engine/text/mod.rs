@@ -4,17 +4,24 @@
 //!
 //! | module | what it does |
 //! |---|---|
-//! | [`csv`] | the header and the cells of CSV |
-//! | [`json`] | the keys and the values of JSON lines |
+//! | [`coding`] | packed files, and encodings other than UTF-8 |
 //! | [`quotes`] | where the quoted cells of CSV are |
 //! | [`spans`] | cuts files into spans between lines |
+//! | [`csv`] | the header and the cells of CSV |
+//! | [`times`] | what times look like, as a sample shows |
+//! | [`dialect`] | how a CSV file is written: what the caller says, and what a sample shows |
+//! | [`json`] | the keys and the values of JSON lines |
 
+pub mod coding;
 pub mod csv;
+pub mod dialect;
 pub mod json;
 pub mod quotes;
 pub mod spans;
+pub mod times;
 
 use std::collections::VecDeque;
+use std::ops::Range;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -29,9 +36,11 @@ use datafusion::physical_plan::streaming::{PartitionStream, StreamingTableExec};
 use datafusion::physical_plan::{ExecutionPlan, SendableRecordBatchStream};
 use tokio::sync::Mutex;
 
+use self::coding::Coding;
 use self::csv::{CsvReader, Header};
+use self::dialect::Dialect;
 use self::json::JsonReader;
-use self::spans::{LineSpan, SpanReader};
+use self::spans::{Cuts, LineSpan, SpanReader};
 use crate::Result;
 use crate::engine::errors::external;
 use crate::engine::files::file::TableFile;
@@ -40,19 +49,38 @@ use crate::engine::files::file::TableFile;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Lines {
     /// Cells after a header.
-    Csv(Header),
+    Csv(Header, Dialect),
     /// Objects.
-    Json,
+    Json(Coding),
 }
 
-/// A table of text files that are alike.
+impl Lines {
+    /// Where files may be cut.
+    pub fn cuts(&self) -> Cuts {
+        match self {
+            Lines::Csv(_, dialect) => Cuts { coding: dialect.coding, marks: Some(dialect.marks) },
+            Lines::Json(coding) => Cuts { coding: *coding, marks: None },
+        }
+    }
+}
+
+/// A table of text files that are alike, or of parts of them.
 #[derive(Debug)]
 pub struct TextTable {
     lines: Lines,
-    files: Arc<Vec<TableFile>>,
+    rows: Rows,
     schema: SchemaRef,
     /// The partitions for so many threads: unchanged files are cut where they were cut before.
     cut: Mutex<Option<(usize, Partitions)>>,
+}
+
+/// Which rows a table has.
+#[derive(Debug)]
+enum Rows {
+    /// Those of whole files.
+    Files(Arc<Vec<TableFile>>),
+    /// Those of spans of files.
+    Spans(Vec<LineSpan>),
 }
 
 type Partitions = Vec<Vec<LineSpan>>;
@@ -60,16 +88,26 @@ type Partitions = Vec<Vec<LineSpan>>;
 impl TextTable {
     /// A table with the text columns of `schema`.
     pub fn new(lines: Lines, files: Vec<TableFile>, schema: SchemaRef) -> Self {
-        Self { lines, files: Arc::new(files), schema, cut: Mutex::default() }
+        Self { lines, rows: Rows::Files(Arc::new(files)), schema, cut: Mutex::default() }
+    }
+
+    /// A table of the lines of `file` that begin within `bytes`, the first of which begins a line.
+    pub fn of_span(lines: Lines, file: TableFile, bytes: Range<u64>, schema: SchemaRef) -> Self {
+        let span = LineSpan { file, coding: lines.cuts().coding, bytes };
+        Self { lines, rows: Rows::Spans(vec![span]), schema, cut: Mutex::default() }
     }
 
     async fn partitions(&self, threads: usize) -> PlanResult<Partitions> {
+        let files = match &self.rows {
+            Rows::Files(files) => Arc::clone(files),
+            Rows::Spans(spans) => return Ok(vec![spans.clone()]),
+        };
         let mut cut = self.cut.lock().await;
         if let Some((_, partitions)) = cut.as_ref().filter(|(count, _)| *count == threads) {
             return Ok(partitions.clone());
         }
-        let (files, has_quotes) = (Arc::clone(&self.files), matches!(self.lines, Lines::Csv(_)));
-        let cutting = tokio::task::spawn_blocking(move || spans::partitions(&files, threads, has_quotes));
+        let cuts = self.lines.cuts();
+        let cutting = tokio::task::spawn_blocking(move || spans::partitions(&files, threads, cuts));
         let partitions = cutting.await.map_err(|join| DataFusionError::ExecutionJoin(Box::new(join)))?;
         let partitions = partitions.map_err(external)?;
         *cut = Some((threads, partitions.clone()));
@@ -163,8 +201,8 @@ impl Batches {
 
     fn open(&self, span: &LineSpan) -> Result<Box<dyn SpanReader>> {
         Ok(match &self.lines {
-            Lines::Csv(header) => Box::new(CsvReader::new(span, header, &self.schema, self.rows)),
-            Lines::Json => Box::new(JsonReader::new(span, &self.schema, self.rows)?),
+            Lines::Csv(header, dialect) => Box::new(CsvReader::new(span, header, dialect, &self.schema, self.rows)),
+            Lines::Json(_) => Box::new(JsonReader::new(span, &self.schema, self.rows)?),
         })
     }
 }

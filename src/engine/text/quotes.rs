@@ -4,10 +4,20 @@ use std::io::BufRead;
 
 use memchr::memchr;
 
+/// The letters that make cells.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Marks {
+    /// Between cells.
+    pub separator: u8,
+    /// Around cells that hold separators or line ends.
+    pub quote: u8,
+}
+
 /// Follows the quotes of CSV as its parser does: one opens a cell at the cell's beginning only, and two within a quoted
 /// cell are a letter.
 #[derive(Debug)]
 pub struct Quotes {
+    marks: Marks,
     state: State,
     /// How many bytes are behind.
     at: u64,
@@ -29,8 +39,8 @@ enum State {
 
 impl Quotes {
     /// Begins at byte `at`, where a line begins.
-    pub fn new(at: u64) -> Self {
-        Self { state: State::Outside, at, last: b'\n' }
+    pub fn new(marks: Marks, at: u64) -> Self {
+        Self { marks, state: State::Outside, at, last: b'\n' }
     }
 
     /// Where the quote is that no other has closed.
@@ -44,10 +54,10 @@ impl Quotes {
     /// Goes past `bytes`.
     pub fn pass(&mut self, bytes: &[u8]) {
         let mut from = 0;
-        while let Some(found) = memchr(b'"', &bytes[from..]) {
+        while let Some(found) = memchr(self.marks.quote, &bytes[from..]) {
             let place = from + found;
             let before = if place == 0 { self.last } else { bytes[place - 1] };
-            self.state = self.state.at_quote(self.at + place as u64, before);
+            self.state = self.state.at_quote(self.at + place as u64, before, self.marks.separator);
             from = place + 1;
         }
         self.at += bytes.len() as u64;
@@ -56,11 +66,13 @@ impl Quotes {
 }
 
 impl State {
-    fn at_quote(self, at: u64, before: u8) -> Self {
+    fn at_quote(self, at: u64, before: u8, separator: u8) -> Self {
         match self {
             State::Inside(start) => State::Closed { start, end: at },
             State::Closed { start, end } if end + 1 == at => State::Inside(start),
-            _ if matches!(before, b',' | b'\n' | b'\r') || is_byte_order_mark(at, before) => State::Inside(at),
+            _ if before == separator || matches!(before, b'\n' | b'\r') || is_byte_order_mark(at, before) => {
+                State::Inside(at)
+            }
             _ => State::Outside,
         }
     }
@@ -79,8 +91,8 @@ pub struct LineWalk<R> {
 
 impl<R: BufRead> LineWalk<R> {
     /// Begins at byte `at`, where a line begins.
-    pub fn new(input: R, at: u64) -> Self {
-        Self { input, quotes: Quotes::new(at) }
+    pub fn new(input: R, marks: Marks, at: u64) -> Self {
+        Self { input, quotes: Quotes::new(marks, at) }
     }
 
     /// Goes on to byte `target`; false if the file ends before.
@@ -125,8 +137,10 @@ impl<R: BufRead> LineWalk<R> {
 mod tests {
     use super::*;
 
+    const MARKS: Marks = Marks { separator: b',', quote: b'"' };
+
     fn lines(text: &str) -> Vec<u64> {
-        let mut walk = LineWalk::new(text.as_bytes(), 0);
+        let mut walk = LineWalk::new(text.as_bytes(), MARKS, 0);
         std::iter::from_fn(|| walk.next_line().expect("text can be read")).collect()
     }
 
@@ -141,8 +155,16 @@ mod tests {
     }
 
     #[test]
+    fn other_marks_make_other_cells() {
+        let marks = Marks { separator: b';', quote: b'\'' };
+        let mut walk = LineWalk::new("a;'\n';\"\n1,'\n".as_bytes(), marks, 0);
+        let lines: Vec<u64> = std::iter::from_fn(|| walk.next_line().expect("text can be read")).collect();
+        assert_eq!(lines, [8, 12]);
+    }
+
+    #[test]
     fn a_quote_that_nothing_closes_is_found() {
-        let unclosed = |text: &str| LineWalk::new(text.as_bytes(), 0).unclosed().expect("text can be read");
+        let unclosed = |text: &str| LineWalk::new(text.as_bytes(), MARKS, 0).unclosed().expect("text can be read");
         assert_eq!(unclosed("a,\"b\nc"), Some(2));
         assert_eq!(unclosed("a,\"b\"\"\nc"), Some(2));
         assert_eq!(unclosed("a,\"b\""), None);
@@ -153,7 +175,7 @@ mod tests {
     fn bytes_may_come_in_any_pieces() {
         let text = b"\"a\"\"\n\",5\" x\r\n\"\"\"\"\n,\"";
         for size in 1..text.len() {
-            let mut quotes = Quotes::new(0);
+            let mut quotes = Quotes::new(MARKS, 0);
             text.chunks(size).for_each(|piece| quotes.pass(piece));
             assert_eq!(quotes.opened(), Some(19));
         }

@@ -1,14 +1,14 @@
 //! Cuts text files into spans of whole lines, so that each partition reads about as many bytes.
 
-use std::fs::File;
-use std::io::{BufRead, BufReader, Read, Take};
+use std::io::{BufRead, Read, copy, sink};
 use std::ops::Range;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use datafusion::arrow::array::RecordBatch;
 use memchr::memchr;
 
-use super::quotes::LineWalk;
+use super::coding::Coding;
+use super::quotes::{LineWalk, Marks};
 use crate::Result;
 use crate::engine::files::file::TableFile;
 
@@ -18,6 +18,9 @@ pub trait SpanReader: Send {
     fn next_batch(&mut self) -> Result<Option<RecordBatch>>;
 }
 
+/// Text that is read.
+pub type Text = Box<dyn BufRead + Send>;
+
 /// Smaller files and spans are read sooner than they are cut.
 const SPAN_BYTES: u64 = 4 << 20;
 
@@ -26,32 +29,120 @@ const SPAN_BYTES: u64 = 4 << 20;
 pub struct LineSpan {
     /// The file.
     pub file: TableFile,
+    /// How its bytes become text.
+    pub coding: Coding,
     /// From the beginning of a line to the beginning of another, or to the end.
     pub bytes: Range<u64>,
 }
 
 impl LineSpan {
-    /// Reads the lines from byte `at` on. The file is open for as long only as a batch of them is read: there may be
-    /// more partitions than files that may be open.
-    pub fn read_from(&self, at: u64) -> Result<Take<BufReader<File>>> {
-        Ok(self.file.read_from(at)?.take(self.bytes.end.saturating_sub(at)))
+    /// All of `file`.
+    pub fn whole(file: &TableFile, coding: Coding) -> Self {
+        Self { file: file.clone(), coding, bytes: 0..file.stamp.bytes }
+    }
+
+    /// Reads the text from byte `at` on, which is counted from where the span begins in the file, in bytes of text.
+    pub fn read_from(&self, at: u64) -> Result<Text> {
+        let Range { start, end } = self.bytes;
+        let failed = |e| self.file.error(e);
+        if self.coding.is_plain() {
+            return Ok(Box::new(self.file.read_from(at)?.take(end.saturating_sub(at))));
+        }
+        let mut text = self.coding.text_of(self.file.read_from(start)?.take(end - start)).map_err(failed)?;
+        copy(&mut (&mut text).take(at - start), &mut sink()).map_err(failed)?;
+        Ok(text)
+    }
+
+    /// Whether its file stays open from batch to batch. There may be more partitions than files that may be open; but
+    /// what is packed or in another encoding would have to be read again from its beginning.
+    pub fn stays_open(&self) -> bool {
+        !self.coding.is_plain()
+    }
+
+    /// The number, from 1, of the line at byte `at`.
+    pub fn line_number(&self, at: u64) -> u64 {
+        let before = self.file.read_from(0).map_or(0, |input| line_ends(input.take(self.bytes.start)));
+        let within = self.read_from(self.bytes.start).map_or(0, |text| line_ends(text.take(at - self.bytes.start)));
+        before + within + 1
     }
 }
 
+fn line_ends(mut input: impl BufRead) -> u64 {
+    let mut number = 0;
+    while let Ok(buffer) = input.fill_buf() {
+        let count = buffer.len();
+        if count == 0 {
+            break;
+        }
+        number += memchr::memchr_iter(b'\n', buffer).count() as u64;
+        input.consume(count);
+    }
+    number
+}
+
+/// The text of a span, read batch by batch.
+pub struct SpanText {
+    /// The span.
+    pub span: LineSpan,
+    /// The byte up to which it was read.
+    pub at: u64,
+    input: Option<Text>,
+}
+
+impl SpanText {
+    /// The text from the beginning of `span` on.
+    pub fn new(span: &LineSpan) -> Self {
+        Self { span: span.clone(), at: span.bytes.start, input: None }
+    }
+
+    /// Bytes from where it was last read on; none at the end.
+    pub fn fill(&mut self) -> Result<&[u8]> {
+        let input = match self.input.take() {
+            Some(input) => input,
+            None => self.span.read_from(self.at)?,
+        };
+        self.input.insert(input).fill_buf().map_err(|e| self.span.file.error(e))
+    }
+
+    /// Goes past so many of them.
+    pub fn consume(&mut self, count: usize) {
+        if let Some(input) = &mut self.input {
+            input.consume(count);
+        }
+        self.at += count as u64;
+    }
+
+    /// Ends a batch.
+    pub fn rest(&mut self) {
+        if !self.span.stays_open() {
+            self.input = None;
+        }
+    }
+}
+
+/// Where text files may be cut.
+#[derive(Debug, Clone, Copy)]
+pub struct Cuts {
+    /// How their bytes become text.
+    pub coding: Coding,
+    /// The marks of cells, where line ends can be within one.
+    pub marks: Option<Marks>,
+}
+
 /// All lines of `files` in at most so many partitions, in order. Where cells can be quoted, no file is cut within one.
-pub fn partitions(files: &[TableFile], wanted: usize, has_quotes: bool) -> Result<Vec<Vec<LineSpan>>> {
+pub fn partitions(files: &[TableFile], wanted: usize, cuts: Cuts) -> Result<Vec<Vec<LineSpan>>> {
     let total: u64 = files.iter().map(|file| file.stamp.bytes).sum();
     let share = total.div_ceil(wanted.max(1) as u64).max(SPAN_BYTES);
     let mut partitions: Vec<Vec<LineSpan>> = vec![];
     let (mut before, mut last) = (0, None);
     for file in files {
-        for bytes in spans(file, before, share, has_quotes)? {
+        for bytes in spans(file, before, share, cuts)? {
             let number = (before + bytes.start) / share;
             if last != Some(number) {
                 partitions.push(vec![]);
                 last = Some(number);
             }
-            let span = LineSpan { file: file.clone(), bytes };
+            let span = LineSpan { file: file.clone(), coding: cuts.coding, bytes };
             partitions.last_mut().expect("one was pushed before the first").push(span);
         }
         before += file.stamp.bytes;
@@ -60,12 +151,15 @@ pub fn partitions(files: &[TableFile], wanted: usize, has_quotes: bool) -> Resul
 }
 
 /// The spans of a file, `before` which so many bytes of others are, cut where a share is full.
-fn spans(file: &TableFile, before: u64, share: u64, has_quotes: bool) -> Result<Vec<Range<u64>>> {
+fn spans(file: &TableFile, before: u64, share: u64, cuts: Cuts) -> Result<Vec<Range<u64>>> {
     let size = file.stamp.bytes;
     let full = (before / share + 1..).map(|number| number * share - before).take_while(|target| *target < size);
-    let targets: Vec<u64> = if size <= SPAN_BYTES { vec![] } else { full.collect() };
-    let cuts = match targets.last() {
-        Some(last) if has_quotes && has_quote(file, *last)? => cuts_outside_quotes(file, &targets)?,
+    let is_whole = size <= SPAN_BYTES || !cuts.coding.can_be_cut();
+    let targets: Vec<u64> = if is_whole { vec![] } else { full.collect() };
+    let cuts = match (targets.last(), cuts.marks) {
+        (Some(last), Some(marks)) if has_quote(file, marks.quote, *last)? => {
+            cuts_outside_quotes(file, marks, &targets)?
+        }
         _ => cuts_between_lines(file, &targets)?,
     };
     let mut ends: Vec<u64> = std::iter::once(0).chain(cuts).chain([size]).collect();
@@ -77,7 +171,7 @@ fn spans(file: &TableFile, before: u64, share: u64, has_quotes: bool) -> Result<
 }
 
 /// Whether there is a quote before byte `end`: all cores look.
-fn has_quote(file: &TableFile, end: u64) -> Result<bool> {
+fn has_quote(file: &TableFile, quote: u8, end: u64) -> Result<bool> {
     let cores = std::thread::available_parallelism().map_or(1, usize::from) as u64;
     let part = end.div_ceil(cores).max(SPAN_BYTES);
     let found = AtomicBool::new(false);
@@ -88,7 +182,7 @@ fn has_quote(file: &TableFile, end: u64) -> Result<bool> {
             if buffer.is_empty() {
                 break;
             }
-            if memchr(b'"', buffer).is_some() {
+            if memchr(quote, buffer).is_some() {
                 found.store(true, Ordering::Relaxed);
             }
             let count = buffer.len();
@@ -106,8 +200,8 @@ fn has_quote(file: &TableFile, end: u64) -> Result<bool> {
 }
 
 /// After each target, where the next line begins that is no part of a quoted cell.
-fn cuts_outside_quotes(file: &TableFile, targets: &[u64]) -> Result<Vec<u64>> {
-    let mut walk = LineWalk::new(file.read_from(0)?, 0);
+fn cuts_outside_quotes(file: &TableFile, marks: Marks, targets: &[u64]) -> Result<Vec<u64>> {
+    let mut walk = LineWalk::new(file.read_from(0)?, marks, 0);
     let mut cuts = vec![];
     for target in targets {
         // The walk may be past the target: in the line before, which was as long.
@@ -127,25 +221,12 @@ fn cuts_between_lines(file: &TableFile, targets: &[u64]) -> Result<Vec<u64>> {
     targets.iter().map(line_after).collect()
 }
 
-/// The number, from 1, of the line at byte `at`.
-pub fn line_number(file: &TableFile, at: u64) -> u64 {
-    let Ok(input) = file.read_from(0) else { return 1 };
-    let mut input = input.take(at);
-    let mut number = 1;
-    while let Ok(buffer) = input.fill_buf() {
-        let count = buffer.len();
-        if count == 0 {
-            break;
-        }
-        number += memchr::memchr_iter(b'\n', buffer).count() as u64;
-        input.consume(count);
-    }
-    number
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const MARKS: Marks = Marks { separator: b',', quote: b'"' };
+    const CUTS: Cuts = Cuts { coding: Coding::PLAIN, marks: Some(MARKS) };
 
     fn written(name: &str, text: &[u8]) -> TableFile {
         let path = std::env::temp_dir().join(format!("footfall-{}-{name}", std::process::id()));
@@ -157,7 +238,7 @@ mod tests {
     fn each_line_is_in_one_span_and_quoted_lines_are_together() {
         let row = [b"1,\"".as_slice(), &b"2,3\n".repeat(300), b"\",4\n"].concat();
         let file = written("quoted.csv", &row.repeat(12_000));
-        let partitions = partitions(std::slice::from_ref(&file), 3, true).expect("the file is there");
+        let partitions = partitions(std::slice::from_ref(&file), 3, CUTS).expect("the file is there");
         let ends: Vec<_> = partitions.iter().flatten().map(|span| (span.bytes.start, span.bytes.end)).collect();
         assert_eq!(ends.len(), 3);
         assert!(ends.windows(2).all(|pair| pair[0].1 == pair[1].0));
@@ -168,9 +249,9 @@ mod tests {
     #[test]
     fn small_files_are_read_together_and_whole() {
         let files: Vec<_> = (0..3).map(|n| written(&format!("{n}.csv"), b"a,b\n1,2\n")).collect();
-        let partitions = partitions(&files, 2, true).expect("the files are there");
+        let partitions = partitions(&files, 2, CUTS).expect("the files are there");
         assert_eq!(partitions.iter().map(Vec::len).collect::<Vec<_>>(), [3]);
-        assert_eq!(line_number(&files[0], 4), 2);
+        assert_eq!(partitions[0][0].line_number(4), 2);
         files.iter().for_each(|file| std::fs::remove_file(&file.path).expect("it is there"));
     }
 }

@@ -8,18 +8,28 @@ use datafusion::arrow::datatypes::DataType;
 use datafusion::logical_expr::{Expr, ScalarUDF, cast, col, lit, try_cast};
 
 use super::instants;
-use super::parse::{instant_of_text, number_of_text};
+use super::parse::{action_of_text, instant_of_text, number_of_text, readings_of_text};
+use super::rules::{Actions, Place, TextRules, TimeRules};
 use crate::engine::functions::function;
-use crate::engine::nouns::{Column, EpochUnit, Kind, instant_type};
+use crate::engine::nouns::{Column, Kind, instant_type};
 use crate::{Error, Result, decimal};
 
+/// How values become ours.
+#[derive(Debug, Clone, Copy)]
+pub struct Rules<'a> {
+    /// Times.
+    pub times: &'a TimeRules,
+    /// Numbers and times that are text.
+    pub text: &'a TextRules,
+    /// Actions.
+    pub actions: &'a Actions,
+}
+
 /// The expression that turns the user's column `theirs` of type `from` into `column`, null where it cannot.
-pub fn convert(table: &str, column: &Column, theirs: &str, from: &DataType, epoch: Option<EpochUnit>) -> Result<Expr> {
+pub fn convert(table: &str, column: &Column, theirs: &str, from: &DataType, rules: Rules) -> Result<Expr> {
     let source = || col(datafusion::common::Column::new_unqualified(theirs));
-    let value_type = match from {
-        DataType::Dictionary(_, value) => value.as_ref(),
-        other => other,
-    };
+    let place = || Place { table: table.into(), column: theirs.into() };
+    let value_type = value_type(from);
     let refuse = |reason: &str| Error::Data {
         table: table.into(),
         column: theirs.into(),
@@ -35,21 +45,57 @@ pub fn convert(table: &str, column: &Column, theirs: &str, from: &DataType, epoc
         Kind::Id => Err(refuse("ids are text or integers; convert the column first")),
         Kind::Text if value_type.is_nested() => Err(refuse("this column holds plain text")),
         Kind::Text => Ok(text(source(), from)),
+        Kind::Action if value_type.is_nested() => Err(refuse("this column holds plain text")),
+        Kind::Action => Ok(action_of_text(rules.actions).call(vec![text(source(), from)])),
         Kind::Number if is_text(value_type) || value_type.is_numeric() => {
             let number = match is_text(value_type) {
-                true => number_of_text(from).call(vec![source()]),
+                true => number_of_text(from, rules.text.has_decimal_comma).call(vec![source()]),
                 false => try_cast(source(), DataType::Float64),
             };
             Ok(if column.required { number } else { measured().call(vec![number]) })
         }
         Kind::Number => Err(refuse("this column holds numbers")),
-        Kind::Instant if is_text(value_type) => Ok(instant_of_text(from, epoch).call(vec![source()])),
-        Kind::Instant => instant(source(), from, value_type, epoch).ok_or_else(|| {
+        Kind::Instant if is_text(value_type) => {
+            Ok(instant_of_text(from, rules.times, rules.text, place()).call(vec![source()]))
+        }
+        Kind::Instant if is_naive(value_type) => match &rules.times.naive {
+            None => Err(place().without_offset(&from.to_string())),
+            Some(calendar) if !calendar.is_utc() => Ok(instants::of_local(from, calendar).call(vec![source()])),
+            Some(_) => Ok(instant(source(), from, value_type, rules.times).unwrap_or_else(source)),
+        },
+        Kind::Instant => instant(source(), from, value_type, rules.times).ok_or_else(|| {
             refuse(
                 "timestamps are instants, ISO 8601 text, or integers with epoch_unit= \"s\", \"ms\", \"us\" or \"ns\"",
             )
         }),
     }
+}
+
+/// The expression that counts how often the clock of the caller's column `theirs` reads each of its times; null where
+/// they are on no clock.
+pub fn readings(table: &str, theirs: &str, from: &DataType, rules: Rules) -> Expr {
+    let source = || col(datafusion::common::Column::new_unqualified(theirs));
+    let clock = rules.times.naive.as_ref().filter(|calendar| !calendar.is_utc());
+    match (clock, value_type(from)) {
+        (Some(_), text) if is_text(text) => {
+            let place = Place { table: table.into(), column: theirs.into() };
+            readings_of_text(from, rules.times, rules.text, place).call(vec![source()])
+        }
+        (Some(calendar), naive) if is_naive(naive) => instants::readings_of_local(from, calendar).call(vec![source()]),
+        _ => lit(datafusion::common::ScalarValue::Int64(None)),
+    }
+}
+
+fn value_type(from: &DataType) -> &DataType {
+    match from {
+        DataType::Dictionary(_, value) => value.as_ref(),
+        other => other,
+    }
+}
+
+/// Whether values are readings of some clock, not instants.
+fn is_naive(value_type: &DataType) -> bool {
+    matches!(value_type, DataType::Timestamp(_, None) | DataType::Date32 | DataType::Date64)
 }
 
 /// The function that makes text of ids that are integers.
@@ -96,14 +142,14 @@ fn is_text(data_type: &DataType) -> bool {
     matches!(data_type, DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View)
 }
 
-/// Naive instants are taken as UTC.
-fn instant(source: Expr, from: &DataType, of: &DataType, epoch: Option<EpochUnit>) -> Option<Expr> {
+/// Instants, days and readings of a clock on UTC, and integers if the caller says their unit.
+fn instant(source: Expr, from: &DataType, of: &DataType, times: &TimeRules) -> Option<Expr> {
     match of {
         DataType::Timestamp(_, _) | DataType::Date32 | DataType::Date64 => Some(match instants::of_type(from, of) {
             Some(function) => function.call(vec![source]),
             None => try_cast(source, instant_type()),
         }),
-        integer if integer.is_integer() => Some(instants::of_integers(from, epoch?).call(vec![source])),
+        integer if integer.is_integer() => Some(instants::of_integers(from, times.epoch_unit?).call(vec![source])),
         _ => None,
     }
 }

@@ -5,8 +5,8 @@
 
 use std::sync::Arc;
 
-use datafusion::arrow::array::{ArrayRef, AsArray, Int64Array, PrimitiveArray};
-use datafusion::arrow::compute::cast;
+use datafusion::arrow::array::{ArrayRef, AsArray, Int64Array, PrimitiveArray, TimestampMicrosecondArray};
+use datafusion::arrow::compute::{cast, take};
 use datafusion::arrow::datatypes::{DataType, Int64Type, TimeUnit, TimestampMicrosecondType};
 use datafusion::common::{Result as PlanResult, ScalarValue};
 use datafusion::logical_expr::interval_arithmetic::Interval;
@@ -16,6 +16,8 @@ use datafusion::logical_expr::{
     ColumnarValue, Expr, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
 };
 
+use crate::calendar::Calendar;
+use crate::engine::functions::function;
 use crate::engine::nouns::{EpochUnit, instant_type};
 
 /// The function's name.
@@ -42,14 +44,7 @@ enum Scale {
 
 /// The function of a column `from` of instants or dates, `of` one type; `None` for microseconds.
 pub fn of_type(from: &DataType, of: &DataType) -> Option<ScalarUDF> {
-    let scale = match of {
-        DataType::Timestamp(TimeUnit::Second, _) => Scale::Times(1_000_000),
-        DataType::Timestamp(TimeUnit::Millisecond, _) | DataType::Date64 => Scale::Times(1_000),
-        DataType::Timestamp(TimeUnit::Nanosecond, _) => Scale::Per(1_000),
-        DataType::Date32 => Scale::Times(US_PER_DAY),
-        _ => return None,
-    };
-    Some(Instant::function(from, scale))
+    Scale::of(of).map(|scale| Instant::function(from, scale))
 }
 
 /// The function of a column of integers.
@@ -61,6 +56,37 @@ pub fn of_integers(from: &DataType, unit: EpochUnit) -> ScalarUDF {
         EpochUnit::Nanosecond => Scale::Per(1_000),
     };
     Instant::function(from, scale)
+}
+
+/// The function of a column of readings of a clock of `calendar`; null where the clock skips them.
+pub fn of_local(from: &DataType, calendar: &Calendar) -> ScalarUDF {
+    let calendar = calendar.clone();
+    let kernel = move |arrays: &[ArrayRef]| {
+        let instants: TimestampMicrosecondArray =
+            readings(&arrays[0])?.iter().map(|local_us| calendar.instants_of(local_us?).earliest_us()).collect();
+        Ok(Arc::new(instants.with_data_type(instant_type())) as ArrayRef)
+    };
+    function("instant_of_local", vec![from.clone()], instant_type(), Box::new(kernel))
+}
+
+/// The function that counts how often a clock of `calendar` reads each time of a column.
+pub fn readings_of_local(from: &DataType, calendar: &Calendar) -> ScalarUDF {
+    let calendar = calendar.clone();
+    let kernel = move |arrays: &[ArrayRef]| {
+        let count = |local_us: Option<i64>| Some(calendar.instants_of(local_us?).count());
+        Ok(Arc::new(readings(&arrays[0])?.iter().map(count).collect::<Int64Array>()) as ArrayRef)
+    };
+    function("readings_of_local", vec![from.clone()], DataType::Int64, Box::new(kernel))
+}
+
+/// Microseconds since 1970-01-01 00:00 on the clock, rounded down.
+fn readings(column: &ArrayRef) -> PlanResult<Int64Array> {
+    let column = match column.as_any_dictionary_opt() {
+        Some(dictionary) => take(dictionary.values(), dictionary.keys(), None)?,
+        None => Arc::clone(column),
+    };
+    let scale = Scale::of(column.data_type()).unwrap_or(Scale::Times(1));
+    Ok(scale.us(cast(&column, &DataType::Int64)?.as_primitive()))
 }
 
 impl Instant {
@@ -90,6 +116,17 @@ impl Instant {
 }
 
 impl Scale {
+    /// The unit of instants and dates; `None` for microseconds.
+    fn of(data_type: &DataType) -> Option<Self> {
+        match data_type {
+            DataType::Timestamp(TimeUnit::Second, _) => Some(Scale::Times(1_000_000)),
+            DataType::Timestamp(TimeUnit::Millisecond, _) | DataType::Date64 => Some(Scale::Times(1_000)),
+            DataType::Timestamp(TimeUnit::Nanosecond, _) => Some(Scale::Per(1_000)),
+            DataType::Date32 => Some(Scale::Times(US_PER_DAY)),
+            _ => None,
+        }
+    }
+
     /// Microseconds of each of the integers; `None` beyond those that 64 bits hold.
     fn us(self, integers: &Int64Array) -> Int64Array {
         match self {

@@ -3,3 +3,4 @@
 pub mod convert;
 pub mod instants;
 pub mod parse;
+pub mod rules;

@@ -1,38 +1,80 @@
-//! Parses numbers and instants that are text, as people and programs write them.
+//! Parses numbers, instants and actions that are text, as people and programs write them.
 
 use std::sync::Arc;
 
-use datafusion::arrow::array::{Array, ArrayRef, AsArray, Float64Array, StringViewArray, TimestampMicrosecondArray};
+use datafusion::arrow::array::{
+    Array, ArrayRef, AsArray, Float64Array, Int64Array, StringViewArray, TimestampMicrosecondArray,
+};
 use datafusion::arrow::compute::cast;
-use datafusion::arrow::compute::kernels::cast_utils::string_to_datetime;
 use datafusion::arrow::datatypes::{DataType, Float64Type};
 use datafusion::arrow::error::ArrowError;
+use datafusion::common::Result as PlanResult;
 use datafusion::logical_expr::ScalarUDF;
 
-use chrono::Utc;
-
+use super::rules::{Actions, Place, TextRules, TimeRules, TimestampFormat};
+use crate::engine::errors::external;
 use crate::engine::functions::function;
 use crate::engine::nouns::{EpochUnit, instant_type};
+use crate::timestamps::ClockReading;
 
 /// The function that reads the numbers of a column of the type `from`; null where there is none.
-pub fn number_of_text(from: &DataType) -> ScalarUDF {
-    let kernel = |arrays: &[ArrayRef]| Ok(numbers(&arrays[0])?);
+pub fn number_of_text(from: &DataType, has_decimal_comma: bool) -> ScalarUDF {
+    let kernel = move |arrays: &[ArrayRef]| {
+        Ok(if has_decimal_comma { numbers(&with_points(&arrays[0])?)? } else { numbers(&arrays[0])? })
+    };
     function("number_of_text", vec![from.clone()], DataType::Float64, Box::new(kernel))
 }
 
 /// The function that reads the instants of a column of the type `from`; null where there is none. Bare numbers are
-/// instants only since an epoch, in the unit that the caller names.
-pub fn instant_of_text(from: &DataType, epoch: Option<EpochUnit>) -> ScalarUDF {
+/// instants only since an epoch, in the unit that the caller names, and times without an offset only on a clock that
+/// the caller names, which else is an error about `place`.
+pub fn instant_of_text(from: &DataType, times: &TimeRules, text: &TextRules, place: Place) -> ScalarUDF {
+    let reader = InstantReader { times: times.clone(), format: text.timestamps.clone(), place };
     let kernel = move |arrays: &[ArrayRef]| {
         let texts = texts(&arrays[0])?;
-        let instants = texts.as_string_view().iter().map(|text| instant(text?.trim(), epoch));
-        Ok(Arc::new(instants.collect::<TimestampMicrosecondArray>().with_timezone("UTC")) as ArrayRef)
+        let instants = texts.as_string_view().iter().map(|text| text.map_or(Ok(None), |text| reader.instant(text)));
+        let instants = instants.collect::<PlanResult<TimestampMicrosecondArray>>()?;
+        Ok(Arc::new(instants.with_timezone("UTC")) as ArrayRef)
     };
     function("instant_of_text", vec![from.clone()], instant_type(), Box::new(kernel))
 }
 
+/// The function that counts how often the caller's clock reads each time of a column of text: null where it is no time
+/// on that clock.
+pub fn readings_of_text(from: &DataType, times: &TimeRules, text: &TextRules, place: Place) -> ScalarUDF {
+    let reader = InstantReader { times: times.clone(), format: text.timestamps.clone(), place };
+    let kernel = move |arrays: &[ArrayRef]| {
+        let texts = texts(&arrays[0])?;
+        let counts = texts.as_string_view().iter().map(|text| reader.readings(text?));
+        Ok(Arc::new(counts.collect::<Int64Array>()) as ArrayRef)
+    };
+    function("readings_of_text", vec![from.clone()], DataType::Int64, Box::new(kernel))
+}
+
+/// The function that replaces the caller's words for actions by ours; others stay.
+pub fn action_of_text(actions: &Actions) -> ScalarUDF {
+    let actions = actions.clone();
+    let kernel = move |arrays: &[ArrayRef]| {
+        let words = arrays[0].as_string_view();
+        if words.iter().flatten().all(|word| Actions::are_ours(word)) {
+            return Ok(Arc::clone(&arrays[0]));
+        }
+        let known = words.iter().map(|word| word.map(|word| actions.known(word).unwrap_or(word)));
+        Ok(Arc::new(known.collect::<StringViewArray>()) as ArrayRef)
+    };
+    function("action_of_text", vec![DataType::Utf8View], DataType::Utf8View, Box::new(kernel))
+}
+
 fn texts(array: &ArrayRef) -> Result<ArrayRef, ArrowError> {
     cast(array, &DataType::Utf8View)
+}
+
+/// The texts with a point for their decimal comma; none of those that have a point already.
+fn with_points(array: &ArrayRef) -> Result<ArrayRef, ArrowError> {
+    let texts = texts(array)?;
+    let with_point = |text: &str| (!text.contains('.')).then(|| text.replacen(',', ".", 1));
+    let texts: StringViewArray = texts.as_string_view().iter().map(|text| text.and_then(with_point)).collect();
+    Ok(Arc::new(texts))
 }
 
 /// Spaces around numbers are rare, so that all are read without a look at them first.
@@ -50,17 +92,43 @@ fn numbers(array: &ArrayRef) -> Result<ArrayRef, ArrowError> {
     Ok(Arc::new(either))
 }
 
-/// Microseconds since 1970-01-01 UTC.
-fn instant(text: &str, epoch: Option<EpochUnit>) -> Option<i64> {
-    match (epoch, text.parse::<f64>()) {
-        (Some(unit), Ok(number)) => exactly(text, unit).or_else(|| nearly(number, unit)),
-        (None, Ok(_)) => None,
-        (_, Err(_)) => iso(text).or_else(|| iso(&in_full(text)?)),
-    }
+/// Reads instants as the rules for times and the file's format say.
+struct InstantReader {
+    times: TimeRules,
+    format: TimestampFormat,
+    place: Place,
 }
 
-fn iso(text: &str) -> Option<i64> {
-    Some(string_to_datetime(&Utc, text).ok()?.timestamp_micros())
+impl InstantReader {
+    /// Microseconds since 1970-01-01 UTC.
+    fn instant(&self, text: &str) -> PlanResult<Option<i64>> {
+        let text = text.trim();
+        if let (TimestampFormat::Iso, Some(unit), Ok(number)) =
+            (&self.format, self.times.epoch_unit, text.parse::<f64>())
+        {
+            return Ok(exactly(text, unit).or_else(|| nearly(number, unit)));
+        }
+        let Some(reading) = self.reading(text) else { return Ok(None) };
+        match (reading.offset_us, &self.times.naive) {
+            (Some(_), _) => Ok(reading.instant_us()),
+            (None, Some(calendar)) => Ok(calendar.instants_of(reading.local_us).earliest_us()),
+            (None, None) => Err(external(self.place.without_offset(text))),
+        }
+    }
+
+    fn reading(&self, text: &str) -> Option<ClockReading> {
+        match &self.format {
+            TimestampFormat::Patterns(patterns) => patterns.iter().find_map(|pattern| pattern.read(text)),
+            TimestampFormat::Iso if text.parse::<f64>().is_ok() => None,
+            TimestampFormat::Iso => ClockReading::of_iso(text),
+        }
+    }
+
+    /// How often the caller's clock reads the time; `None` if it is no time on that clock.
+    fn readings(&self, text: &str) -> Option<i64> {
+        let reading = self.reading(text.trim()).filter(|reading| reading.offset_us.is_none())?;
+        Some(self.times.naive.as_ref()?.instants_of(reading.local_us).count())
+    }
 }
 
 /// Microseconds of so many units, as a numerator and a denominator.
@@ -100,51 +168,61 @@ fn nearly(number: f64, unit: EpochUnit) -> Option<i64> {
     (microseconds.abs() < (1_i64 << 53) as f64).then_some(microseconds as i64)
 }
 
-/// ISO 8601 with all that may be left out or be written otherwise: seconds, `t` and `z`, a comma, spaces before the
-/// offset, `UTC` in its place.
-fn in_full(text: &str) -> Option<String> {
-    let (date, rest) = (text.get(..10)?, text.get(11..)?);
-    if !matches!(text.as_bytes()[10], b'T' | b't' | b' ') {
-        return None;
-    }
-    let offset = rest.find(|letter: char| !matches!(letter, '0'..='9' | ':' | '.' | ',')).unwrap_or(rest.len());
-    let (time, offset) = rest.split_at(offset);
-    let offset = match offset.trim_start() {
-        "z" | "UTC" => "Z",
-        other => other,
-    };
-    let seconds = if time.len() == "00:00".len() { ":00" } else { "" };
-    Some(format!("{date}T{}{seconds}{offset}", time.replace(',', ".")))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::calendar::Calendar;
+    use crate::timestamps::Pattern;
 
     const HALF_PAST: i64 = 1_709_253_000_000_000;
 
+    fn reader(epoch_unit: Option<EpochUnit>, naive_tz: Option<&str>, format: TimestampFormat) -> InstantReader {
+        let naive = naive_tz.map(|tz| Calendar::new(tz).expect("a zone"));
+        let place = Place { table: "pings".into(), column: "timestamp".into() };
+        InstantReader { times: TimeRules { epoch_unit, naive }, format, place }
+    }
+
+    fn instant(text: &str, epoch_unit: Option<EpochUnit>) -> Option<i64> {
+        reader(epoch_unit, None, TimestampFormat::Iso).instant(text).expect("it says its offset")
+    }
+
     #[test]
-    fn iso_text_is_read_in_whichever_form() {
-        for text in [
-            "2024-03-01T00:30:00Z",
-            "2024-03-01T00:30Z",
-            "2024-03-01T00:30",
-            "2024-03-01 00:30",
-            "2024-03-01t00:30:00z",
-            "2024-03-01 00:30:00 UTC",
-            "2024-03-01 00:30:00 +0000",
-            "2024-02-29T21:30-03:00",
-            "2024-03-01T00:30:00,000Z",
-        ] {
-            assert_eq!(instant(text, None), Some(HALF_PAST), "{text}");
-            assert_eq!(instant(text, Some(EpochUnit::Second)), Some(HALF_PAST), "{text}");
-        }
-        assert_eq!(instant("2024-03-01", None), Some(HALF_PAST - 1_800_000_000));
-        for text in
-            ["", "20240301", "1709253000", "2024-03-01T", "2024-03-01T1", "01/03/2024 00:30", "2024-03-01é00:30"]
-        {
+    fn bare_numbers_are_no_instants_without_a_unit() {
+        for text in ["", "20240301", "1709253000", "2024-03-01T", "01/03/2024 00:30"] {
             assert_eq!(instant(text, None), None, "{text}");
         }
+        assert_eq!(instant(" 2024-03-01T00:30Z ", Some(EpochUnit::Second)), Some(HALF_PAST));
+    }
+
+    #[test]
+    fn times_without_an_offset_are_on_the_clock_that_is_named() {
+        let at = |text: &str, tz: Option<&str>| reader(None, tz, TimestampFormat::Iso).instant(text);
+        assert_eq!(at("2024-02-29 21:30", Some("America/Recife")).expect("a time"), Some(HALF_PAST));
+        assert_eq!(at("2024-03-01 00:30Z", Some("America/Recife")).expect("a time"), Some(HALF_PAST));
+        assert!(at("2024-03-01 00:30", None).is_err_and(|error| error.to_string().contains("naive_tz")));
+        let summer = |text| at(text, Some("Europe/Berlin")).expect("a time");
+        assert_eq!(summer("2024-03-31T02:30"), None, "the clock skips it");
+        assert_eq!(summer("2024-10-27T02:30"), summer("2024-10-27T02:30+02:00"), "the first of two");
+        let berlin = reader(None, Some("Europe/Berlin"), TimestampFormat::Iso);
+        let texts = ["2024-03-31T02:30", "2024-10-27T02:30", "2024-10-27T03:00", "2024-10-27T02:30Z", "x"];
+        assert_eq!(texts.map(|text| berlin.readings(text)), [Some(0), Some(2), Some(1), None, None]);
+    }
+
+    #[test]
+    fn a_format_is_the_only_one() {
+        let pattern = Pattern::new("%d/%m/%Y %H:%M").expect("a pattern");
+        let reader = reader(None, Some("UTC"), TimestampFormat::Patterns(vec![pattern]));
+        assert_eq!(reader.instant("01/03/2024 00:30").expect("a time"), Some(HALF_PAST));
+        assert_eq!(reader.instant("2024-03-01T00:30Z").expect("none"), None);
+    }
+
+    #[test]
+    fn decimal_commas_are_read_where_they_are_said_to_be() {
+        let texts: ArrayRef =
+            Arc::new(StringViewArray::from(vec![Some("-8,05"), Some("8"), Some("1.5"), Some("1,2,3")]));
+        let numbers = numbers(&with_points(&texts).expect("text")).expect("text");
+        let wanted = Float64Array::from(vec![Some(-8.05), Some(8.0), None, None]);
+        assert_eq!(numbers.as_primitive::<Float64Type>(), &wanted);
     }
 
     #[test]

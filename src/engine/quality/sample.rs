@@ -1,0 +1,141 @@
+//! What is wrong with a sample of the rows, when a data set is opened, and what would mend it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use datafusion::arrow::array::{ArrayRef, AsArray, Int64Array, StringArray};
+
+use super::ask::context_with;
+use super::checks::{Check, Reference, Severity, UNREADABLE, checks};
+use super::report::{Finding, findings_of, table_with};
+use crate::Result;
+use crate::engine::context::planned;
+use crate::engine::nouns::{Kind, Noun};
+use crate::engine::run::{Heartbeat, Table, run};
+use crate::engine::session::Session;
+use crate::engine::sources::catalog::Source;
+
+impl Session {
+    /// What is found in a sample of the rows: table, check, column, severity, rows, of (the rows that were looked at),
+    /// example, hint (what would mend it).
+    pub fn sample_findings(&self, heartbeat: Heartbeat) -> Result<Table> {
+        let ads = self.ads.as_ref().map(|ads| Arc::clone(ads.ids()));
+        let establishments = self.establishments.as_ref().map(|places| Arc::clone(places.ids()));
+        let known = Reference { ads, establishments, middle: None };
+        let mut findings = vec![];
+        for source in self.sources.values() {
+            findings.extend(findings_in_sample(source, &known, heartbeat)?);
+        }
+        findings.extend(self.users_written_otherwise(heartbeat)?);
+        let text = |of: &dyn Fn(&(Finding, Option<String>)) -> Option<String>| -> ArrayRef {
+            Arc::new(findings.iter().map(of).collect::<StringArray>())
+        };
+        let number = |of: fn(&Finding) -> i64| -> ArrayRef {
+            Arc::new(findings.iter().map(|(finding, _)| Some(of(finding))).collect::<Int64Array>())
+        };
+        table_with(vec![
+            ("table", text(&|(finding, _)| Some(finding.table.into()))),
+            ("check", text(&|(finding, _)| Some(finding.check.into()))),
+            ("column", text(&|(finding, _)| finding.column.map(String::from))),
+            ("severity", text(&|(finding, _)| Some(finding.severity.name().into()))),
+            ("rows", number(|finding| finding.rows)),
+            ("of", number(|finding| finding.of)),
+            ("example", text(&|(finding, _)| finding.example.clone())),
+            ("hint", text(&|(_, hint)| hint.clone())),
+        ])
+    }
+
+    /// Users of interactions who have no pings as they are written, and would have some if leading zeros, spaces and
+    /// letter case did not matter.
+    fn users_written_otherwise(&self, heartbeat: Heartbeat) -> Result<Option<(Finding, Option<String>)>> {
+        let (Some(of_interactions), Some(of_pings)) = (self.sources.get("interactions"), self.sources.get("pings"))
+        else {
+            return Ok(None);
+        };
+        let (acting, walking) = (users_in_sample(of_interactions, heartbeat)?, users_in_sample(of_pings, heartbeat)?);
+        if acting.intersection(&walking).next().is_some() {
+            return Ok(None);
+        }
+        let walking: BTreeMap<String, &String> = walking.iter().map(|user| (alike(user), user)).collect();
+        let pair = acting.iter().find_map(|user| Some((user, *walking.get(&alike(user))?)));
+        Ok(pair.map(|(user, other)| {
+            let finding = Finding {
+                table: "interactions",
+                check: "user without pings",
+                column: Some("user_id"),
+                severity: Severity::Suspicious,
+                rows: acting.len() as i64,
+                of: acting.len() as i64,
+                example: Some(user.clone()),
+            };
+            (finding, Some(format!("the pings have {other:?}: write the ids alike in both tables")))
+        }))
+    }
+}
+
+fn findings_in_sample(
+    source: &Source,
+    known: &Reference,
+    heartbeat: Heartbeat,
+) -> Result<Vec<(Finding, Option<String>)>> {
+    let noun = source.noun();
+    let mut checks = checks(noun, &source.columns(), known);
+    let is_asked = |check: &Check| check.severity == Severity::Unusable || check.name == "unknown establishment";
+    checks.retain(is_asked);
+    let findings = findings_of(noun, &source.sample_with_raw()?, &checks, known, heartbeat)?;
+    let found = findings.into_iter().filter(|finding| finding.rows > 0);
+    Ok(found
+        .map(|finding| {
+            let hint = hint(noun, &finding, known);
+            (finding, hint)
+        })
+        .collect())
+}
+
+fn users_in_sample(source: &Source, heartbeat: Heartbeat) -> Result<BTreeSet<String>> {
+    let context = context_with(&source.sample_with_raw()?, None)?;
+    let users = "SELECT DISTINCT user_id FROM rows WHERE user_id IS NOT NULL";
+    let (_, batches) = run(planned(&context, users)?, heartbeat)?;
+    let ids = batches.iter().flat_map(|batch| batch.column(0).as_string_view().iter().flatten().map(String::from));
+    Ok(ids.collect())
+}
+
+/// The id without what programs leave out or add.
+fn alike(id: &str) -> String {
+    id.trim().trim_start_matches('0').to_lowercase()
+}
+
+/// The option, or else the change, that would mend it.
+fn hint(noun: &Noun, finding: &Finding, known: &Reference) -> Option<String> {
+    let example = finding.example.as_deref()?;
+    let kind = noun.columns.iter().find(|column| Some(column.name) == finding.column)?.kind;
+    match (finding.check, kind) {
+        (UNREADABLE, Kind::Number) if example.contains(',') => Some("csv=footfall.Csv(decimal=\",\")".into()),
+        (UNREADABLE, Kind::Instant) => Some(match epoch_unit(example) {
+            Some(unit) => format!("epoch_unit=\"{unit}\""),
+            None => "csv=footfall.Csv(timestamp=\"%d/%m/%Y %H:%M\"), if that is how they are written".into(),
+        }),
+        (_, Kind::Action) => Some(format!("actions={{{example:?}: \"view\"}} or {{{example:?}: \"click\"}}")),
+        ("unknown ad", _) => written_otherwise("ads", known.ads.as_ref()?, example),
+        ("unknown establishment", _) => written_otherwise("establishments", known.establishments.as_ref()?, example),
+        _ => None,
+    }
+}
+
+fn written_otherwise(table: &str, ids: &ArrayRef, example: &str) -> Option<String> {
+    let mut ids = ids.as_string_view().iter().flatten();
+    let other = ids.find(|id| alike(id) == alike(example))?;
+    Some(format!("the {table} have {other:?}: write the ids alike in both tables"))
+}
+
+/// The unit in which an integer is a time between 1973 and 2286.
+fn epoch_unit(text: &str) -> Option<&'static str> {
+    let digits = text.split('.').next().filter(|digits| digits.bytes().all(|byte| byte.is_ascii_digit()))?;
+    match digits.len() {
+        9 | 10 => Some("s"),
+        12 | 13 => Some("ms"),
+        15 | 16 => Some("us"),
+        18 | 19 => Some("ns"),
+        _ => None,
+    }
+}

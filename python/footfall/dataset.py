@@ -11,10 +11,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Callable, Union
 
-from footfall import _native
+from footfall import _native, quality
 from footfall.definitions import DEFAULT_UNIT, Definitions, Unit
 from footfall.errors import DefinitionError
 from footfall.inputs import arrow, options
+from footfall.inputs.reading import Reading
 from footfall.inputs.selection import Selection
 from footfall.jobs import Jobs
 from footfall.output.progress import Tick, bar
@@ -37,6 +38,8 @@ class Opened:
         On all rows.
     zone : Zone
         The time zone.
+    reading : Reading
+        How its files are read.
     again : callable
         Takes nothing and returns (function, arguments) that open the data set in another process.
     closed : bool
@@ -45,6 +48,7 @@ class Opened:
 
     session: Session
     zone: _native.Zone
+    reading: Reading
     again: Callable[[], tuple[Callable[..., Dataset], tuple[Any, ...]]]
     closed: bool = False
 
@@ -145,13 +149,21 @@ class Dataset(Jobs):
             by = DEFAULT_UNIT if entry.get("by") else "period"
         chosen = None if users is None else options.ids("users", users)
         sql = self._session.job_sql(job, by=by, users=chosen, rank_by=rank_by)
-        return self._timed(
+        result = self._timed(
             entry["title"],
             lambda tick: self._session.run(job, by=by, users=chosen, rank_by=rank_by, progress=tick),
             job=entry,
             by=by,
             sql=sql,
         )
+        return result if len(result) else self._explained(result, entry)
+
+    def _explained(self, result: Result, job: dict[str, Any]) -> Result:
+        """Return the empty answer of a job with the reason, and warn, if all rows of a table cannot be used."""
+        why = quality.why_empty(self._whole, job["tables"])
+        if why:
+            quality.warn(f"{job['name']} answers 0 rows: {why}; data.check() counts, data.unusable(...) shows them")
+        return replace(result, why_empty=why)
 
     def sql(self, query: str) -> Result:
         """Run a query over the tables.
@@ -183,16 +195,66 @@ class Dataset(Jobs):
         """
         return self._timed("Query", lambda tick: self._session.sql(query, tick), sql=query)
 
-    def check(self) -> Result:
+    def check(self, *, all: bool = False) -> Result:
         """Count what is wrong with the tables.
+
+        Parameters
+        ----------
+        all : bool
+            Also give the checks that found nothing.
 
         Returns
         -------
         Result
             table, check, column (string, null), rows (int64), share (float64, of the table's rows), severity (string:
-            ``unusable`` rows are left out of the jobs, ``suspicious`` ones are kept), example (string, null).
+            ``unusable`` rows are left out of the jobs, ``suspicious`` ones are kept), example (string, null). Worst
+            first.
+
+        Examples
+        --------
+        >>> import footfall, pyarrow as pa
+        >>> ads = pa.table({"ad_id": [7, 8, 9], "campaign_id": ["lunch", "lunch", None], "category": ["food"] * 3})
+        >>> data = footfall.open({"ads": ads})
+        >>> data.check().to_arrow().select(["table", "check", "column", "rows"]).to_pylist()
+        [{'table': 'ads', 'check': 'null', 'column': 'campaign_id', 'rows': 1}]
         """
-        return self._timed("Data quality", lambda tick: self._session.check(tick))
+        return self._timed("Data quality", lambda tick: self._session.check(all, tick))
+
+    def unusable(self, table: str, limit: int = 100) -> Result:
+        """Show rows that are left out of the jobs, and why.
+
+        Parameters
+        ----------
+        table : str
+            The name of a table.
+        limit : int
+            How many findings to return at most.
+
+        Returns
+        -------
+        Result
+            file (string, null for a table in memory), row (int64: from 0 in its file), check (string), column, value
+            (string, null).
+
+        Raises
+        ------
+        DefinitionError
+            If there is no such table, or `limit` is no whole number above 0.
+
+        Examples
+        --------
+        >>> import footfall, pyarrow as pa
+        >>> ads = pa.table({"ad_id": [7, 8, 9], "campaign_id": ["lunch", "lunch", None], "category": ["food"] * 3})
+        >>> data = footfall.open({"ads": ads})
+        >>> data.unusable("ads").to_arrow().select(["row", "check", "column"]).to_pylist()
+        [{'row': 2, 'check': 'null', 'column': 'campaign_id'}]
+        """
+        there = self.tables
+        if table not in there:
+            hint = options.meant(table, there)
+            raise DefinitionError(f"table = {table!r}: there is no such table{hint}; there are {', '.join(there)}")
+        most = options.whole("limit", limit, at_least=1)
+        return self._timed(f"Unusable rows of {table}", lambda tick: self._session.unusable(table, most, tick))
 
     def persist(self) -> Dataset:
         """Keep the usable rows of the tables in memory: of the workers of a cluster, or else of this machine.
@@ -338,6 +400,12 @@ class Dataset(Jobs):
         """The time zone, and which version of the time-zone database says what its clocks show."""
         return f"{self.tz} (database {self._opened.zone.database})"
 
+    @property
+    def read_as(self) -> list[tuple[str, str]]:
+        """How files are read, as (what, how) pairs: text as it was found to be, times without a zone, actions."""
+        formats = self._whole.formats()
+        return [*((f"csv {name}", "; ".join(found)) for name, found in formats.items()), *self._opened.reading.facts()]
+
     def local_text(self, instant_us: int) -> str:
         """Return an instant, in microseconds since 1970-01-01 UTC, as ISO 8601 text on the clock of `tz`."""
         return self._opened.zone.local_text(instant_us)
@@ -373,7 +441,7 @@ class Dataset(Jobs):
         if self._opened.closed:
             return []
         facts = [("table", f"{name}: {', '.join(columns)}") for name, columns in self.tables.items()]
-        facts += [("time zone", self.time_zone), ("definitions", str(self.definitions))]
+        facts += [("time zone", self.time_zone), *self.read_as, ("definitions", str(self.definitions))]
         if self.selection.sample_text:
             facts.append(("sample", self.selection.sample_text))
         if self.period != (None, None):
@@ -381,7 +449,9 @@ class Dataset(Jobs):
         return facts
 
     def __repr__(self) -> str:
-        lines = [f"  {name:<12} {value}" for name, value in self._facts()]
+        facts = self._facts()
+        width = max((len(name) for name, _ in facts), default=0)
+        lines = [f"  {name:<{width}} {value}" for name, value in facts]
         return printable("\n".join([f"Footfall data set: {self._name()}", *lines]), keep="\n")
 
     def _name(self) -> str:

@@ -68,7 +68,7 @@ class LocalSession:
         return self._asked().sql(query, progress)
 
     def check(self, all: bool, progress: Tick | None) -> ArrowStream:
-        """Return what is wrong with the tables as they were given, a row per finding; of `all` checks also no finding."""
+        """Return what is wrong with the tables as they were given; of `all` checks also those that found nothing."""
         return self.given.check(all, progress)
 
     def unusable(self, table: str, limit: int, progress: Tick | None) -> ArrowStream:

@@ -49,7 +49,7 @@ class Session(Protocol):
         ...
 
     def check(self, all: bool, progress: Tick | None) -> ArrowStream:
-        """Return what is wrong with the tables, a row per finding, worst first; of `all` checks also no finding."""
+        """Return what is wrong with the tables, worst first; of `all` checks also those that found nothing."""
         ...
 
     def unusable(self, table: str, limit: int, progress: Tick | None) -> ArrowStream:

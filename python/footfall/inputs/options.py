@@ -133,8 +133,8 @@ def instant_us(name: str, value: str | date | datetime, zone: Zone) -> int:
     name : str
         Of the option, for the message.
     value : str, datetime.date, datetime.datetime or pandas.Timestamp
-        Text is read as ISO 8601, as it is in the data. A date is its first instant. What carries no offset is local to `zone`; a local
-        time that the clock skips or repeats is read as the standard library does (PEP 495, ``fold=0``).
+        Text is read as ISO 8601, as it is in the data. A date is its first instant. What carries no offset is local to
+        `zone`; a local time that the clock skips or repeats is read as the standard library does (PEP 495, ``fold=0``).
     zone : Zone
         As `footfall.inputs.zones.zone` gives it.
 

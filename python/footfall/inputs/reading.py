@@ -56,7 +56,7 @@ class Reading:
             other.epoch_unit if self.epoch_unit is None else self.epoch_unit,
             other.naive_tz if self.naive_tz is None else self.naive_tz,
             {**other.actions, **self.actions},
-            {name: self._csv_over(other, name) for name in {**other.csv, **self.csv}},
+            {name: csv for name in {**other.csv, **self.csv} if (csv := self._csv_over(other, name)).given()},
             self.file or other.file,
         )
 

@@ -251,8 +251,7 @@ class Dataset(Jobs):
         """
         there = self.tables
         if table not in there:
-            hint = options.meant(table, there)
-            raise DefinitionError(f"table = {table!r}: there is no such table{hint}; there are {', '.join(there)}")
+            raise DefinitionError(f"table = {table!r}: there is no such table{options.choices(table, there)}")
         most = options.whole("limit", limit, at_least=1)
         return self._timed(f"Unusable rows of {table}", lambda tick: self._session.unusable(table, most, tick))
 

@@ -72,12 +72,12 @@ def read(folder: str | None) -> Config:
 
 
 @contextmanager
-def _named(file: str) -> Iterator[None]:
-    """Say in errors that they are about this file."""
+def _named(place: str) -> Iterator[None]:
+    """Say in errors that they are about this part of the settings, or this file."""
     try:
         yield
     except DefinitionError as error:
-        raise DefinitionError(f"{file}: {error}") from None
+        raise DefinitionError(f"{place}: {error}") from None
 
 
 def _parsed(file: str, folder: str) -> dict[str, Any]:
@@ -98,11 +98,11 @@ def _config(said: dict[str, Any], folder: str, file: str) -> Config:
     _refuse_unknown("", said, _KEYS)
     tz = said.get("tz")
     read_so = reading(
-        columns=said.get("columns"),
+        columns=_table("columns", said.get("columns", {})),
         epoch_unit=_text("epoch_unit", said.get("epoch_unit")),
         naive_tz=said.get("naive_tz"),
         csv=_csv(_table("csv", said.get("csv", {}))),
-        actions=said.get("actions"),
+        actions=_table("actions", said.get("actions", {})),
     )
     tables = _table("tables", said.get("tables", {}))
     return Config(
@@ -117,17 +117,21 @@ def _csv(said: Mapping[str, Any]) -> dict[str, Csv]:
     _refuse_unknown("csv", said, (*_CSV_KEYS, *TABLES))
     for_all = {name: value for name, value in said.items() if name not in TABLES}
     by_table = {name: _table(f"csv.{name}", value) for name, value in said.items() if name in TABLES}
-    for name, given in by_table.items():
-        _refuse_unknown(f"csv.{name}", given, _CSV_KEYS)
-    return {name: Csv(**given) for name, given in {ALL: for_all, **by_table}.items() if given}
+    return {name: _csv_of(name, given) for name, given in {ALL: for_all, **by_table}.items()}
+
+
+def _csv_of(name: str, given: dict[str, Any]) -> Csv:
+    place = f"csv.{name}" if name else "csv"
+    _refuse_unknown(place, given, _CSV_KEYS)
+    with _named(f"[{place}]"):
+        return Csv(**given)
 
 
 def _refuse_unknown(within: str, said: Mapping[str, Any], known: tuple[str, ...]) -> None:
     for name in said:
         if name not in known:
             where = f"[{within}] " if within else ""
-            expected = f"{options.meant(name, known)}; expected are {', '.join(known)}"
-            raise DefinitionError(f"{where}{name}: there is no such key{expected}")
+            raise DefinitionError(f"{where}{name}: there is no such key{options.choices(name, known)}")
 
 
 def _table(name: str, value: Any) -> dict[str, Any]:

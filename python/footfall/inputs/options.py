@@ -90,6 +90,18 @@ def meant(value: object, known: Iterable[str]) -> str:
     return f"; did you mean {close[0]}?" if close else ""
 
 
+def choices(value: object, known: Iterable[str]) -> str:
+    """Return what was probably meant, and what there is.
+
+    Examples
+    --------
+    >>> choices("ping", ["ads", "pings"]), choices("x", ["ads", "pings"])
+    ('; did you mean pings? There are ads, pings', '; there are ads, pings')
+    """
+    there, hint = list(known), meant(value, known)
+    return f"{hint}{' T' if hint else '; t'}here are {', '.join(there)}"
+
+
 def byte_count(name: str, value: int | str) -> int:
     """Return bytes: an int, or text such as ``"512MiB"`` (1024) or ``"2GB"`` (1000)."""
     if not isinstance(value, str):

@@ -6,7 +6,7 @@ import glob
 import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any, Optional, Union
+from typing import Any, Union
 
 from footfall.errors import DataError, DefinitionError
 
@@ -43,16 +43,16 @@ def find(name: str, given: Any, within: str | None = None) -> Found:
     Raises
     ------
     DataError
-        If a pattern matches nothing.
+        If a pattern matches nothing, or the list has something else than paths.
     DefinitionError
-        If it is neither, or leaves `within`.
+        If the list is empty, or a path leaves `within`.
     """
-    if not isinstance(given, (list, tuple)):
-        path = _placed(name, given, within)
-        return _once(_matches(name, path, within)) if _is_pattern(path) else path
-    if not given:
-        raise DefinitionError(f"tables: {name} = []: names no file")
-    return _once([part for each in given for part in _parts(name, _placed(name, each, within), within)])
+    if isinstance(given, (list, tuple)):
+        if not given:
+            raise DefinitionError(f"tables: {name} = []: names no file")
+        return _once([part for each in given for part in _parts(name, _told(name, each, within), within)])
+    told = _told(name, given, within)
+    return _once(_matches(name, told, within)) if _is_pattern(told, within) else _placed(told, within)
 
 
 def absolute(found: Found) -> Found:
@@ -72,41 +72,53 @@ def _absolute(path: str) -> str:
     return path if "://" in path else os.path.abspath(path)
 
 
-def _placed(name: str, given: Any, within: str | None) -> str:
-    """Return one path or pattern as the system knows it."""
+def _told(name: str, given: Any, within: str | None) -> str:
+    """Return one path or pattern; one that may not leave `within` does not."""
     if not isinstance(given, (str, os.PathLike)):
-        raise DefinitionError(f"tables: {name} has {given!r}: a list of files has paths only")
-    path = str(os.fspath(given))
+        reason = f"needs an Arrow table, a path or a list of paths, but its list has a {type(given).__qualname__}"
+        raise DataError(f"table {name} {reason}", table=name, reason=reason)
+    told = str(os.fspath(given))
     if within is None:
-        return os.path.expanduser(path)
-    placed = os.path.join(within, path)
-    _refuse_outside(name, path, placed, within)
-    return placed
+        return os.path.expanduser(told)
+    if ".." in Path(told).parts:
+        raise _leaves(name, told, within)
+    _refuse_outside(name, told, _placed(told, within), within)
+    return told
+
+
+def _placed(told: str, within: str | None) -> str:
+    return told if within is None else os.path.join(within, told)
 
 
 def _refuse_outside(name: str, told: str, path: str, within: str) -> None:
-    if ".." in Path(told).parts or not lies_within(path, within):
-        raise DefinitionError(f"tables: {name} = {told!r}: must not leave the folder {within}")
+    if not lies_within(path, within):
+        raise _leaves(name, told, within)
 
 
-def _parts(name: str, path: str, within: str | None) -> list[Part]:
-    return _matches(name, path, within) if _is_pattern(path) else [(path, path)]
+def _leaves(name: str, told: str, within: str) -> DefinitionError:
+    return DefinitionError(f"tables: {name} = {told!r}: must not leave the folder {within}")
 
 
-def _is_pattern(path: str) -> bool:
-    return glob.has_magic(path) and "://" not in path and not os.path.lexists(path)
+def _parts(name: str, told: str, within: str | None) -> list[Part]:
+    path = _placed(told, within)
+    return _matches(name, told, within) if _is_pattern(told, within) else [(path, path)]
 
 
-def _matches(name: str, pattern: str, within: str | None) -> list[Part]:
+def _is_pattern(told: str, within: str | None) -> bool:
+    return glob.has_magic(told) and "://" not in told and not os.path.lexists(_placed(told, within))
+
+
+def _matches(name: str, told: str, within: str | None) -> list[Part]:
     """Return what a pattern matches, save what is no data by its name, as in folders."""
-    root = _before_wildcards(pattern)
-    wants_hidden = any(part.startswith("_") for part in _below(pattern, root))
-    found = [path for path in glob.glob(pattern, recursive=True) if wants_hidden or not _is_hidden(path, root)]
+    root = _placed(_before_wildcards(told), within)
+    paths = glob.glob(os.path.join(glob.escape(within or ""), told), recursive=True)
+    wants_hidden = any(part.startswith("_") for part in _below(_placed(told, within), root))
+    found = [path for path in paths if wants_hidden or not _is_hidden(path, root)]
     if not found:
         reason = "matches no file"
-        raise DataError(f"table {name}: {pattern} {reason}", table=name, value=pattern, reason=reason)
+        raise DataError(f"table {name}: {_placed(told, within)} {reason}", table=name, value=told, reason=reason)
     for path in found if within is not None else ():
-        _refuse_outside(name, os.path.relpath(path, within), path, str(within))
+        _refuse_outside(name, told, path, str(within))
     return [(path, root) for path in found]
 
 
@@ -132,11 +144,15 @@ def _is_hidden(path: str, root: str) -> bool:
     return any(part.startswith(("_", ".")) and part not in (".", "..") for part in _below(path, root))
 
 
-def _once(parts: Iterable[Part]) -> list[Part]:
+def _once(parts: Iterable[Part]) -> Found:
     """Return the parts sorted; none that is there before, or lies in a folder that is there."""
-    real = sorted((os.path.realpath(path), path, root) for path, root in parts)
-    kept: dict[str, Optional[Part]] = {}
+    real = sorted((_real(path), _absolute(path), _absolute(root)) for path, root in parts)
+    kept: dict[str, Part] = {}
     for place, path, root in real:
         if place not in kept and not any(str(folder) in kept for folder in Path(place).parents):
             kept[place] = (path, root)
-    return sorted(part for part in kept.values() if part is not None)
+    return sorted(kept.values())
+
+
+def _real(path: str) -> str:
+    return path if "://" in path else os.path.realpath(path)

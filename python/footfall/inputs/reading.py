@@ -157,6 +157,5 @@ def table(option: str, name: Any) -> str:
         If there is no such table.
     """
     if name not in TABLES:
-        tables = ", ".join(TABLES)
-        raise DefinitionError(f"{option}: there is no table {name!r}{options.meant(name, TABLES)}; there are {tables}")
+        raise DefinitionError(f"{option}: there is no table {name!r}{options.choices(name, TABLES)}")
     return str(name)

@@ -144,8 +144,12 @@ def test_home_is_no_part_of_the_folder(town, monkeypatch):
 @pytest.mark.parametrize("kind", ["folder", "pipe", "link out", "link to nothing"])
 def test_what_is_no_file_is_refused(town, kind):
     place = town / config.NAME
-    made = {"folder": place.mkdir, "pipe": lambda: os.mkfifo(place),
-            "link out": lambda: place.symlink_to("/etc/passwd"), "link to nothing": lambda: place.symlink_to("nothing")}  # fmt: skip
+    made = {
+        "folder": place.mkdir,
+        "pipe": lambda: os.mkfifo(place),
+        "link out": lambda: place.symlink_to("/etc/passwd"),
+        "link to nothing": lambda: place.symlink_to("nothing"),
+    }
     made[kind]()
     with pytest.raises(footfall.DefinitionError, match=r"footfall\.toml: must be a file"):
         opened(town)

@@ -39,6 +39,8 @@ Timestamp = Annotated[
 ]
 Quote = Annotated[Optional[str], typer.Option("--csv-quote", help="Around cells of CSV; else found out.")]
 
+Config = Annotated[bool, typer.Option("--config/--no-config", help="Read footfall.toml beside the tables.")]
+
 
 def how_to_read(
     columns: Columns = None,
@@ -50,6 +52,7 @@ def how_to_read(
     csv_encoding: Encoding = None,
     csv_timestamp: Timestamp = None,
     csv_quote: Quote = None,
+    config: Config = True,
 ) -> dict[str, Any]:
     """Return the options of `footfall.open` and `footfall.ingest` that say how files are written."""
     return {
@@ -64,6 +67,7 @@ def how_to_read(
             timestamp=csv_timestamp,
             quote=csv_quote,
         ),
+        "config": config,
     }
 
 

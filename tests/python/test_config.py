@@ -117,6 +117,7 @@ def test_tables_lie_where_it_says(tmp_path):
         ('[tables]\npings = "../pings.csv"', "leave"),
         ('[tables]\npings = "x/../../pings.csv"', "leave"),
         ('[tables]\npings = "/etc/*"', "leave"),
+        ('[tables]\npings = "**/**/*.csv"', "one"),
         ("tz = ", "TOML"),
         ("a = " + "[" * 100_000, "TOML"),
         ("# " + "x" * 1_000_000, "1,000,002 bytes"),

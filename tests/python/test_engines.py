@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 import pytest
 from layouts import chunked, ipc_bytes, retyped, write_files, write_hive, write_mixed
 from oracle import Oracle, assert_same
+from towns import ROWS, csv_text, write_town
 from worlds import ONE_ROW, SCHEMAS, World, random_world, us
 
 import footfall
@@ -139,6 +140,33 @@ def test_columns_of_other_names_and_units(ask):
     assert answers(data) == expected
     assert answers(data.persist()) == expected
     data.unpersist()
+
+
+def test_files_as_others_write_them(engine, tmp_path):
+    """Patterns, semicolons, decimal commas, a clock without an offset and other names of actions and columns."""
+    expected = answers(on_this_machine(write_town(tmp_path / "ours")))
+    root = tmp_path / "theirs"
+    root.mkdir()
+    for name in ROWS:
+        text = csv_text(name).replace(",", ";").replace(".", ",").replace("Z", "").replace("click", "Clique")
+        (root / f"{name}-1.csv").write_text(text.replace("user_id", "device"), encoding="utf-16")
+    (root / "footfall.toml").write_text('naive_tz = "Etc/UTC"\n[columns]\nuser_id = "device"\n[tables]\n'
+                                        + "".join(f'{name} = "{name}-?.csv"\n' for name in ROWS))  # fmt: skip
+    said = {"csv": footfall.Csv(separator=";", decimal=",", encoding="utf-16"), "actions": {"Clique": "click"}}
+    data = footfall.open(root, engine=engine, progress=False, **said)
+    assert answers(data) == expected
+    assert answers(data.persist()) == expected
+    data.unpersist()
+
+
+def test_losses_are_told_and_shown_on_every_engine(engine, tmp_path):
+    root = write_town(tmp_path, but=["pings"])
+    (root / "pings.csv").write_text(csv_text("pings").replace("-8.06", "95"))
+    with pytest.warns(footfall.DataWarning, match=r"pings\.latitude: 33\.3 %"):
+        data = footfall.open(root, engine=engine, progress=False)
+    assert data.unusable("pings").to_arrow().select(["row", "value"]).to_pylist() == [{"row": 1, "value": "95"}]
+    assert [row["check"] for row in data.check().to_arrow().to_pylist() if row["severity"] == "unusable"] == [
+        "out of range"]  # fmt: skip
 
 
 def test_spark_batches_far_smaller_than_a_users_rows(clusters):

@@ -45,7 +45,7 @@ def find(name: str, given: Any, within: str | None = None) -> Found:
     DataError
         If a pattern matches nothing, or the list has something else than paths.
     DefinitionError
-        If the list is empty, or a path leaves `within`.
+        If the list is empty, a path leaves `within`, or a pattern has several ``**``, which takes for ever.
     """
     if isinstance(given, (list, tuple)):
         if not given:
@@ -110,6 +110,8 @@ def _is_pattern(told: str, within: str | None) -> bool:
 
 def _matches(name: str, told: str, within: str | None) -> list[Part]:
     """Return what a pattern matches, save what is no data by its name, as in folders."""
+    if Path(told).parts.count("**") > 1:
+        raise DefinitionError(f"tables: {name} = {told!r}: a pattern has one ** at most")
     root = _placed(_before_wildcards(told), within)
     paths = glob.glob(os.path.join(glob.escape(within or ""), told), recursive=True)
     wants_hidden = any(part.startswith("_") for part in _below(_placed(told, within), root))

@@ -6,20 +6,20 @@ import os
 import time
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
-from html import escape
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Callable, Union
 
 from footfall import _native, quality
+from footfall.checks import Checks
 from footfall.definitions import DEFAULT_UNIT, Definitions, Unit
 from footfall.errors import DefinitionError
 from footfall.inputs import arrow, options
 from footfall.inputs.reading import Reading
 from footfall.inputs.selection import Selection
 from footfall.jobs import Jobs
+from footfall.output import facts
 from footfall.output.progress import Tick, bar
-from footfall.output.text import printable
 from footfall.result import Result
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ class Opened:
 
 
 @dataclass(frozen=True, repr=False, eq=False)
-class Dataset(Jobs):
+class Dataset(Jobs, Checks):
     """Tables, a time zone and definitions; made by `footfall.open`. It never changes.
 
     Other processes may work on it, too: forks, and those that get it pickled, which open its files again. It can stand
@@ -156,14 +156,7 @@ class Dataset(Jobs):
             by=by,
             sql=sql,
         )
-        return result if len(result) else self._explained(result, entry)
-
-    def _explained(self, result: Result, job: dict[str, Any]) -> Result:
-        """Return the empty answer of a job with the reason, and warn, if all rows of a table cannot be used."""
-        why = quality.why_empty(self._whole, job["tables"])
-        if why:
-            quality.warn(f"{job['name']} answers 0 rows: {why}; data.check() counts, data.unusable(...) shows them")
-        return replace(result, why_empty=why)
+        return result if len(result) else replace(result, why_empty=quality.tell_empty(self._whole, entry))
 
     def sql(self, query: str) -> Result:
         """Run a query over the tables.
@@ -194,66 +187,6 @@ class Dataset(Jobs):
         [{'ads': 1}]
         """
         return self._timed("Query", lambda tick: self._session.sql(query, tick), sql=query)
-
-    def check(self, *, all: bool = False) -> Result:
-        """Count what is wrong with the tables.
-
-        Parameters
-        ----------
-        all : bool
-            Also give the checks that found nothing.
-
-        Returns
-        -------
-        Result
-            table, check, column (string, null), rows (int64), share (float64, of the table's rows), severity (string:
-            ``unusable`` rows are left out of the jobs, ``suspicious`` ones are kept), example (string, null). Worst
-            first.
-
-        Examples
-        --------
-        >>> import footfall, pyarrow as pa
-        >>> ads = pa.table({"ad_id": [7, 8, 9], "campaign_id": ["lunch", "lunch", None], "category": ["food"] * 3})
-        >>> data = footfall.open({"ads": ads})
-        >>> data.check().to_arrow().select(["table", "check", "column", "rows"]).to_pylist()
-        [{'table': 'ads', 'check': 'null', 'column': 'campaign_id', 'rows': 1}]
-        """
-        return self._timed("Data quality", lambda tick: self._session.check(all, tick))
-
-    def unusable(self, table: str, limit: int = 100) -> Result:
-        """Show rows that are left out of the jobs, and why.
-
-        Parameters
-        ----------
-        table : str
-            The name of a table.
-        limit : int
-            How many findings to return at most.
-
-        Returns
-        -------
-        Result
-            file (string, null for a table in memory), row (int64: from 0 in its file), check (string), column, value
-            (string, null).
-
-        Raises
-        ------
-        DefinitionError
-            If there is no such table, or `limit` is no whole number above 0.
-
-        Examples
-        --------
-        >>> import footfall, pyarrow as pa
-        >>> ads = pa.table({"ad_id": [7, 8, 9], "campaign_id": ["lunch", "lunch", None], "category": ["food"] * 3})
-        >>> data = footfall.open({"ads": ads})
-        >>> data.unusable("ads").to_arrow().select(["row", "check", "column"]).to_pylist()
-        [{'row': 2, 'check': 'null', 'column': 'campaign_id'}]
-        """
-        there = self.tables
-        if table not in there:
-            raise DefinitionError(f"table = {table!r}: there is no such table{options.choices(table, there)}")
-        most = options.whole("limit", limit, at_least=1)
-        return self._timed(f"Unusable rows of {table}", lambda tick: self._session.unusable(table, most, tick))
 
     def persist(self) -> Dataset:
         """Keep the usable rows of the tables in memory: of the workers of a cluster, or else of this machine.
@@ -439,26 +372,22 @@ class Dataset(Jobs):
     def _facts(self) -> list[tuple[str, str]]:
         if self._opened.closed:
             return []
-        facts = [("table", f"{name}: {', '.join(columns)}") for name, columns in self.tables.items()]
-        facts += [("time zone", self.time_zone), *self.read_as, ("definitions", str(self.definitions))]
+        told = [("table", f"{name}: {', '.join(columns)}") for name, columns in self.tables.items()]
+        told += [("time zone", self.time_zone), *self.read_as, ("definitions", str(self.definitions))]
         if self.selection.sample_text:
-            facts.append(("sample", self.selection.sample_text))
+            told.append(("sample", self.selection.sample_text))
         if self.period != (None, None):
-            facts.append(("period", " to ".join(end or "open" for end in self.period)))
-        return facts
+            told.append(("period", " to ".join(end or "open" for end in self.period)))
+        return told
 
     def __repr__(self) -> str:
-        facts = self._facts()
-        width = max((len(name) for name, _ in facts), default=0)
-        lines = [f"  {name:<{width}} {value}" for name, value in facts]
-        return printable("\n".join([f"Footfall data set: {self._name()}", *lines]), keep="\n")
+        return facts.text(f"Footfall data set: {self._name()}", self._facts())
 
     def _name(self) -> str:
         return f"{self.source} (closed)" if self._opened.closed else self.source
 
     def _repr_html_(self) -> str:
-        rows = "".join(f"<tr><th>{escape(name)}</th><td>{escape(value)}</td></tr>" for name, value in self._facts())
-        return f"<div><p><b>Footfall data set: {escape(self._name())}</b></p><table>{rows}</table></div>"
+        return facts.html(f"Footfall data set: {self._name()}", self._facts())
 
 
 def _again(open_: Callable[..., Dataset], arguments: tuple[Any, ...], selection: Selection, progress: bool) -> Dataset:

@@ -86,8 +86,23 @@ def tell(session: Session, max_unusable: float) -> None:
         warn(str(each))
 
 
-def why_empty(session: Session, tables: Iterable[str]) -> str:
-    """Return why an answer of these tables of a whole data set is empty, if it is for rows that cannot be used."""
+def tell_empty(session: Session, job: dict[str, Any]) -> str:
+    """Warn if the answer of a job is empty because all rows of a table cannot be used; return that reason, or nothing.
+
+    Parameters
+    ----------
+    session : Session
+        On all rows.
+    job : dict
+        Its entry in the registry.
+    """
+    why = _why_empty(session, job["tables"])
+    if why:
+        warn(f"{job['name']} answers 0 rows: {why}; data.check() counts, data.unusable(...) shows them")
+    return why
+
+
+def _why_empty(session: Session, tables: Iterable[str]) -> str:
     rows = session.rows()
     lost = [name for name in tables if rows.get(name) == 0 and _has_rows(session, name)]
     if lost:

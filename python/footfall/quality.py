@@ -77,13 +77,14 @@ def tell(session: Session, max_unusable: float) -> None:
     DataError
         If more than `max_unusable` of the sampled rows of a table are lost for one reason.
     """
-    found = [each for each in sampled(session) if each.is_worth_a_warning]
+    found = sampled(session)
     for each in found:
         if each.is_loss and each.share > max_unusable:
             told = f"{each}. max_unusable={max_unusable:g} refuses that; max_unusable=1 opens it all the same"
             raise DataError(told, table=each.table, column=each.column, value=each.example, reason=each.check)
     for each in found:
-        warn(str(each))
+        if each.is_worth_a_warning:
+            warn(str(each))
 
 
 def tell_empty(session: Session, job: dict[str, Any]) -> str:
@@ -96,30 +97,31 @@ def tell_empty(session: Session, job: dict[str, Any]) -> str:
     job : dict
         Its entry in the registry.
     """
-    why = _why_empty(session, job["tables"])
+    lost = [each for each in sampled(session) if each.is_loss and each.table in job["tables"]]
+    why = _why_empty(session, lost)
     if why:
         warn(f"{job['name']} answers 0 rows: {why}; data.check() counts, data.unusable(...) shows them")
     return why
 
 
-def _why_empty(session: Session, tables: Iterable[str]) -> str:
-    rows = session.rows()
-    lost = [name for name in tables if rows.get(name) == 0 and _has_rows(session, name)]
-    if lost:
-        return _all_unusable(lost[0], "rows", [each for each in sampled(session) if each.table == lost[0]])
-    for each in sampled(session):
-        if each.table in tables and each.is_loss and each.share == 1:
-            return _all_unusable(each.table, "sampled rows", [each])
+def _why_empty(session: Session, lost: Sequence[Finding]) -> str:
+    """Return which table has no usable row: if a sample has none, all rows are counted."""
+    suspects = [table for table, found in _by_table(lost).items() if sum(each.rows for each in found) >= found[0].of]
+    usable = session.rows() if suspects else {}
+    for table in suspects:
+        if usable[table] == 0:
+            return f"all rows of {table} are unusable ({_by_table(lost)[table][0].reason})"
+    for each in lost:
+        if each.rows == each.of:
+            return f"all sampled rows of {each.table} are unusable ({each.reason})"
     return ""
 
 
-def _has_rows(session: Session, table: str) -> bool:
-    return arrow.to_pyarrow(session.unusable(table, 1, None)).num_rows > 0
-
-
-def _all_unusable(table: str, rows: str, found: Sequence[Finding]) -> str:
-    reasons = [each.reason for each in found if each.is_loss]
-    return f"all {rows} of {table} are unusable" + (f" ({reasons[0]})" if reasons else "")
+def _by_table(found: Iterable[Finding]) -> dict[str, list[Finding]]:
+    tables: dict[str, list[Finding]] = {}
+    for each in found:
+        tables.setdefault(each.table, []).append(each)
+    return tables
 
 
 def warn(message: str) -> None:

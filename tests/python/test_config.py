@@ -38,6 +38,11 @@ def town(tmp_path):
     return write_town(tmp_path / "town")
 
 
+def with_clicks_called(root, name):
+    (root / "interactions.csv").write_text(csv_text("interactions").replace("click", name), encoding="utf-8")
+    return root
+
+
 def said(root, text):
     (root / config.NAME).write_text(text, encoding="utf-8")
     return root
@@ -60,10 +65,10 @@ def test_without_it_nothing_is_said(town):
 
 
 def test_it_is_read_and_told(town):
-    said(town, 'tz = "America/Recife"\n[actions]\nview = "click"\nclick = "view"\n')
+    said(with_clicks_called(town, "Clique"), 'tz = "America/Recife"\n[actions]\nClique = "click"\n')
     data = opened(town)
     assert data.tz == "America/Recife" and str(town / config.NAME) in repr(data)
-    assert data.campaign_ctr(by="period").to_arrow()["clicks"].to_pylist() == [1, 1]
+    assert data.campaign_ctr(by="period").to_arrow()["clicks"].to_pylist() == [1, 0]
     assert repr(pickle.loads(pickle.dumps(data))) == repr(data)
 
 
@@ -163,11 +168,12 @@ def test_text_that_is_not_utf_8_is_refused(town):
 
 
 def test_ingest_reads_it_too(town, tmp_path):
-    said(town, 'tz = "America/Recife"\n[actions]\nview = "click"\nclick = "view"\n')
+    said(with_clicks_called(town, "Clique"), 'tz = "America/Recife"\n[actions]\nClique = "click"\n')
     done = footfall.ingest(town, tmp_path / "new", progress=False)
     assert done.tz == "America/Recife"
-    assert opened(done.folder).campaign_ctr(by="period").to_arrow()["views"].to_pylist() == [1, 0]
+    assert done.tables["interactions"].written == 3
+    assert opened(done.folder).campaign_ctr(by="period").to_arrow()["clicks"].to_pylist() == [1, 0]
     plain = footfall.ingest(town, tmp_path / "plain", tz="UTC", config=False, progress=False)
-    assert opened(plain.folder).campaign_ctr(by="period").to_arrow()["views"].to_pylist() == [1, 1]
+    assert plain.tables["interactions"].left_out == 1
     with pytest.raises(footfall.DefinitionError, match="ingest reads only"):
         footfall.ingest(said(town, '[tables]\npings = "pings.csv"'), tmp_path / "no", progress=False)

@@ -287,6 +287,8 @@ def test_a_large_loss_is_refused_unless_it_is_allowed():
         assert opened({"ads": some_ads(6, of=10)}, max_unusable=0.6).rows() == {"ads": 4}
     with pytest.raises(footfall.DataError, match=r"10\.0 %"):
         opened({"ads": some_ads(1, of=10)}, max_unusable=0)
+    with pytest.raises(footfall.DataError, match=r"0\.5\d* %"):
+        opened({"ads": some_ads(1, of=200)}, max_unusable=0)
 
 
 def test_strict_stops_at_the_row_instead():

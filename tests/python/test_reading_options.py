@@ -124,8 +124,12 @@ def test_brazilian_files_are_read_as_they_are_said_to_be(brazilian):
     assert data.sql("SELECT min(timestamp) AS first FROM pings").to_arrow()["first"][0].as_py().hour == 3
 
 
-def test_brazilian_files_are_read_as_they_are(brazilian):
-    assert counted(opened(brazilian, actions=BRAZILIAN["actions"])) == COUNTED
+def test_what_is_not_said_is_found_out(brazilian):
+    """All but whether 01/03 is in January or in March."""
+    csv = footfall.Csv(timestamp="%d/%m/%Y %H:%M")
+    data = opened(brazilian, actions=BRAZILIAN["actions"], csv=csv)
+    assert counted(data) == COUNTED
+    assert data.sql("SELECT name FROM establishments ORDER BY 1").to_arrow()["name"].to_pylist() == ["Bank", "Café"]
 
 
 def test_csv_of_one_table_differs(tmp_path):

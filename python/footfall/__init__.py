@@ -15,14 +15,25 @@ from footfall import synth
 from footfall._native import __version__
 from footfall.dataset import Dataset
 from footfall.definitions import Definitions
-from footfall.errors import DataError, DefinitionError, FootfallError, InternalError, MissingTableError, QueryError
+from footfall.errors import (
+    DataError,
+    DataWarning,
+    DefinitionError,
+    FootfallError,
+    InternalError,
+    MissingTableError,
+    QueryError,
+)
 from footfall.ingest import ingest
+from footfall.inputs.csv import Csv
 from footfall.kernels import attribute_visits, haversine_m, visit_join
 from footfall.opening import open
 from footfall.result import Result
 
 __all__ = [
+    "Csv",
     "DataError",
+    "DataWarning",
     "Dataset",
     "DefinitionError",
     "Definitions",

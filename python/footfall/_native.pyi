@@ -1,6 +1,7 @@
 """What the Rust core gives to Python. The package's own modules call it; callers use those."""
 
-from typing import Any, Callable, Optional, Union, final
+from collections.abc import Mapping
+from typing import Any, Callable, Optional, TypedDict, Union, final
 
 import numpy as np
 import numpy.typing as npt
@@ -40,6 +41,21 @@ UNITS: list[str]
 _Degrees = npt.NDArray[np.float64]
 _Tick = Callable[[int, Optional[int]], object]
 _Slice = tuple[str, Optional[tuple[int, int]], Optional[tuple[str, int, int]]]
+_Part = tuple[str, str]
+
+class _CsvOptions(TypedDict):
+    separator: Optional[str]
+    decimal: Optional[str]
+    encoding: Optional[str]
+    timestamp: Optional[str]
+    quote: Optional[str]
+
+class _Reading(TypedDict):
+    columns: Mapping[str, str]
+    epoch_unit: Optional[str]
+    naive_tz: Optional[Zone]
+    actions: Mapping[str, str]
+    csv: Mapping[str, _CsvOptions]
 
 def haversine_m(
     latitude_a: _Degrees, longitude_a: _Degrees, latitude_b: _Degrees, longitude_b: _Degrees
@@ -56,8 +72,7 @@ def ingest(
     target: str,
     *,
     tz: Zone,
-    columns: dict[str, str],
-    epoch_unit: Optional[str],
+    reading: _Reading,
     rows_per_part: Optional[int],
     progress: Optional[_Tick],
 ) -> dict[str, dict[str, int]]: ...
@@ -83,6 +98,7 @@ class Zone:
     @property
     def database(self) -> str: ...
     def instant_us(self, local_us: int, *, fold: bool) -> int: ...
+    def instant_of_text(self, text: str) -> Optional[int]: ...
     def local_text(self, instant_us: int) -> str: ...
     def __eq__(self, value: object, /) -> bool: ...
     def __hash__(self) -> int: ...
@@ -92,12 +108,11 @@ class Session:
     def __new__(
         cls,
         root: Optional[str],
-        tables: dict[str, Union[str, ArrowStream, list[_Slice]]],
+        tables: dict[str, Union[str, ArrowStream, list[_Part], list[_Slice]]],
         *,
         tz: Zone,
-        columns: dict[str, str],
+        reading: _Reading,
         definitions: dict[str, float],
-        epoch_unit: Optional[str],
         threads: Optional[int],
         memory_limit: Optional[int],
     ) -> Session: ...
@@ -132,11 +147,13 @@ class Session:
         self,
         tables: dict[str, Union[ArrowStream, list[_Slice]]],
         *,
-        columns: dict[str, str],
-        epoch_unit: Optional[str],
+        reading: _Reading,
         visit_filter: Optional[ArrowStream],
     ) -> Session: ...
     def visit_filter(self, visits: ArrowStream, pieces: int) -> ArrowStream: ...
     def beside(self, given: dict[str, ArrowStream]) -> Session: ...
     def sql(self, query: str, progress: Optional[_Tick]) -> ArrowStream: ...
-    def check(self, progress: Optional[_Tick]) -> ArrowStream: ...
+    def check(self, all: bool, progress: Optional[_Tick]) -> ArrowStream: ...
+    def unusable(self, table: str, limit: int, progress: Optional[_Tick]) -> ArrowStream: ...
+    def formats(self) -> dict[str, list[str]]: ...
+    def sample_findings(self) -> ArrowStream: ...

@@ -6,19 +6,20 @@ import os
 import time
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
-from html import escape
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Callable, Union
 
-from footfall import _native
+from footfall import _native, quality
+from footfall.checks import Checks
 from footfall.definitions import DEFAULT_UNIT, Definitions, Unit
 from footfall.errors import DefinitionError
 from footfall.inputs import arrow, options
+from footfall.inputs.reading import Reading
 from footfall.inputs.selection import Selection
 from footfall.jobs import Jobs
+from footfall.output import facts
 from footfall.output.progress import Tick, bar
-from footfall.output.text import printable
 from footfall.result import Result
 
 if TYPE_CHECKING:
@@ -37,6 +38,8 @@ class Opened:
         On all rows.
     zone : Zone
         The time zone.
+    reading : Reading
+        How its files are read.
     again : callable
         Takes nothing and returns (function, arguments) that open the data set in another process.
     closed : bool
@@ -45,12 +48,13 @@ class Opened:
 
     session: Session
     zone: _native.Zone
+    reading: Reading
     again: Callable[[], tuple[Callable[..., Dataset], tuple[Any, ...]]]
     closed: bool = False
 
 
 @dataclass(frozen=True, repr=False, eq=False)
-class Dataset(Jobs):
+class Dataset(Jobs, Checks):
     """Tables, a time zone and definitions; made by `footfall.open`. It never changes.
 
     Other processes may work on it, too: forks, and those that get it pickled, which open its files again. It can stand
@@ -145,13 +149,14 @@ class Dataset(Jobs):
             by = DEFAULT_UNIT if entry.get("by") else "period"
         chosen = None if users is None else options.ids("users", users)
         sql = self._session.job_sql(job, by=by, users=chosen, rank_by=rank_by)
-        return self._timed(
+        result = self._timed(
             entry["title"],
             lambda tick: self._session.run(job, by=by, users=chosen, rank_by=rank_by, progress=tick),
             job=entry,
             by=by,
             sql=sql,
         )
+        return result if len(result) else replace(result, why_empty=quality.tell_empty(self._whole, entry))
 
     def sql(self, query: str) -> Result:
         """Run a query over the tables.
@@ -182,17 +187,6 @@ class Dataset(Jobs):
         [{'ads': 1}]
         """
         return self._timed("Query", lambda tick: self._session.sql(query, tick), sql=query)
-
-    def check(self) -> Result:
-        """Count what is wrong with the tables.
-
-        Returns
-        -------
-        Result
-            table, check, column (string, null), rows (int64), share (float64, of the table's rows), severity (string:
-            ``unusable`` rows are left out of the jobs, ``suspicious`` ones are kept), example (string, null).
-        """
-        return self._timed("Data quality", lambda tick: self._session.check(tick))
 
     def persist(self) -> Dataset:
         """Keep the usable rows of the tables in memory: of the workers of a cluster, or else of this machine.
@@ -338,6 +332,12 @@ class Dataset(Jobs):
         """The time zone, and which version of the time-zone database says what its clocks show."""
         return f"{self.tz} (database {self._opened.zone.database})"
 
+    @property
+    def read_as(self) -> list[tuple[str, str]]:
+        """How files are read, as (what, how) pairs: text as it was found to be, times without a zone, actions."""
+        formats = self._whole.formats()
+        return [*((f"csv {name}", "; ".join(found)) for name, found in formats.items()), *self._opened.reading.facts()]
+
     def local_text(self, instant_us: int) -> str:
         """Return an instant, in microseconds since 1970-01-01 UTC, as ISO 8601 text on the clock of `tz`."""
         return self._opened.zone.local_text(instant_us)
@@ -372,24 +372,22 @@ class Dataset(Jobs):
     def _facts(self) -> list[tuple[str, str]]:
         if self._opened.closed:
             return []
-        facts = [("table", f"{name}: {', '.join(columns)}") for name, columns in self.tables.items()]
-        facts += [("time zone", self.time_zone), ("definitions", str(self.definitions))]
+        told = [("table", f"{name}: {', '.join(columns)}") for name, columns in self.tables.items()]
+        told += [("time zone", self.time_zone), *self.read_as, ("definitions", str(self.definitions))]
         if self.selection.sample_text:
-            facts.append(("sample", self.selection.sample_text))
+            told.append(("sample", self.selection.sample_text))
         if self.period != (None, None):
-            facts.append(("period", " to ".join(end or "open" for end in self.period)))
-        return facts
+            told.append(("period", " to ".join(end or "open" for end in self.period)))
+        return told
 
     def __repr__(self) -> str:
-        lines = [f"  {name:<12} {value}" for name, value in self._facts()]
-        return printable("\n".join([f"Footfall data set: {self._name()}", *lines]), keep="\n")
+        return facts.text(f"Footfall data set: {self._name()}", self._facts())
 
     def _name(self) -> str:
         return f"{self.source} (closed)" if self._opened.closed else self.source
 
     def _repr_html_(self) -> str:
-        rows = "".join(f"<tr><th>{escape(name)}</th><td>{escape(value)}</td></tr>" for name, value in self._facts())
-        return f"<div><p><b>Footfall data set: {escape(self._name())}</b></p><table>{rows}</table></div>"
+        return facts.html(f"Footfall data set: {self._name()}", self._facts())
 
 
 def _again(open_: Callable[..., Dataset], arguments: tuple[Any, ...], selection: Selection, progress: bool) -> Dataset:

@@ -1,4 +1,4 @@
-"""The errors: which are the user's to mend, and which is ours.
+"""The errors and the warning: which are the user's to mend, and which is ours.
 
 The native module raises these same classes, so one ``except footfall.FootfallError`` catches everything.
 """
@@ -102,3 +102,13 @@ class QueryError(DefinitionError):
 
 class InternalError(FootfallError, RuntimeError):
     """A bug in Footfall, not in your data; please report it with the message."""
+
+
+class DataWarning(UserWarning):
+    """A part of the data cannot be used, or is hardly meant as it is read: an answer without it may mislead.
+
+    Like an error, it may quote data; what steers a terminal in it is shown as a replacement character.
+    """
+
+    def __init__(self, message: str) -> None:
+        super().__init__(printable(message))

@@ -8,7 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from footfall import _native
+from footfall.errors import DefinitionError
 from footfall.inputs import zones
+from footfall.inputs.config import read as read_config
+from footfall.inputs.csv import Csv
+from footfall.inputs.reading import reading
 from footfall.output.progress import bar
 
 
@@ -44,19 +48,26 @@ class Ingested:
         Where it is; `footfall.open` reads it.
     tables : dict
         Each table's `Counts`.
+    tz : str
+        The time zone of the months.
     """
 
     folder: Path
     tables: dict[str, Counts]
+    tz: str
 
 
 def ingest(
     src: str | os.PathLike[str],
     dst: str | os.PathLike[str],
     *,
-    tz: str = "UTC",
+    tz: str | None = None,
     columns: Mapping[str, str] | None = None,
+    actions: Mapping[str, str] | None = None,
     epoch_unit: str | None = None,
+    naive_tz: str | None = None,
+    csv: Csv | Mapping[str, Csv] | None = None,
+    config: bool = True,
     progress: bool = True,
 ) -> Ingested:
     """Rewrite a data set: by month, near places together, compact, its rows counted.
@@ -70,12 +81,21 @@ def ingest(
         A folder as `footfall.open` takes it.
     dst : path
         A local folder outside of `src`: new, empty, or begun by the same call.
-    tz : str
-        IANA time zone of the months that name the folders. Other time zones can be asked for all the same.
+    tz : str, optional
+        IANA time zone of the months that name the folders: by default what ``footfall.toml`` says, else UTC. Other time
+        zones can be asked for all the same.
     columns : mapping, optional
         Your column names, as in `footfall.open`; the new files have ours, and no others.
+    actions : mapping, optional
+        Your names of actions, as in `footfall.open`; the new files have ours.
     epoch_unit : {"s", "ms", "us", "ns"}, optional
         The unit of timestamps that are integers; the new files have instants.
+    naive_tz : str, optional
+        IANA time zone of the clock that wrote timestamps without an offset; by default UTC.
+    csv : Csv, or mapping from table names to Csv, optional
+        How CSV is written, as in `footfall.open`.
+    config : bool
+        Read ``footfall.toml`` in `src`, if it is there, for all of this that is not given here.
     progress : bool
         Show a bar when it takes a while.
 
@@ -90,7 +110,8 @@ def ingest(
     DataError
         If a file cannot be read; if `dst` holds something else, or `src` has changed since the work was begun.
     DefinitionError
-        If an option makes no sense, or one folder lies in the other.
+        If an option or ``footfall.toml`` makes no sense, one folder lies in the other, or ``footfall.toml`` names files
+        of tables: only those that are found by their name are rewritten.
 
     Examples
     --------
@@ -103,17 +124,23 @@ def ingest(
     1000
     """
     folder = Path(dst).expanduser()
+    source = str(Path(src).expanduser())
+    settings = read_config(source if config else None)
+    if settings.tables:
+        named = f"{settings.reading.file}: [tables] names {', '.join(settings.tables)}"
+        raise DefinitionError(f"{named}; ingest reads only tables that are found by their name")
+    zone = (settings.tz or zones.zone("UTC")) if tz is None else zones.zone(tz)
+    said = reading(columns=columns, epoch_unit=epoch_unit, naive_tz=naive_tz, csv=csv, actions=actions)
     with bar("Ingest", shown=progress) as tick:
         done = _native.ingest(
-            str(Path(src).expanduser()),
+            source,
             str(folder),
-            tz=zones.zone(tz),
-            columns=dict(columns or {}),
-            epoch_unit=epoch_unit,
+            tz=zone,
+            reading=said.over(settings.reading).native(),
             rows_per_part=None,
             progress=tick,
         )
-    return Ingested(folder, {name: _counts(table) for name, table in done.items()})
+    return Ingested(folder, {name: _counts(table) for name, table in done.items()}, zone.name)
 
 
 def _counts(table: dict[str, int]) -> Counts:

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import json
-import math
 import os
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any
 
 from footfall.definitions import Definitions, Unit
 from footfall.errors import DefinitionError
 from footfall.inputs import values
-from footfall.output import display
+from footfall.output import display, formats
 from footfall.output.spreadsheet import harmless
+from footfall.output.text import printable
 from footfall.output.writing import whole_file
 
 if TYPE_CHECKING:
@@ -25,7 +24,6 @@ if TYPE_CHECKING:
 
 _TERMINAL_ROWS = 10
 _NOTEBOOK_ROWS = 20
-_JSON_ROWS = 65_536
 # What the intervals of jobs mean, in plain words.
 _INTERVALS = {
     "campaign_ctr": "ctr_low to ctr_high: how far chance alone may have moved the rate (Wilson interval). "
@@ -55,6 +53,8 @@ class Result:
         How it was computed.
     seconds : float
         How long that took.
+    why_empty : str
+        Why a job has no rows, if it is because all rows of a table are unusable.
 
     Examples
     --------
@@ -76,6 +76,7 @@ class Result:
     job: dict[str, Any] | None = None
     by: Unit = "period"
     sql: str | None = None
+    why_empty: str = ""
 
     def __len__(self) -> int:
         """Return the number of rows."""
@@ -180,27 +181,21 @@ class Result:
             If the file cannot be written; one that was there stays as it was.
         """
         target = Path(path).expanduser()
-        writers = {
-            ".parquet": _write_parquet,
-            ".csv": _write_csv,
-            ".json": _write_json_array,
-            ".jsonl": _write_json_lines,
-            ".ndjson": _write_json_lines,
-        }
-        if target.suffix.lower() not in writers:
-            raise DefinitionError(f"path = {str(target)!r}: must end in {', '.join(writers)}")
+        if target.suffix.lower() not in formats.BY_ENDING:
+            raise DefinitionError(f"path = {str(target)!r}: must end in {', '.join(formats.BY_ENDING)}")
         if spreadsheet and target.suffix.lower() != ".csv":
             raise DefinitionError(f"spreadsheet = True: is for .csv files, and path = {str(target)!r}")
         table = harmless(values.as_text(self._table)) if spreadsheet else self._table
         with whole_file(target) as file:
-            writers[target.suffix.lower()](table, file)
+            formats.BY_ENDING[target.suffix.lower()](table, file)
         return target
 
     def headline(self, shown: int) -> str:
         """Return the title, how many rows (of which `shown` are to be seen) and how long it took."""
         rows = display.plural(len(self), "row")
         count = f"the first {shown:,} of {rows}" if shown < len(self) else rows
-        return f"{self.title}: {count}, in {display.duration(self.seconds)}"
+        why = f": {self.why_empty}" if self.why_empty else ""
+        return printable(f"{self.title}: {count}{why}, in {display.duration(self.seconds)}")
 
     def made_with(self) -> str:
         """Return the calendar unit, the definitions and the time zone in a line."""
@@ -220,35 +215,3 @@ class Result:
         headline = escape(self.headline(len(shown.rows)))
         notes = "<br>".join(escape(note) for note in (self.interval(), self.made_with()) if note)
         return f"<div><p><b>{headline}</b></p>{display.html_table(shown)}<p><small>{notes}</small></p></div>"
-
-
-def _write_parquet(table: pyarrow.Table, file: IO[bytes]) -> None:
-    import pyarrow.parquet
-
-    pyarrow.parquet.write_table(table, file)
-
-
-def _write_csv(table: pyarrow.Table, file: IO[bytes]) -> None:
-    import pyarrow.csv
-
-    pyarrow.csv.write_csv(values.as_text(table), file)
-
-
-def _write_json_lines(table: pyarrow.Table, file: IO[bytes]) -> None:
-    for batch in table.to_batches(max_chunksize=_JSON_ROWS):
-        file.writelines(f"{_json(row)}\n".encode() for row in values.rows(batch))
-
-
-def _write_json_array(table: pyarrow.Table, file: IO[bytes]) -> None:
-    rows = ",\n".join(_json(row) for row in values.rows(table))
-    file.write(f"[\n{rows}\n]\n".encode())
-
-
-def _json(row: dict[str, Any]) -> str:
-    # JSON knows neither NaN nor infinity.
-    finite = {name: None if isinstance(v, float) and not math.isfinite(v) else v for name, v in row.items()}
-    return json.dumps(finite, ensure_ascii=False, default=_json_text)
-
-
-def _json_text(value: Any) -> str:
-    return str(value.isoformat() if hasattr(value, "isoformat") else value)

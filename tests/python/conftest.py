@@ -115,6 +115,7 @@ def ask(engine):
     def opened(world, **options):
         tables = world.tables() if hasattr(world, "tables") else world
         tz = options.pop("tz", getattr(world, "tz", "UTC"))
-        return footfall.open(tables, **{"tz": tz, "engine": engine, "progress": False, **options})
+        # Worlds may have more rows that cannot be used than others.
+        return footfall.open(tables, **{"tz": tz, "engine": engine, "progress": False, "max_unusable": 1, **options})
 
     return opened

@@ -170,7 +170,7 @@ def a_mutant_of_ads(seed: int, folder: Path) -> None:
     if chance.random() < 0.9:
         data = (mutants.parquet_mutant if ending == "parquet" else mutants.mutant)(data, seed)
     (folder / f"ads.{ending}").write_bytes(data)
-    found = tolerant(lambda: ads_of(footfall.open(folder, progress=False)))
+    found = tolerant(lambda: ads_of(footfall.open(folder, max_unusable=1, progress=False)))
     phase(folder, "read by another reader")
     rows = READERS[ending](data)
     phase(folder, "compared")
@@ -196,7 +196,7 @@ def a_mutant_of_any_table(seed: int, folder: Path) -> None:
     path.write_bytes((mutants.parquet_mutant if ending == "parquet" else mutants.mutant)(path.read_bytes(), seed))
 
     def asked(threads: int) -> Any:
-        return everything(footfall.open(folder / "data", tz=world.tz, threads=threads, progress=False))
+        return everything(footfall.open(folder / "data", tz=world.tz, threads=threads, max_unusable=1, progress=False))
 
     one, three = tolerant(lambda: asked(1)), tolerant(lambda: asked(3))
     refused = isinstance(one, Exception), isinstance(three, Exception)
@@ -220,7 +220,7 @@ def hostile_texts(seed: int, folder: Path) -> None:
         world, **{table: [_renamed(row, renamed, chance, texts) for row in world.rows(table)] for table in SCHEMAS}
     )
     write_files(world.tables(), folder / "data", ending, chance.choice([1, 2]), seed=seed)
-    data = footfall.open(folder / "data", tz=world.tz, threads=chance.choice([1, 2]), progress=False)
+    data = footfall.open(folder / "data", tz=world.tz, threads=chance.choice([1, 2]), max_unusable=1, progress=False)
     asked = chance.sample(list(questions()), 6)
     for job, options in asked:
         found = tolerant(lambda j=job, o=options: getattr(data, j)(**o))
@@ -253,8 +253,11 @@ def _renamed(row: dict[str, Any], renamed: dict[str, str], chance: random.Random
 ODD: list[Any] = [None, "", 0, -1, 1, 3, 10**9, 2**70, 1.5, float("nan"), float("inf"), True, "x", "\0", "a\nb",
                   "UTC", "utc", "America/Recife", "../../etc/passwd", "s", "ms", "8MB", "1 GiB", "-5MB", "1e3", b"x",
                   [], [1], {}, {"x": "y"}, {"user_id": "device"}, {"pings.latitude": "longitude"}, {"ads.ad_id": ""},
-                  {1: 2}, object()]  # fmt: skip
-OPTIONS = ["tz", "columns", "definitions", "strict", "epoch_unit", "threads", "memory_limit"]
+                  {1: 2}, {"x": "view"}, {"view": "click"}, footfall.Csv(), footfall.Csv(separator="\t", decimal=","),
+                  footfall.Csv(encoding="utf-16", quote="'"), {"pings": footfall.Csv(timestamp="%d")}, {"pings": "*"},
+                  object()]  # fmt: skip
+OPTIONS = ["tz", "columns", "actions", "definitions", "strict", "max_unusable", "epoch_unit", "naive_tz", "csv",
+           "tables", "config", "threads", "memory_limit"]  # fmt: skip
 REFUSALS = (footfall.FootfallError, TypeError, ValueError, OverflowError, AttributeError)
 
 

@@ -83,8 +83,9 @@ def test_workers_of_a_cluster_refuse_files_that_changed_after_the_driver_opened_
     from footfall import _native
     from footfall.engines import packets
     from footfall.inputs import zones
+    from footfall.inputs.reading import Reading
 
-    options = {"columns": {}, "epoch_unit": None, "tz": zones.zone("UTC"), "threads": 1, "memory_limit": None,
+    options = {"reading": Reading().native(), "tz": zones.zone("UTC"), "threads": 1, "memory_limit": None,
                "definitions": {"radius_m": 50.0, "window_us": 1, "z": 1.96}}  # fmt: skip
     root = write_town(tmp_path / "category=x" / "town", ending=ending)
     pieces = _native.Session(str(root), {}, **options).pieces("pings", 2)
@@ -103,8 +104,9 @@ def test_a_worker_knows_which_folders_are_columns(tmp_path):
     from footfall import _native
     from footfall.engines import packets
     from footfall.inputs import zones
+    from footfall.inputs.reading import Reading
 
-    options = {"columns": {}, "epoch_unit": None, "tz": zones.zone("UTC"), "threads": 1, "memory_limit": None,
+    options = {"reading": Reading().native(), "tz": zones.zone("UTC"), "threads": 1, "memory_limit": None,
                "definitions": {"radius_m": 50.0, "window_us": 1, "z": 1.96}}  # fmt: skip
     folder = tmp_path / "accuracy_m=9" / "pings" / "user_id=a%2Fb"
     folder.mkdir(parents=True)

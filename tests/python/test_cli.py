@@ -10,6 +10,7 @@ import pyarrow.csv
 import pyarrow.parquet
 import pytest
 from layouts import ipc_bytes, write_files
+from towns import ROWS, csv_text, write_town
 from typer.testing import CliRunner
 from worlds import JOBS_BY, JOBS_BY_USER, random_world
 
@@ -39,10 +40,22 @@ def run(*arguments, code=0):
 
 def test_help_lists_the_commands_and_each_tells_its_options():
     listed = run("--help")
-    for command in ("synth", "ingest", "check", "run", "sql", "report", "jobs", "cluster"):
+    for command in ("synth", "ingest", "check", "unusable", "run", "sql", "report", "jobs", "cluster"):
         assert command in listed
         assert "--help" in run(command, "--help")
     assert footfall.__version__ in run("--version")
+
+
+def lines(text):
+    return text.splitlines()
+
+
+def piped(*arguments, code=0):
+    """What the installed command writes to standard output, and to standard error."""
+    command = [*FOOTFALL, *map(str, arguments)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert done.returncode == code, done.stderr
+    return done.stdout, done.stderr
 
 
 def test_jobs_lists_the_registry():
@@ -95,11 +108,13 @@ def test_own_column_names(tmp_path):
     root = write_files(tables, tmp_path / "data", "parquet", 1, seed=1)
     assert "visits" in run("run", "visit_profile", root, "--columns", "user_id=device", "--columns", "timestamp=t")
     assert "ours=yours" in run("check", root, "--columns", "device", code=2)
+    assert "yours=ours" in run("check", root, "--actions", "Clique", code=2)
 
 
 def test_check_and_sql(root, data):
-    shown = run("check", root)
+    shown = run("check", root, code=1)
     assert "unusable" in shown and "latitude" in shown
+    assert len(lines(run("check", root, "--all", code=1))) > len(lines(shown))
     count = data.sql("SELECT count(*) AS n FROM visits").to_arrow()["n"][0].as_py()
     assert str(count) in run("sql", "SELECT count(*) AS n FROM visits", root)
 
@@ -139,5 +154,132 @@ def test_an_error_is_one_line_and_exit_code_2(root, arguments, told):
 def test_a_pipe_gets_whole_lines_and_no_bar(root):
     command = [*FOOTFALL, "run", "visit_attribution", str(root), "--top", "1000"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60)
-    assert done.returncode == 0 and done.stderr == ""
+    assert done.returncode == 0
+    assert all(line.startswith("footfall: warning: ") for line in done.stderr.splitlines())
     assert "\x1b" not in done.stdout and "…" not in done.stdout
+
+
+@pytest.mark.parametrize("way", [["--format", "json"], ["--out", "-"], ["--format", "json", "--out", "-"]])
+def test_a_pipe_gets_a_json_object_in_each_line(root, data, way):
+    told, beside = piped("run", "establishment_visits", root, "--by", "period", "--tz", WORLD.tz, *way)
+    expected = data.establishment_visits(by="period").to_arrow().to_pylist()
+    assert [json.loads(line)["visits"] for line in lines(told)] == [row["visits"] for row in expected]
+    assert data.jobs()[1]["title"] in beside
+
+
+@pytest.mark.parametrize("way", [["--format", "csv"], ["--format", "csv", "--out", "-"]])
+def test_a_pipe_gets_csv_with_its_header(root, data, way):
+    told, _ = piped("sql", "SELECT ad_id, category FROM ads ORDER BY 1", root, *way)
+    assert lines(told)[0] == '"ad_id","category"' and len(lines(told)) == data.rows()["ads"] + 1
+    formulas, _ = piped("sql", "SELECT '=1+1' AS x FROM ads LIMIT 1", root, *way, "--spreadsheet")
+    assert "'=1+1" in formulas
+
+
+def test_of_a_pipe_that_is_closed_nothing_is_said(root):
+    many = "SELECT value AS n FROM generate_series(1, 1000000)"
+    for form in ("csv", "json"):
+        command = [*FOOTFALL, "sql", many, str(root), "--format", form, "--max-unusable", "1"]
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        assert process.stdout.readline()
+        process.stdout.close()
+        told = process.stderr.read()
+        assert process.wait(timeout=60) == 141
+        assert all(line.startswith("footfall: warning: ") for line in lines(told)), told
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [(["--format", "json", "--out", "x.json"], "ending"), (["--format", "table", "--out", "-"], "csv or json"),
+     (["--format", "json", "--spreadsheet"], "CSV"), (["--format", "xml"], "xml"),
+     (["--actions", "Clique=clic"], "click"), (["--csv-separator", ";;"], "separator"), (["--table", "ads"], "--table"),
+     (["--naive-tz", "Mars/Olympus"], "naive_tz"), (["--max-unusable", "2"], "max_unusable")],
+    ids=str,
+)  # fmt: skip
+def test_options_that_make_no_sense(root, options, told):
+    assert told in run("sql", "SELECT 1", root, *options, code=2)
+
+
+def as_others_write_it(root):
+    """A town with tabs, decimal commas, a clock without an offset and actions of other names."""
+    write_town(root, but=["pings", "interactions"])
+    for table, times in (("pings", "Z,"), ("interactions", "Z\n")):
+        text = csv_text(table).replace(times, times.replace("Z", ""))
+        text = text.replace(",", "\t").replace("-8.", "-8,").replace("-34.", "-34,").replace("\tclick", "\ttap=1")
+        (root / f"{table}.csv").write_text(text)
+    return root
+
+
+OTHERS = ["--actions", "tap=1=click", "--naive-tz", "Etc/UTC", "--csv-quote", "'"]
+
+
+@pytest.mark.parametrize("tab", ["tab", "\\t", "\t"])
+def test_what_is_said_of_files_is_read(tmp_path, tab):
+    root = as_others_write_it(tmp_path / "town")
+    for name in ("ads", "establishments"):
+        text = csv_text(name).replace(",", "\t").replace("-8.", "-8,").replace("-34.", "-34,")
+        (root / f"{name}.csv").write_text(text, encoding="windows-1252")
+    csv = ["--csv-separator", tab, "--csv-decimal", ",", "--csv-encoding", "windows-1252"]
+    told, beside = piped("run", "visit_attribution", root, "--by", "period", "--format", "json", *OTHERS, *csv)
+    assert [json.loads(line)["attributed_visits"] for line in lines(told)] == [1, 1] and "warning" not in beside
+    assert "Café" in piped("sql", "SELECT name FROM establishments", root, "--format", "csv", *OTHERS, *csv)[0]
+    run("ingest", root, tmp_path / "new", *OTHERS, *csv)
+    run("check", tmp_path / "new", "--strict")
+
+
+def test_times_are_written_as_it_is_said(tmp_path):
+    (tmp_path / "pings.csv").write_text("user_id,timestamp,latitude,longitude\n7,01.03.2024 03h00,-8.05,-34.9\n")
+    query = "SELECT local_day(timestamp) AS day FROM pings"
+    told, _ = piped("sql", query, tmp_path, "--csv-timestamp", "%d.%m.%Y %Hh%M", "--format", "json")
+    assert json.loads(told) == {"day": "2024-03-01"}
+
+
+def test_tables_lie_elsewhere(tmp_path):
+    root = write_town(tmp_path / "town", but=["pings"])
+    for number, row in enumerate(ROWS["pings"]):
+        (tmp_path / f"p{number}.csv").write_text(csv_text("pings", [row]))
+    count = ["sql", "SELECT count(*) AS n FROM pings", root, "--format", "csv"]
+    assert lines(piped(*count, "--table", f"pings={tmp_path}/p*.csv")[0]) == ['"n"', "3"]
+    several = [part for number in (0, 2) for part in ("--table", f"pings={tmp_path}/p{number}.csv")]
+    assert lines(piped(*count, *several)[0]) == ['"n"', "2"]
+
+
+def half_lost(root, lost):
+    rows = [dict(row) for row in ROWS["pings"]]
+    for row in rows[:lost]:
+        row["latitude"] = "95"
+    write_town(root, but=["pings"])
+    (root / "pings.csv").write_text(csv_text("pings", rows))
+    return root
+
+
+def test_a_loss_is_told_in_a_line_of_standard_error(tmp_path):
+    root = half_lost(tmp_path, lost=1)
+    told, beside = piped("sql", "SELECT count(*) AS n FROM pings", root, "--format", "json")
+    (warning, headline) = lines(beside)
+    assert json.loads(told) == {"n": 2} and headline.startswith("Query: 1 row")
+    assert warning.startswith("footfall: warning: pings.latitude: 33.3 % of 3 sampled rows cannot be used")
+
+
+def test_a_large_loss_stops_all_but_those_who_ask_for_it(tmp_path):
+    root = half_lost(tmp_path, lost=2)
+    assert "max_unusable" in run("sql", "SELECT 1", root, code=2)
+    run("sql", "SELECT 1", root, "--max-unusable", 0.7)
+    assert "out of range" in run("check", root, code=1)
+    told, _ = piped("unusable", root, "pings", "--format", "json")
+    assert [(row["row"], row["column"], row["value"]) for row in map(json.loads, lines(told))] == [
+        (0, "latitude", "95"), (1, "latitude", "95")]  # fmt: skip
+    assert len(lines(piped("unusable", root, "pings", "--limit", 1, "--format", "json")[0])) == 1
+    assert "mean pings" in run("unusable", root, "pingz", code=2)
+
+
+def test_check_of_good_tables_ends_well(tmp_path):
+    run("check", write_town(tmp_path), code=0)
+
+
+def test_settings_beside_the_data_are_read(tmp_path):
+    root = write_town(tmp_path)
+    (root / "footfall.toml").write_text('tz = "America/Recife"\n')
+    shown = run("run", "campaign_ctr", root)
+    assert "America/Recife" in shown
+    assert "Asia/Tokyo" in run("run", "campaign_ctr", root, "--tz", "Asia/Tokyo")
+    assert "America/Recife" in run("ingest", root, tmp_path.parent / f"{tmp_path.name}-new").replace("\n", "")

@@ -15,9 +15,11 @@ import pyarrow.parquet as pq
 import pytest
 from layouts import chunked, ipc_bytes, retyped, write_files, write_hive, write_mixed
 from oracle import Oracle, assert_same
+from towns import ROWS, csv_text, write_town
 from worlds import ONE_ROW, SCHEMAS, World, random_world, us
 
 import footfall
+from footfall import quality
 from footfall.engines import cluster, connect, distributed, versions
 from footfall.verify import first_difference
 
@@ -38,7 +40,7 @@ def answers(data):
 
 
 def on_this_machine(tables, **options):
-    return footfall.open(tables, progress=False, **options)
+    return footfall.open(tables, progress=False, max_unusable=1, **options)
 
 
 def compare(data, oracle):
@@ -71,7 +73,7 @@ def test_files_without_rows(engine, tmp_path):
     for table in ("interactions", "pings"):
         pq.write_table(SCHEMAS[table].empty_table(), root / table / "empty.parquet")
         (root / table / "nothing.csv").touch()
-    compare(footfall.open(root, tz=BUSY.tz, engine=engine, progress=False), Oracle(BUSY))
+    compare(footfall.open(root, tz=BUSY.tz, engine=engine, max_unusable=1, progress=False), Oracle(BUSY))
     nothing = write_files(World().tables(), tmp_path / "nothing", "parquet", 2, seed=1)
     data = footfall.open(nothing, engine=engine, progress=False)
     assert all(len(getattr(data, job)(**options)) == 0 for job, options in ASKED)
@@ -95,7 +97,7 @@ def test_an_interaction_before_midnight_and_its_visit_after_in_other_files(engin
     for table in ("ads", "establishments"):
         pq.write_table(world.tables()[table], tmp_path / f"{table}.parquet")
     both = replace(world, interactions=noise.interactions + world.interactions, pings=noise.pings + world.pings)
-    data = footfall.open(tmp_path, tz=world.tz, engine=engine, progress=False)
+    data = footfall.open(tmp_path, tz=world.tz, engine=engine, max_unusable=1, progress=False)
     assert data.visit_attribution(by="month").to_arrow().column("attributed_visits").to_pylist() == [1]
     compare(data, Oracle(both))
 
@@ -138,6 +140,33 @@ def test_columns_of_other_names_and_units(ask):
     assert answers(data) == expected
     assert answers(data.persist()) == expected
     data.unpersist()
+
+
+def test_files_as_others_write_them(engine, tmp_path):
+    """Patterns, semicolons, decimal commas, a clock without an offset and other names of actions and columns."""
+    expected = answers(on_this_machine(write_town(tmp_path / "ours")))
+    root = tmp_path / "theirs"
+    root.mkdir()
+    for name in ROWS:
+        text = csv_text(name).replace(",", ";").replace(".", ",").replace("Z", "").replace("click", "Clique")
+        (root / f"{name}-1.csv").write_text(text.replace("user_id", "device"), encoding="utf-16")
+    (root / "footfall.toml").write_text('naive_tz = "Etc/UTC"\n[columns]\nuser_id = "device"\n[tables]\n'
+                                        + "".join(f'{name} = "{name}-?.csv"\n' for name in ROWS))  # fmt: skip
+    said = {"csv": footfall.Csv(separator=";", decimal=",", encoding="utf-16"), "actions": {"Clique": "click"}}
+    data = footfall.open(root, engine=engine, progress=False, **said)
+    assert answers(data) == expected
+    assert answers(data.persist()) == expected
+    data.unpersist()
+
+
+def test_losses_are_told_and_shown_on_every_engine(engine, tmp_path):
+    root = write_town(tmp_path, but=["pings"])
+    (root / "pings.csv").write_text(csv_text("pings").replace("-8.06", "95"))
+    with pytest.warns(footfall.DataWarning, match=r"pings\.latitude: 33\.3 %"):
+        data = footfall.open(root, engine=engine, progress=False)
+    assert data.unusable("pings").to_arrow().select(["row", "value"]).to_pylist() == [{"row": 1, "value": "95"}]
+    assert [row["check"] for row in data.check().to_arrow().to_pylist() if row["severity"] == "unusable"] == [
+        "out of range"]  # fmt: skip
 
 
 def test_spark_batches_far_smaller_than_a_users_rows(clusters):
@@ -256,7 +285,9 @@ def test_the_first_unusable_row_is_the_same_on_every_engine(engine, one_file, tm
     assert told(found.value) == told(expected.value)
 
 
-def test_a_broken_file_is_the_same_error_on_every_engine(engine, tmp_path):
+def test_a_broken_file_is_the_same_error_on_every_engine(engine, tmp_path, monkeypatch):
+    # A sample of so small a file would already be an error.
+    monkeypatch.setattr(quality, "tell", lambda session, max_unusable: None)
     root = write_files(BUSY.tables(), tmp_path / "data", "parquet", 1, seed=1)
     whole = (root / "pings.parquet").read_bytes()
     broken = len(whole) // 4

@@ -18,12 +18,14 @@ import footfall
 from footfall import _native
 from footfall.cli import app
 from footfall.inputs import zones
+from footfall.inputs.reading import Reading
 
 TZ = "America/Recife"
 
 
 def ingest(src, dst, *, tz=TZ, rows_per_part=None, progress=None, columns=None, epoch_unit=None):
-    return _native.ingest(str(src), str(dst), tz=zones.zone(tz), columns=columns or {}, epoch_unit=epoch_unit,
+    reading = Reading(columns or {}, epoch_unit).native()
+    return _native.ingest(str(src), str(dst), tz=zones.zone(tz), reading=reading,
                           rows_per_part=rows_per_part, progress=progress)  # fmt: skip
 
 

@@ -22,7 +22,7 @@ pytestmark = pytest.mark.slow
 
 
 def opened(source, world, threads, **options):
-    return footfall.open(source, tz=world.tz, threads=threads, progress=False, **options)
+    return footfall.open(source, tz=world.tz, threads=threads, max_unusable=1, progress=False, **options)
 
 
 def compare(data, oracle, what):

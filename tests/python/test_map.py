@@ -155,15 +155,19 @@ def test_index_and_readme_list_the_numbered_jobs(project):
 def test_every_option_of_open_is_one_of_the_command(project):
     from typer.main import get_command
 
-    options = {name for parameter in get_command(app).commands["check"].params for name in parameter.opts}
-    translated = {"root": None, "engine": None, "definitions": None}
+    commands = [get_command(app).commands[name] for name in ("check", "sql")]
+    options = {name for command in commands for parameter in command.params for name in parameter.opts}
+    translated = {"root": None, "engine": None, "definitions": None, "tables": "--table"}
+    csv = {f"--csv-{name}" for name in inspect.signature(footfall.Csv).parameters}
+    assert csv and csv <= options
     for name in inspect.signature(footfall.open).parameters:
-        wanted = translated.get(name, f"--{name.replace('_', '-')}")
+        wanted = translated.get(name, f"--{name.replace('_', '-')}") if name != "csv" else None
         assert wanted is None or wanted in options, name
     assert {"--radius", "--window", "--confidence"} <= options
     documented = (project / "docs" / "cli.md").read_text(encoding="utf-8")
-    for option in options - {"data", "--help", "--top"}:
-        assert option.replace("--progress", "--no-progress") in documented, option
+    for option in options - {"data", "query", "--help", "--top"}:
+        shown = {"--progress": "--no-progress", "--config": "--no-config"}.get(option, option)
+        assert shown in documented, option
 
 
 def test_every_definition_and_table_is_documented(project):

@@ -16,8 +16,9 @@ from footfall.engines.packets import Packet
 from footfall.engines.protocol import Adapter
 from footfall.engines.work import VISIT_FILTER, Count, CountUsers, Fail, FilterVisits, Load, Opening, Refuse
 from footfall.errors import DefinitionError
-from footfall.inputs import arrow
+from footfall.inputs import arrow, paths
 from footfall.inputs.arrow import ArrowStream
+from footfall.inputs.reading import Reading
 from footfall.output.progress import Tick
 
 SMALL = ("ads", "establishments")
@@ -98,9 +99,21 @@ class DistributedSession:
         """Return the rows of a query; the driver's machine runs it by itself."""
         return self.local.sql(query, progress)
 
-    def check(self, progress: Tick | None) -> ArrowStream:
+    def check(self, all: bool, progress: Tick | None) -> ArrowStream:
         """Return what is wrong with the tables; the driver's machine looks by itself."""
-        return self.local.check(progress)
+        return self.local.check(all, progress)
+
+    def unusable(self, table: str, limit: int, progress: Tick | None) -> ArrowStream:
+        """Return up to `limit` findings of rows that no answer can use; the driver's machine looks by itself."""
+        return self.local.unusable(table, limit, progress)
+
+    def sample_findings(self) -> ArrowStream:
+        """Return what is wrong with some rows of each table; the driver's machine looks by itself."""
+        return self.local.sample_findings()
+
+    def formats(self) -> dict[str, list[str]]:
+        """Return how text files are read, in words, by table."""
+        return self.local.formats()
 
     def persist(self, progress: Tick | None) -> None:
         """Keep the large tables in the memory of the workers."""
@@ -199,11 +212,11 @@ class DistributedSession:
     def _nothing(self, count: Count) -> Any:
         """Return what `count` makes of no rows."""
         none = arrow.to_pyarrow(self.local.sql(f"SELECT * FROM {count.table} LIMIT 0", None))
-        return replace(count, opening=replace(self.opening, columns={})).rows(none, count.sql)
+        return replace(count, opening=replace(self.opening, reading=Reading())).rows(none, count.sql)
 
     def _opening(self, table: str) -> Opening:
         """Return how workers open pieces of `table`; what they keep is in our columns."""
-        return replace(self.opening, columns={}) if table in self.tables_.kept else self.opening
+        return replace(self.opening, reading=Reading()) if table in self.tables_.kept else self.opening
 
     def _pieces(self, table: str) -> Any:
         kept = self.tables_.kept.get(table)
@@ -215,13 +228,13 @@ def open_session(
     root: str | None,
     tables: dict[str, Any],
     *,
-    columns: dict[str, str],
+    reading: Reading,
     strict: bool,
     threads: int | None,
     **options: Any,
 ) -> DistributedSession:
     """Open the tables under `root` and those given by name on `cluster`; see `footfall.open`."""
-    local = _native.Session(root, tables, columns=columns, threads=threads, **options)
+    local = _native.Session(root, tables, reading=reading.native(), threads=threads, **options)
     there = local.tables()
     small = tuple(
         packets.of_table(name, arrow.to_pyarrow(local.sql(f"SELECT * FROM {name}", None)))
@@ -230,7 +243,7 @@ def open_session(
     )
     pieces = {name: _pieces(local, name, tables.get(name), cluster.cores) for name in LARGE if name in there}
     # A worker has other work on its other cores.
-    opening = Opening(small, {**options, "threads": 1}, EVERYTHING, columns)
+    opening = Opening(small, {**options, "threads": 1}, EVERYTHING, reading)
     in_files = [name for name in pieces if not _is_in_memory(tables.get(name))]
     in_pieces = Tables(pieces, in_files)
     # What the workers keep goes with the last session on it. At the end of the process the cluster may be gone before.
@@ -256,7 +269,7 @@ def _drop_unseen(cluster: Adapter, kept: dict[str, Any], process: int) -> None:
 
 
 def _is_in_memory(given: Any) -> bool:
-    return given is not None and not isinstance(given, str)
+    return given is not None and not paths.are_paths(given)
 
 
 def _pieces(local: _native.Session, name: str, given: Any, cores: int) -> list[Packet]:

@@ -9,6 +9,8 @@ from typing import Any
 from footfall import _native
 from footfall.inputs import arrow
 from footfall.inputs.arrow import ArrowStream
+from footfall.inputs.paths import Found
+from footfall.inputs.reading import Reading
 from footfall.output.progress import Tick
 
 EVERYTHING: Mapping[str, Any] = {"users": None, "start_us": None, "end_us": None}
@@ -65,16 +67,28 @@ class LocalSession:
         """Return the rows of a query over the tables, `visits` and `attributed_visits`."""
         return self._asked().sql(query, progress)
 
-    def check(self, progress: Tick | None) -> ArrowStream:
-        """Return what is wrong with the tables as they were given, a row per finding."""
-        return self.given.check(progress)
+    def check(self, all: bool, progress: Tick | None) -> ArrowStream:
+        """Return what is wrong with the tables as they were given; of `all` checks also those that found nothing."""
+        return self.given.check(all, progress)
+
+    def unusable(self, table: str, limit: int, progress: Tick | None) -> ArrowStream:
+        """Return up to `limit` findings of rows that no answer can use, and where these rows are."""
+        return self.given.unusable(table, limit, progress)
+
+    def sample_findings(self) -> ArrowStream:
+        """Return what is wrong with some rows of each table."""
+        return self.given.sample_findings()
+
+    def formats(self) -> dict[str, list[str]]:
+        """Return how text files are read, in words, by table."""
+        return self.given.formats()
 
     def persist(self, progress: Tick | None) -> None:
         """Keep the usable rows of all tables in memory."""
         if not self.kept:
             tables = self.given.tables()
             rows: Any = {name: arrow.to_pyarrow(self.given.sql(f"SELECT * FROM {name}", progress)) for name in tables}
-            self.kept.append(_native.Session(None, rows, columns={}, **self.options))
+            self.kept.append(_native.Session(None, rows, reading=Reading().native(), **self.options))
 
     def unpersist(self) -> None:
         """Let them go."""
@@ -90,15 +104,15 @@ class LocalSession:
 
 def open_session(
     root: str | None,
-    tables: dict[str, str | ArrowStream],
+    tables: dict[str, Found | ArrowStream],
     *,
-    columns: dict[str, str],
+    reading: Reading,
     strict: bool,
     **options: Any,
 ) -> LocalSession:
     """Open the tables under `root` and those given by name; see `footfall.open`."""
     given: Any = tables
-    session = _native.Session(root, given, columns=columns, **options)
+    session = _native.Session(root, given, reading=reading.native(), **options)
     if strict:
         session.refuse_unusable(list(session.tables()))
     return LocalSession(session, options)

@@ -48,8 +48,20 @@ class Session(Protocol):
         """Return the rows of a query over the tables, `visits` and `attributed_visits`."""
         ...
 
-    def check(self, progress: Tick | None) -> ArrowStream:
-        """Return what is wrong with the tables, a row per finding."""
+    def check(self, all: bool, progress: Tick | None) -> ArrowStream:
+        """Return what is wrong with the tables, worst first; of `all` checks also those that found nothing."""
+        ...
+
+    def unusable(self, table: str, limit: int, progress: Tick | None) -> ArrowStream:
+        """Return up to `limit` findings of rows that no answer can use, and where these rows are."""
+        ...
+
+    def sample_findings(self) -> ArrowStream:
+        """Return what is wrong with some rows of each table: so few that it takes no time to speak of."""
+        ...
+
+    def formats(self) -> dict[str, list[str]]:
+        """Return how text files are read, in words, by table."""
         ...
 
     def persist(self, progress: Tick | None) -> None:

@@ -13,6 +13,7 @@ from footfall.engines import packets
 from footfall.engines.packets import Content, Packet
 from footfall.errors import FootfallError
 from footfall.inputs import arrow
+from footfall.inputs.reading import Reading
 
 if TYPE_CHECKING:
     import pyarrow
@@ -43,8 +44,8 @@ class Opening:
         Of ``_native.Session``; the time zone among them is the driver's, whatever database the worker has.
     selection : mapping
         Of ``_native.Session.restrict``.
-    columns : mapping
-        The caller's names of columns; none for tables that `Load` has read.
+    reading : Reading
+        How the caller's files are read; nothing is said of tables that `Load` has read.
     visit_filter : Packet, optional
         Which interactions may have earned a visit, made of what `FilterVisits` makes; any may if None.
     """
@@ -52,18 +53,17 @@ class Opening:
     small: tuple[Packet, ...]
     options: Mapping[str, Any]
     selection: Mapping[str, Any]
-    columns: Mapping[str, str]
+    reading: Reading
     visit_filter: Packet | None = None
 
     def session(self, table: str, content: Content) -> _native.Session:
         """Open a piece of `table`."""
         given: Any = {table: content}
-        columns: dict[str, Any] = {"columns": dict(self.columns)}
+        reading = self.reading.native()
         if not self.small:
-            return _native.Session(None, given, **columns, **self.options).restrict(**self.selection)
-        columns["epoch_unit"] = self.options["epoch_unit"]
+            return _native.Session(None, given, reading=reading, **self.options).restrict(**self.selection)
         known: Any = {"visit_filter": self.visit_filter and packets.table(self.visit_filter)}
-        return self._small().with_piece(given, **columns, **known).restrict(**self.selection)
+        return self._small().with_piece(given, reading=reading, **known).restrict(**self.selection)
 
     def beside(self, tables: Mapping[str, Any]) -> _native.Session:
         """Open the small tables beside what other work made."""
@@ -78,7 +78,7 @@ class Opening:
 def _small_tables(small: tuple[Packet, ...], tz: _native.Zone, options: str) -> _native.Session:
     """Return the session on the small tables: the same for all that a worker does for a data set."""
     tables: Any = packets.tables(small)
-    return _native.Session(None, tables, columns={}, tz=tz, **json.loads(options))
+    return _native.Session(None, tables, reading=Reading().native(), tz=tz, **json.loads(options))
 
 
 class _Work:

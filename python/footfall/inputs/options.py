@@ -6,6 +6,7 @@ import math
 import re
 from collections.abc import Iterable
 from datetime import date, datetime, time, timedelta, timezone
+from difflib import get_close_matches
 from operator import index
 from typing import TYPE_CHECKING, Any
 
@@ -69,6 +70,38 @@ def fraction(name: str, value: object) -> float:
     return part
 
 
+def share(name: str, value: object) -> float:
+    """Return `value`, from 0 to 1."""
+    part = number(name, value)
+    if not 0 <= part <= 1:
+        raise DefinitionError(f"{name} = {value!r}: must lie between 0 and 1; 0.01 is one in a hundred")
+    return part
+
+
+def meant(value: object, known: Iterable[str]) -> str:
+    """Return a question for what was probably meant; nothing if `value` is like none of the `known`.
+
+    Examples
+    --------
+    >>> meant("ping", ["ads", "pings"])
+    '; did you mean pings?'
+    """
+    close = get_close_matches(value, list(known), 1) if isinstance(value, str) else []
+    return f"; did you mean {close[0]}?" if close else ""
+
+
+def choices(value: object, known: Iterable[str]) -> str:
+    """Return what was probably meant, and what there is.
+
+    Examples
+    --------
+    >>> choices("ping", ["ads", "pings"]), choices("x", ["ads", "pings"])
+    ('; did you mean pings? There are ads, pings', '; there are ads, pings')
+    """
+    there, hint = list(known), meant(value, known)
+    return f"{hint}{' T' if hint else '; t'}here are {', '.join(there)}"
+
+
 def byte_count(name: str, value: int | str) -> int:
     """Return bytes: an int, or text such as ``"512MiB"`` (1024) or ``"2GB"`` (1000)."""
     if not isinstance(value, str):
@@ -112,8 +145,8 @@ def instant_us(name: str, value: str | date | datetime, zone: Zone) -> int:
     name : str
         Of the option, for the message.
     value : str, datetime.date, datetime.datetime or pandas.Timestamp
-        Text is read as ISO 8601. A date is its first instant. What carries no offset is local to `zone`; a local
-        time that the clock skips or repeats is read as the standard library does (PEP 495, ``fold=0``).
+        Text is read as ISO 8601, as it is in the data. A date is its first instant. What carries no offset is local to
+        `zone`; a local time that the clock skips or repeats is read as the standard library does (PEP 495, ``fold=0``).
     zone : Zone
         As `footfall.inputs.zones.zone` gives it.
 
@@ -133,11 +166,20 @@ def instant_us(name: str, value: str | date | datetime, zone: Zone) -> int:
     >>> instant_us("start", "1970-01-01", zone("America/Recife"))
     10800000000
     """
+    if isinstance(value, str):
+        return _instant_of_text(name, value, zone)
     moment = _moment(name, value)
     if moment.tzinfo is not None:
         return (moment - _EPOCH) // _MICROSECOND
     local_us = (moment.replace(tzinfo=timezone.utc) - _EPOCH) // _MICROSECOND
     return zone.instant_us(local_us, fold=bool(moment.fold))
+
+
+def _instant_of_text(name: str, value: str, zone: Zone) -> int:
+    instant = zone.instant_of_text(value)
+    if instant is None:
+        raise DefinitionError(f"{name} = {value!r}: write it like 2024-03-01 or 2024-03-01T09:30")
+    return instant
 
 
 def _moment(name: str, value: Any) -> datetime:
@@ -146,10 +188,4 @@ def _moment(name: str, value: Any) -> datetime:
         return value.to_pydatetime(warn=False) if hasattr(value, "to_pydatetime") else value
     if isinstance(value, date) and value == value:
         return datetime.combine(value, time())
-    if not isinstance(value, str):
-        raise DefinitionError(f"{name} = {value!r}: must be text, a date, a datetime or a pandas Timestamp")
-    try:
-        # Python 3.9 knows no Z.
-        return datetime.fromisoformat(re.sub("[zZ]$", "+00:00", value))
-    except ValueError:
-        raise DefinitionError(f"{name} = {value!r}: write it like 2024-03-01 or 2024-03-01T09:30") from None
+    raise DefinitionError(f"{name} = {value!r}: must be text, a date, a datetime or a pandas Timestamp")

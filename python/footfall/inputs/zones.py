@@ -14,8 +14,8 @@ from footfall.errors import DefinitionError
 _Database = tuple[str, str, Optional[str]]
 
 
-def zone(tz: Any) -> _native.Zone:
-    """Return the time zone called `tz`.
+def zone(tz: Any, option: str = "tz") -> _native.Zone:
+    """Return the time zone called `tz`; errors name the `option`.
 
     Raises
     ------
@@ -28,8 +28,11 @@ def zone(tz: Any) -> _native.Zone:
     '1969-12-31T21:00:00-03:00'
     """
     if not isinstance(tz, str):
-        raise DefinitionError(f"tz = {tz!r}: must be the name of a time zone, such as America/Recife")
-    return _zone(tz, _databases())
+        raise DefinitionError(f"{option} = {tz!r}: must be the name of a time zone, such as America/Recife")
+    try:
+        return _zone(tz, _databases())
+    except DefinitionError as error:
+        raise DefinitionError(str(error).replace("tz", option, 1)) from None
 
 
 def _databases() -> tuple[_Database, ...]:

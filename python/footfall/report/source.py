@@ -28,6 +28,11 @@ class Source(Protocol):
         ...
 
     @property
+    def read_as(self) -> list[tuple[str, str]]:
+        """How its files are read, as (what, how) pairs."""
+        ...
+
+    @property
     def definitions(self) -> Definitions:
         """What counts."""
         ...

@@ -73,7 +73,7 @@ def _span(dataset: Source, table: str) -> dict[str, Any]:
 
 
 def _facts(dataset: Source, spans: dict[str, dict[str, Any]]) -> list[tuple[str, str]]:
-    facts = [("source", str(dataset.source)), ("time zone", dataset.time_zone)]
+    facts = [("source", str(dataset.source)), ("time zone", dataset.time_zone), *dataset.read_as]
     timed = [span for span in spans.values() if "first" in span]
     if timed:
         first, last = min(span["first"] for span in timed), max(span["last"] for span in timed)

@@ -1,0 +1,153 @@
+"""Settings that stand beside the data: the file ``footfall.toml`` in its folder.
+
+References
+----------
+https://toml.io/en/v1.0.0
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field, fields, replace
+from typing import TYPE_CHECKING, Any
+
+from footfall.errors import DefinitionError
+from footfall.inputs import options, paths, zones
+from footfall.inputs.csv import Csv
+from footfall.inputs.reading import ALL, TABLES, Reading, reading, table
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+if TYPE_CHECKING:
+    from footfall._native import Zone
+
+NAME = "footfall.toml"
+_MOST_BYTES = 1_000_000
+_KEYS = ("tz", "naive_tz", "epoch_unit", "columns", "actions", "csv", "tables")
+_CSV_KEYS = tuple(each.name for each in fields(Csv))
+
+
+@dataclass(frozen=True)
+class Config:
+    """What a file of settings says.
+
+    Attributes
+    ----------
+    tz : Zone, optional
+        The time zone of months, hours and weekdays.
+    reading : Reading
+        How files are to be read.
+    tables : mapping
+        Where tables are that are not found by their name, as `paths.find` gives it.
+    """
+
+    tz: Zone | None = None
+    reading: Reading = field(default_factory=Reading)
+    tables: Mapping[str, paths.Found] = field(default_factory=dict)
+
+
+def read(folder: str | None) -> Config:
+    """Return the settings of the data set in `folder`; none if there is no such file.
+
+    Raises
+    ------
+    DefinitionError
+        If the file cannot be understood, has an unknown key or a value of the wrong kind, or names paths out of the
+        folder; the message names file, key and what is expected.
+    DataError
+        If a pattern of files matches nothing.
+    """
+    file = None if folder is None or "://" in folder else os.path.join(folder, NAME)
+    if file is None or not os.path.lexists(file):
+        return Config()
+    with _named(file):
+        return _config(_parsed(file, str(folder)), str(folder), file)
+
+
+@contextmanager
+def _named(place: str) -> Iterator[None]:
+    """Say in errors that they are about this part of the settings, or this file."""
+    try:
+        yield
+    except DefinitionError as error:
+        raise DefinitionError(f"{place}: {error}") from None
+
+
+def _parsed(file: str, folder: str) -> dict[str, Any]:
+    found = os.stat(file) if paths.lies_within(file, folder) and os.path.exists(file) else None
+    if found is None or not stat.S_ISREG(found.st_mode):
+        raise DefinitionError("must be a file in that folder")
+    if found.st_size > _MOST_BYTES:
+        raise DefinitionError(f"has {found.st_size:,} bytes; must have at most {_MOST_BYTES:,}")
+    with open(file, "rb") as opened:
+        text = opened.read(_MOST_BYTES)
+    try:
+        return dict(tomllib.loads(text.decode()))
+    except (ValueError, RecursionError) as error:
+        raise DefinitionError(f"is no TOML: {error}") from None
+
+
+def _config(said: dict[str, Any], folder: str, file: str) -> Config:
+    _refuse_unknown("", said, _KEYS)
+    tz = said.get("tz")
+    read_so = reading(
+        columns=_table("columns", said.get("columns", {})),
+        epoch_unit=_text("epoch_unit", said.get("epoch_unit")),
+        naive_tz=said.get("naive_tz"),
+        csv=_csv(_table("csv", said.get("csv", {}))),
+        actions=_table("actions", said.get("actions", {})),
+    )
+    tables = _table("tables", said.get("tables", {}))
+    return Config(
+        None if tz is None else zones.zone(tz),
+        replace(read_so, file=file),
+        {table("tables", name): paths.find(name, _paths(name, given), folder) for name, given in tables.items()},
+    )
+
+
+def _csv(said: Mapping[str, Any]) -> dict[str, Csv]:
+    """Return the options for all tables, and those in a table of their own for one."""
+    _refuse_unknown("csv", said, (*_CSV_KEYS, *TABLES))
+    for_all = {name: value for name, value in said.items() if name not in TABLES}
+    by_table = {name: _table(f"csv.{name}", value) for name, value in said.items() if name in TABLES}
+    return {name: _csv_of(name, given) for name, given in {ALL: for_all, **by_table}.items()}
+
+
+def _csv_of(name: str, given: dict[str, Any]) -> Csv:
+    place = f"csv.{name}" if name else "csv"
+    _refuse_unknown(place, given, _CSV_KEYS)
+    with _named(f"[{place}]"):
+        return Csv(**given)
+
+
+def _refuse_unknown(within: str, said: Mapping[str, Any], known: tuple[str, ...]) -> None:
+    for name in said:
+        if name not in known:
+            where = f"[{within}] " if within else ""
+            raise DefinitionError(f"{where}{name}: there is no such key{options.choices(name, known)}")
+
+
+def _table(name: str, value: Any) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise DefinitionError(f"{name} = {value!r}: must be a table, [{name}]")
+    return value
+
+
+def _text(name: str, value: Any) -> Any:
+    if value is not None and not isinstance(value, str):
+        raise DefinitionError(f"{name} = {value!r}: must be text")
+    return value
+
+
+def _paths(name: str, given: Any) -> Any:
+    for each in given if isinstance(given, list) else [given]:
+        if not isinstance(each, str):
+            raise DefinitionError(f"[tables] {name} = {given!r}: must be a path, a pattern or a list of them")
+    return given

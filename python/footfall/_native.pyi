@@ -1,6 +1,6 @@
 """What the Rust core gives to Python. The package's own modules call it; callers use those."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Callable, Optional, TypedDict, Union, final
 
 import numpy as np
@@ -47,7 +47,7 @@ class _CsvOptions(TypedDict):
     separator: Optional[str]
     decimal: Optional[str]
     encoding: Optional[str]
-    timestamp: Optional[str]
+    timestamp: Optional[Sequence[str]]
     quote: Optional[str]
 
 class _Reading(TypedDict):
@@ -71,6 +71,7 @@ def ingest(
     source: str,
     target: str,
     *,
+    tables: Mapping[str, Union[str, list[_Part]]],
     tz: Zone,
     reading: _Reading,
     rows_per_part: Optional[int],
@@ -155,5 +156,6 @@ class Session:
     def sql(self, query: str, progress: Optional[_Tick]) -> ArrowStream: ...
     def check(self, all: bool, progress: Optional[_Tick]) -> ArrowStream: ...
     def unusable(self, table: str, limit: int, progress: Optional[_Tick]) -> ArrowStream: ...
+    def csv_options(self) -> dict[str, _CsvOptions]: ...
     def formats(self) -> dict[str, list[str]]: ...
     def sample_findings(self) -> ArrowStream: ...

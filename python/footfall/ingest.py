@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from footfall import _native
-from footfall.errors import DefinitionError
 from footfall.inputs import zones
 from footfall.inputs.config import read as read_config
 from footfall.inputs.csv import Csv
@@ -91,7 +90,7 @@ def ingest(
     epoch_unit : {"s", "ms", "us", "ns"}, optional
         The unit of timestamps that are integers; the new files have instants.
     naive_tz : str, optional
-        IANA time zone of the clock that wrote timestamps without an offset; by default UTC.
+        IANA time zone of the clock that wrote timestamps without an offset; without it they are refused.
     csv : Csv, or mapping from table names to Csv, optional
         How CSV is written, as in `footfall.open`.
     config : bool
@@ -110,8 +109,7 @@ def ingest(
     DataError
         If a file cannot be read; if `dst` holds something else, or `src` has changed since the work was begun.
     DefinitionError
-        If an option or ``footfall.toml`` makes no sense, one folder lies in the other, or ``footfall.toml`` names files
-        of tables: only those that are found by their name are rewritten.
+        If an option or ``footfall.toml`` makes no sense, or one folder lies in the other.
 
     Examples
     --------
@@ -126,15 +124,13 @@ def ingest(
     folder = Path(dst).expanduser()
     source = str(Path(src).expanduser())
     settings = read_config(source if config else None)
-    if settings.tables:
-        named = f"{settings.reading.file}: [tables] names {', '.join(settings.tables)}"
-        raise DefinitionError(f"{named}; ingest reads only tables that are found by their name")
     zone = (settings.tz or zones.zone("UTC")) if tz is None else zones.zone(tz)
     said = reading(columns=columns, epoch_unit=epoch_unit, naive_tz=naive_tz, csv=csv, actions=actions)
     with bar("Ingest", shown=progress) as tick:
         done = _native.ingest(
             source,
             str(folder),
+            tables=dict(settings.tables),
             tz=zone,
             reading=said.over(settings.reading).native(),
             rows_per_part=None,

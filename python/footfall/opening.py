@@ -73,7 +73,7 @@ def open(
     epoch_unit : {"s", "ms", "us", "ns"}, optional
         The unit of timestamps that are integers.
     naive_tz : str, optional
-        IANA time zone of the clock that wrote timestamps without an offset; by default UTC.
+        IANA time zone of the clock that wrote timestamps without an offset; without it they are refused.
     csv : Csv, or mapping from table names to Csv, optional
         How CSV is written; by default it is found out from each file.
     config : bool

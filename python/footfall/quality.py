@@ -58,7 +58,7 @@ class Finding:
         where = self.table if self.column is None else f"{self.table}.{self.column}"
         part = percent(self.share).replace("\N{NO-BREAK SPACE}", " ")
         what = "cannot be used" if self.is_loss else "are suspicious"
-        mend = f"{self.hint} would tell; " if self.hint else ""
+        mend = f"{self.hint}; " if self.hint else ""
         shows = f', data.unusable("{self.table}") shows them' if self.is_loss else ""
         return f"{where}: {part} of {self.of:,} sampled rows {what}: {self.reason}. {mend}data.check() counts{shows}"
 

@@ -62,7 +62,7 @@ use std::thread;
 use serde_json::{Value, json};
 
 use crate::error::unreadable;
-use crate::{Error, Result, whole_file};
+use crate::{Result, whole_file};
 use parts::{Destination, write_parts};
 use tables::PartWriter;
 pub use town::city::City;
@@ -93,8 +93,8 @@ pub struct Summary {
 ///
 /// # Errors
 ///
-/// [`Error::Definition`] for a city that cannot be, [`Error::Io`] if `root` holds tables of something else or cannot be
-/// written, [`Error::Cancelled`].
+/// [`crate::Error::Definition`] for a city that cannot be, [`crate::Error::Io`] if `root` holds tables of something else
+/// or cannot be written, [`crate::Error::Cancelled`].
 pub fn write_city(root: &Path, city: &City, progress: &(dyn Fn(u64) + Sync), cancel: &AtomicBool) -> Result<Summary> {
     let threads = threads(city)?;
     let world = World::new(city)?;

@@ -1,7 +1,7 @@
 //! The tables as Arrow rows and Parquet files.
 
 use std::fs::File;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use arrow::array::{

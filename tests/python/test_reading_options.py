@@ -306,7 +306,7 @@ def unknown_actions(**options):
 
 
 def test_a_loss_names_the_option_that_mends_it():
-    with pytest.raises(footfall.DataError, match=r'unknown action, such as "Clique"\. .*actions=.*Clique.* would tell'):
+    with pytest.raises(footfall.DataError, match=r'unknown action, such as "Clique"\. .*actions=.*Clique.* would say'):
         unknown_actions()
     assert unknown_actions(actions={"Clique": "click"}).campaign_ctr(by="period").to_arrow()["clicks"].to_pylist() == [
         4

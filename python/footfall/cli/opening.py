@@ -26,7 +26,7 @@ Actions = Annotated[
     typer.Option(metavar="YOURS=view|click", help="Your name of an action; give it once per action."),
 ]
 EpochUnit = Annotated[Optional[str], typer.Option(help="Unit of integer timestamps: s, ms, us or ns.")]
-NaiveTz = Annotated[Optional[str], typer.Option(help="Time zone of timestamps without an offset, if not UTC.")]
+NaiveTz = Annotated[Optional[str], typer.Option(help="Time zone of timestamps without an offset.")]
 Separator = Annotated[
     Optional[str], typer.Option("--csv-separator", help="Between cells of CSV, such as ; or tab; else found out.")
 ]

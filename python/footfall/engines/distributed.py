@@ -243,7 +243,7 @@ def open_session(
     )
     pieces = {name: _pieces(local, name, tables.get(name), cluster.cores) for name in LARGE if name in there}
     # A worker has other work on its other cores.
-    opening = Opening(small, {**options, "threads": 1}, EVERYTHING, reading)
+    opening = Opening(small, {**options, "threads": 1}, EVERYTHING, reading.with_csv(local.csv_options()))
     in_files = [name for name in pieces if not _is_in_memory(tables.get(name))]
     in_pieces = Tables(pieces, in_files)
     # What the workers keep goes with the last session on it. At the end of the process the cluster may be gone before.

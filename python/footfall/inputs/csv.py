@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
+from typing import Any
 
 from footfall.errors import DefinitionError
 
@@ -21,8 +23,8 @@ class Csv:
         The mark before the fraction of a number.
     encoding : str, optional
         ``"utf-8"``, ``"utf-16"``, ``"latin-1"``, ``"windows-1252"`` or another label of the WHATWG Encoding Standard.
-    timestamp : str, optional
-        How times are written, as for ``strptime``: ``"%d/%m/%Y %H:%M"``.
+    timestamp : str or sequence of str, optional
+        How times are written, as for ``strptime``: ``"%d/%m/%Y %H:%M"``; of several patterns, the first that fits.
     quote : str, optional
         The character around cells that hold separators, one of ASCII.
 
@@ -50,7 +52,7 @@ class Csv:
     separator: str | None
     decimal: str | None
     encoding: str | None
-    timestamp: str | None
+    timestamp: tuple[str, ...] | None
     quote: str | None
 
     def __init__(
@@ -59,22 +61,19 @@ class Csv:
         separator: str | None = None,
         decimal: str | None = None,
         encoding: str | None = None,
-        timestamp: str | None = None,
+        timestamp: str | Sequence[str] | None = None,
         quote: str | None = None,
     ) -> None:
         # By name only, which dataclasses cannot say before Python 3.10.
-        given = {"separator": separator, "decimal": decimal, "encoding": encoding, "timestamp": timestamp,
-                 "quote": quote}  # fmt: skip
+        given = {"separator": separator, "decimal": decimal, "encoding": encoding, "quote": quote}
         for name, value in given.items():
             _refuse_other_than_text(name, value)
             object.__setattr__(self, name, value)
+        object.__setattr__(self, "timestamp", _patterns(timestamp))
         _refuse_other_than_a_character("separator", separator)
         _refuse_other_than_a_character("quote", quote)
         if decimal is not None and decimal not in _MARKS:
             raise DefinitionError(f'decimal = {decimal!r}: must be "." or ","')
-        if timestamp is not None and "%" not in timestamp:
-            raise DefinitionError(f"timestamp = {timestamp!r}: write a pattern such as %d/%m/%Y %H:%M")
-        self._refuse_alike("decimal", "separator")
         self._refuse_alike("quote", "separator")
         self._refuse_alike("quote", "decimal")
 
@@ -83,16 +82,27 @@ class Csv:
         if value is not None and value == getattr(self, other):
             raise DefinitionError(f"{one} = {value!r}: must differ from {other}")
 
-    def given(self) -> dict[str, str]:
+    def given(self) -> dict[str, Any]:
         """Return the options that are not None."""
         return {name: value for name, value in self.native().items() if value is not None}
 
-    def native(self) -> dict[str, str | None]:
+    def native(self) -> dict[str, Any]:
         """Return what the native session takes."""
         return {field.name: getattr(self, field.name) for field in fields(self)}
 
     def __str__(self) -> str:
-        return ", ".join(f'{name} "{value}"'.replace("\t", "\\t") for name, value in self.given().items())
+        texts = {name: value[0] if name == "timestamp" else value for name, value in self.given().items()}
+        return ", ".join(f'{name} "{value}"'.replace("\t", "\\t") for name, value in texts.items())
+
+
+def _patterns(given: str | Sequence[str] | None) -> tuple[str, ...] | None:
+    if given is None:
+        return None
+    patterns = (given,) if isinstance(given, str) else tuple(given)
+    for pattern in patterns:
+        if not isinstance(pattern, str) or "%" not in pattern:
+            raise DefinitionError(f"timestamp = {pattern!r}: write a pattern such as %d/%m/%Y %H:%M")
+    return patterns or None
 
 
 def _refuse_other_than_text(name: str, value: object) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from footfall.errors import DefinitionError
@@ -33,7 +33,7 @@ class Reading:
     epoch_unit : str, optional
         The unit of timestamps that are integers.
     naive_tz : Zone, optional
-        Where timestamps without an offset are local; UTC if None.
+        Where timestamps without an offset are local; they are refused if None.
     actions : mapping
         Our names of actions, by theirs.
     csv : mapping
@@ -63,10 +63,14 @@ class Reading:
     def _csv_over(self, other: Reading, name: str) -> Csv:
         """Return the options of one table: what is said of it goes before what is said of all."""
         said = [csv.get(each, Csv()).given() for csv in (other.csv, self.csv) for each in (ALL, name)]
-        together: dict[str, str] = {}
+        together: dict[str, Any] = {}
         for each in said:
             together.update(each)
         return Csv(**together)
+
+    def with_csv(self, found: Mapping[str, Mapping[str, Any]]) -> Reading:
+        """Return the same with what was found out about the CSV files of some tables."""
+        return replace(self, csv={**self.csv, **{name: Csv(**how) for name, how in found.items()}})
 
     def native(self) -> _Reading:
         """Return what the native session takes."""

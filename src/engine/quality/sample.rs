@@ -110,12 +110,12 @@ fn hint(noun: &Noun, finding: &Finding, known: &Reference) -> Option<String> {
     let example = finding.example.as_deref()?;
     let kind = noun.columns.iter().find(|column| Some(column.name) == finding.column)?.kind;
     match (finding.check, kind) {
-        (UNREADABLE, Kind::Number) if example.contains(',') => Some("csv=footfall.Csv(decimal=\",\")".into()),
+        (UNREADABLE, Kind::Number) if example.contains(',') => Some("csv=footfall.Csv(decimal=\",\") would read it".into()),
         (UNREADABLE, Kind::Instant) => Some(match epoch_unit(example) {
-            Some(unit) => format!("epoch_unit=\"{unit}\""),
-            None => "csv=footfall.Csv(timestamp=\"%d/%m/%Y %H:%M\"), if that is how they are written".into(),
+            Some(unit) => format!("epoch_unit=\"{unit}\" would read it"),
+            None => "csv=footfall.Csv(timestamp=\"%d/%m/%Y %H:%M\") would say how times are written".into(),
         }),
-        (_, Kind::Action) => Some(format!("actions={{{example:?}: \"view\"}} or {{{example:?}: \"click\"}}")),
+        (_, Kind::Action) => Some(format!("actions={{{example:?}: \"view\"}}, or \"click\", would say what it means")),
         ("unknown ad", _) => written_otherwise("ads", known.ads.as_ref()?, example),
         ("unknown establishment", _) => written_otherwise("establishments", known.establishments.as_ref()?, example),
         _ => None,

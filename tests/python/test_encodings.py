@@ -43,7 +43,7 @@ def write(tables, root, **options):
 
 
 def answers(root, tz=BUSY.tz, **options):
-    data = footfall.open(root, tz=tz, progress=False, **options)
+    data = footfall.open(root, tz=tz, max_unusable=1, progress=False, **options)
     return {f"{job} {asked}": ipc_bytes(getattr(data, job)(**asked)) for job, asked in questions()}
 
 
@@ -64,7 +64,8 @@ def test_any_type(unit, ids, tmp_path):
         ids = pa.dictionary(pa.int32(), pa.string())
     tables = retyped(BUSY.tables(), timestamp=pa.timestamp("us"))
     tables = {name: as_unit(table, unit) for name, table in retyped(tables, ids=ids).items()}
-    assert answers(write(tables, tmp_path / "data")) == answers(tables)
+    on_disk = answers(write(tables, tmp_path / "data"), naive_tz="UTC")
+    assert on_disk == answers(tables, naive_tz="UTC")
 
 
 def as_unit(table, unit):
@@ -149,7 +150,7 @@ def test_pages_that_hold_no_visit(rows_of_page, tmp_path):
 
 
 def plan(root, query):
-    return plan_of(footfall.open(root, tz=BUSY.tz, progress=False), query)
+    return plan_of(footfall.open(root, tz=BUSY.tz, max_unusable=1, progress=False), query)
 
 
 def plan_of(data, query):
@@ -230,7 +231,7 @@ def test_counts_by_users_of_any_rows(order, categories):
     ids, (users, names) = [f"a{i}" for i in range(len(rows))], zip(*rows)
     tables = interactions_by_number(pa.int64(), rows=9, users=3)
     tables["ads"] = pa.table({"ad_id": ids, "campaign_id": users, "category": names})
-    data = footfall.open(tables, tz="UTC", progress=False)
+    data = footfall.open(tables, tz="UTC", max_unusable=1, progress=False)
     query = f"SELECT user_id, category, count(*) AS n FROM ({ROWS_OF_USERS}) GROUP BY 1, 2"
     query += f" ORDER BY {order}" if order else ""
     assert "UserCountExec" in plan_of(data, query)

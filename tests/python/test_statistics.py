@@ -50,7 +50,7 @@ def write(root, *, row_group_size=2, **tables):
 
 
 def open_(root, **options):
-    return footfall.open(root, progress=False, **options)
+    return footfall.open(root, max_unusable=1, progress=False, **options)
 
 
 def ways(root, **options):

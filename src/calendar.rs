@@ -25,7 +25,8 @@ pub fn day_part(hour: i32) -> &'static str {
 
 const SECOND_US: i64 = 1_000_000;
 const HOUR_US: i64 = 3_600 * SECOND_US;
-const DAY_US: i64 = 24 * HOUR_US;
+/// Microseconds of a day.
+pub const DAY_US: i64 = 24 * HOUR_US;
 
 /// The instant at which a local clock reads a time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -6,10 +6,11 @@ use jiff::fmt::strtime::BrokenDownTime;
 use jiff::fmt::temporal::DateTimeParser;
 use jiff::tz::{Offset, TimeZone};
 
+use crate::calendar::DAY_US;
 use crate::error::{Error, Result};
 
 static ISO: DateTimeParser = DateTimeParser::new();
-const DAY_US: i64 = 86_400_000_000;
+const EPOCH: DateTime = DateTime::constant(1970, 1, 1, 0, 0, 0, 0);
 /// 2024-12-31 22:59:58 UTC, which no pattern that mistakes one part for another reads as the same day.
 const EXAMPLE_S: i64 = 1_735_685_998;
 
@@ -41,7 +42,7 @@ impl ClockReading {
     }
 
     fn new(local: DateTime, offset: Option<Offset>) -> Option<Self> {
-        let ns = Offset::UTC.to_timestamp(local).ok()?.as_nanosecond();
+        let ns = local.duration_since(EPOCH).as_nanos();
         let local_us = i64::try_from(ns.div_euclid(1_000)).ok()?;
         let offset_us = offset.map(|offset| i64::from(offset.seconds()) * 1_000_000);
         Some(Self { local_us, rest_ns: ns.rem_euclid(1_000) as i64, offset_us })

@@ -34,9 +34,10 @@ use datafusion::physical_plan::windows::WindowAggExec;
 
 use crate::engine::files::file::TableFile;
 use crate::engine::sources::parquet_table::parquet_source;
+use crate::engine::values::parse::INSTANT_OF_LOCAL_TEXT;
 
 /// Functions that have a value, and no error, for all values that they are given.
-const WITHOUT_ERRORS: [&str; 31] = [
+const WITHOUT_ERRORS: [&str; 33] = [
     "local_day",
     "local_week",
     "local_month",
@@ -48,7 +49,9 @@ const WITHOUT_ERRORS: [&str; 31] = [
     "dictionary_as_text",
     "measured",
     "number_of_text",
-    "instant_of_text",
+    "instant_of_local",
+    INSTANT_OF_LOCAL_TEXT,
+    "action_of_text",
     "number_of_ad",
     "establishment_of_ad",
     "is_advertised",

@@ -98,7 +98,7 @@ class Csv:
 def _patterns(given: str | Sequence[str] | None) -> tuple[str, ...] | None:
     if given is None:
         return None
-    patterns = (given,) if isinstance(given, str) else tuple(given)
+    patterns = tuple(given) if isinstance(given, (list, tuple)) else (given,)
     for pattern in patterns:
         if not isinstance(pattern, str) or "%" not in pattern:
             raise DefinitionError(f"timestamp = {pattern!r}: write a pattern such as %d/%m/%Y %H:%M")

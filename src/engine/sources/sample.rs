@@ -22,7 +22,7 @@ use crate::engine::text::spans::Cuts;
 /// How many files are looked at, evenly over all.
 const FILES: usize = 8;
 /// How many rows of each end of a file.
-const ROWS: usize = 1_024;
+const END_ROWS: usize = 1_024;
 /// Where the last rows of a text file are looked for.
 const END_BYTES: u64 = 1 << 20;
 
@@ -34,7 +34,7 @@ impl Source {
         let (mut before, mut parts) = (0, vec![]);
         for part in &self.parts {
             let Some(group) = part.group() else {
-                parts.push(part.first_and_last(ROWS)?);
+                parts.push(part.first_and_last(END_ROWS)?);
                 continue;
             };
             let mut rows = vec![];
@@ -60,8 +60,8 @@ fn evenly(all: usize, count: usize) -> Vec<usize> {
 /// The first rows of files, as they are in them.
 fn first_rows(context: &SessionContext, files: &FileGroup) -> Result<Vec<RecordBatch>> {
     let rows = async || -> PlanResult<Vec<RecordBatch>> {
-        let plan = files.table().scan(&context.state(), None, &[], Some(ROWS)).await?;
-        let (mut left, mut rows) = (ROWS, vec![]);
+        let plan = files.table().scan(&context.state(), None, &[], Some(END_ROWS)).await?;
+        let (mut left, mut rows) = (END_ROWS, vec![]);
         for partition in 0..plan.output_partitioning().partition_count() {
             let mut batches = plan.execute(partition, context.task_ctx())?;
             while left > 0

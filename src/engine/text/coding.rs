@@ -5,12 +5,14 @@ use std::io::{BufRead, BufReader, Cursor, Error as IoError, ErrorKind, Read};
 
 use encoding_rs::{DecoderResult, Encoding, UTF_8};
 
-use super::spans::Text;
 use crate::Result;
 use crate::engine::files::file::TableFile;
 
 /// Bytes of text that are made at once.
 const TEXT_BYTES: usize = 1 << 16;
+
+/// Text that is read.
+pub type Text = Box<dyn BufRead + Send>;
 
 /// How a file is packed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -5,36 +5,15 @@ use std::io::Read;
 use datafusion::arrow::array::{RecordBatch, RecordBatchOptions};
 use datafusion::arrow::csv::ReaderBuilder;
 use datafusion::arrow::csv::reader::{Decoder, Format};
-use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use datafusion::arrow::datatypes::SchemaRef;
 
-use super::dialect::Dialect;
+use super::coding::Text;
+use super::dialect::{Dialect, Header};
 use super::quotes::{LineWalk, Marks};
-use super::spans::{LineSpan, SpanReader, SpanText, Text};
+use super::spans::{LineSpan, SpanReader, SpanText};
 use crate::Result;
 
 const NO_TEXT: &str = "it is not UTF-8 text: csv=footfall.Csv(encoding=...) names another encoding, such as latin-1";
-
-/// The names of the cells; those without one are nobody's.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Header(pub Vec<String>);
-
-impl Header {
-    /// The names that there are.
-    pub fn names(&self) -> impl Iterator<Item = &String> {
-        self.0.iter().filter(|name| !name.is_empty())
-    }
-
-    /// Where the cell of this name is.
-    pub fn position(&self, name: &str) -> Option<usize> {
-        self.0.iter().position(|other| other == name)
-    }
-
-    /// Every cell as text, whatever its name.
-    fn cells(&self) -> Schema {
-        let cell = |number| Field::new(format!("{number}"), DataType::Utf8, true);
-        Schema::new((0..self.0.len()).map(cell).collect::<Vec<_>>())
-    }
-}
 
 /// Reads a span of CSV.
 pub struct CsvReader {

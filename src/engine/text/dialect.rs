@@ -5,10 +5,10 @@ use std::io::Read;
 
 use chardetng::{EncodingDetector, Iso2022JpDetection, Utf8Detection};
 use csv::StringRecord;
+use datafusion::arrow::datatypes::{DataType, Field, Schema};
 use encoding_rs::{Encoding, UTF_8, WINDOWS_1252};
 
 use super::coding::{Coding, Packing};
-use super::csv::Header;
 use super::quotes::Marks;
 use super::times::{Times, looks};
 use crate::engine::files::file::TableFile;
@@ -53,6 +53,28 @@ impl CsvOptions {
             encoding: self.encoding.or(others.encoding),
             timestamps: self.timestamps.clone().or_else(|| others.timestamps.clone()),
         }
+    }
+}
+
+/// The names of the cells; those without one are nobody's.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Header(pub Vec<String>);
+
+impl Header {
+    /// The names that there are.
+    pub fn names(&self) -> impl Iterator<Item = &String> {
+        self.0.iter().filter(|name| !name.is_empty())
+    }
+
+    /// Where the cell of this name is.
+    pub fn position(&self, name: &str) -> Option<usize> {
+        self.0.iter().position(|other| other == name)
+    }
+
+    /// Every cell as text, whatever its name.
+    pub fn cells(&self) -> Schema {
+        let cell = |number| Field::new(format!("{number}"), DataType::Utf8, true);
+        Schema::new((0..self.0.len()).map(cell).collect::<Vec<_>>())
     }
 }
 

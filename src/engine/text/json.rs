@@ -11,7 +11,8 @@ use datafusion::arrow::json::reader::Decoder;
 use memchr::memmem;
 use serde_core::de::IgnoredAny;
 
-use super::spans::{LineSpan, SpanReader, Text};
+use super::coding::Text;
+use super::spans::{LineSpan, SpanReader};
 use crate::{Error, Result};
 
 /// How many lines tell the keys at once; all of the file is searched for others.

@@ -7,9 +7,9 @@
 //! | [`coding`] | packed files, and encodings other than UTF-8 |
 //! | [`quotes`] | where the quoted cells of CSV are |
 //! | [`spans`] | cuts files into spans between lines |
-//! | [`csv`] | the header and the cells of CSV |
 //! | [`times`] | what times look like, as a sample shows |
 //! | [`dialect`] | how a CSV file is written: what the caller says, and what a sample shows |
+//! | [`csv`] | the cells of CSV |
 //! | [`json`] | the keys and the values of JSON lines |
 
 pub mod coding;
@@ -37,8 +37,8 @@ use datafusion::physical_plan::{ExecutionPlan, SendableRecordBatchStream};
 use tokio::sync::Mutex;
 
 use self::coding::Coding;
-use self::csv::{CsvReader, Header};
-use self::dialect::Dialect;
+use self::csv::CsvReader;
+use self::dialect::{Dialect, Header};
 use self::json::JsonReader;
 use self::spans::{Cuts, LineSpan, SpanReader};
 use crate::Result;

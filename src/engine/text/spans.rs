@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use datafusion::arrow::array::RecordBatch;
 use memchr::memchr;
 
-use super::coding::Coding;
+use super::coding::{Coding, Text};
 use super::quotes::{LineWalk, Marks};
 use crate::Result;
 use crate::engine::files::file::TableFile;
@@ -17,9 +17,6 @@ pub trait SpanReader: Send {
     /// The next rows; none at the end.
     fn next_batch(&mut self) -> Result<Option<RecordBatch>>;
 }
-
-/// Text that is read.
-pub type Text = Box<dyn BufRead + Send>;
 
 /// Smaller files and spans are read sooner than they are cut.
 const SPAN_BYTES: u64 = 4 << 20;

@@ -9,7 +9,7 @@ use datafusion::logical_expr::{Expr, ScalarUDF, cast, col, lit, try_cast};
 
 use super::instants;
 use super::parse::{action_of_text, instant_of_text, number_of_text, readings_of_text};
-use super::rules::{Actions, Place, TextRules, TimeRules};
+use super::rules::{Actions, ColumnName, TextRules, TimeRules};
 use crate::engine::functions::function;
 use crate::engine::nouns::{Column, Kind, instant_type};
 use crate::{Error, Result, decimal};
@@ -28,7 +28,7 @@ pub struct Rules<'a> {
 /// The expression that turns the user's column `theirs` of type `from` into `column`, null where it cannot.
 pub fn convert(table: &str, column: &Column, theirs: &str, from: &DataType, rules: Rules) -> Result<Expr> {
     let source = || col(datafusion::common::Column::new_unqualified(theirs));
-    let place = || Place { table: table.into(), column: theirs.into() };
+    let place = || ColumnName { table: table.into(), column: theirs.into() };
     let value_type = value_type(from);
     let refuse = |reason: &str| Error::Data {
         table: table.into(),
@@ -78,7 +78,7 @@ pub fn readings(table: &str, theirs: &str, from: &DataType, rules: Rules) -> Exp
     let clock = rules.times.naive.as_ref().filter(|calendar| !calendar.is_utc());
     match (clock, value_type(from)) {
         (Some(_), text) if is_text(text) => {
-            let place = Place { table: table.into(), column: theirs.into() };
+            let place = ColumnName { table: table.into(), column: theirs.into() };
             readings_of_text(from, rules.times, rules.text, place).call(vec![source()])
         }
         (Some(calendar), naive) if is_naive(naive) => instants::readings_of_local(from, calendar).call(vec![source()]),

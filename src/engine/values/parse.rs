@@ -11,11 +11,14 @@ use datafusion::arrow::error::ArrowError;
 use datafusion::common::Result as PlanResult;
 use datafusion::logical_expr::ScalarUDF;
 
-use super::rules::{Actions, Place, TextRules, TimeRules, TimestampFormat};
+use super::rules::{Actions, ColumnName, TextRules, TimeRules, TimestampFormat};
 use crate::engine::errors::external;
 use crate::engine::functions::function;
 use crate::engine::nouns::{EpochUnit, instant_type};
 use crate::timestamps::ClockReading;
+
+/// The function that reads instants, where times without an offset are no error.
+pub const INSTANT_OF_LOCAL_TEXT: &str = "instant_of_local_text";
 
 /// The function that reads the numbers of a column of the type `from`; null where there is none.
 pub fn number_of_text(from: &DataType, has_decimal_comma: bool) -> ScalarUDF {
@@ -28,20 +31,21 @@ pub fn number_of_text(from: &DataType, has_decimal_comma: bool) -> ScalarUDF {
 /// The function that reads the instants of a column of the type `from`; null where there is none. Bare numbers are
 /// instants only since an epoch, in the unit that the caller names, and times without an offset only on a clock that
 /// the caller names, which else is an error about `place`.
-pub fn instant_of_text(from: &DataType, times: &TimeRules, text: &TextRules, place: Place) -> ScalarUDF {
+pub fn instant_of_text(from: &DataType, times: &TimeRules, text: &TextRules, place: ColumnName) -> ScalarUDF {
     let reader = InstantReader { times: times.clone(), format: text.timestamps.clone(), place };
+    let name = if times.naive.is_some() { INSTANT_OF_LOCAL_TEXT } else { "instant_of_text" };
     let kernel = move |arrays: &[ArrayRef]| {
         let texts = texts(&arrays[0])?;
         let instants = texts.as_string_view().iter().map(|text| text.map_or(Ok(None), |text| reader.instant(text)));
         let instants = instants.collect::<PlanResult<TimestampMicrosecondArray>>()?;
         Ok(Arc::new(instants.with_timezone("UTC")) as ArrayRef)
     };
-    function("instant_of_text", vec![from.clone()], instant_type(), Box::new(kernel))
+    function(name, vec![from.clone()], instant_type(), Box::new(kernel))
 }
 
 /// The function that counts how often the caller's clock reads each time of a column of text: null where it is no time
 /// on that clock.
-pub fn readings_of_text(from: &DataType, times: &TimeRules, text: &TextRules, place: Place) -> ScalarUDF {
+pub fn readings_of_text(from: &DataType, times: &TimeRules, text: &TextRules, place: ColumnName) -> ScalarUDF {
     let reader = InstantReader { times: times.clone(), format: text.timestamps.clone(), place };
     let kernel = move |arrays: &[ArrayRef]| {
         let texts = texts(&arrays[0])?;
@@ -96,7 +100,7 @@ fn numbers(array: &ArrayRef) -> Result<ArrayRef, ArrowError> {
 struct InstantReader {
     times: TimeRules,
     format: TimestampFormat,
-    place: Place,
+    place: ColumnName,
 }
 
 impl InstantReader {
@@ -178,7 +182,7 @@ mod tests {
 
     fn reader(epoch_unit: Option<EpochUnit>, naive_tz: Option<&str>, format: TimestampFormat) -> InstantReader {
         let naive = naive_tz.map(|tz| Calendar::new(tz).expect("a zone"));
-        let place = Place { table: "pings".into(), column: "timestamp".into() };
+        let place = ColumnName { table: "pings".into(), column: "timestamp".into() };
         InstantReader { times: TimeRules { epoch_unit, naive }, format, place }
     }
 

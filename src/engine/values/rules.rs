@@ -80,14 +80,14 @@ impl Actions {
 
 /// Column of a table, as errors name it.
 #[derive(Debug, Clone)]
-pub struct Place {
+pub struct ColumnName {
     /// Our name of the table.
     pub table: String,
     /// The caller's name of the column.
     pub column: String,
 }
 
-impl Place {
+impl ColumnName {
     /// Refuses a time that does not say how far its clock is from UTC.
     pub fn without_offset(&self, value: &str) -> Error {
         Error::Data {

@@ -218,6 +218,14 @@ def test_errors_quote_what_was_wrong_without_steering_the_terminal():
     assert printable("São Paulo\u00a0😀 \u3000日本") == "São Paulo\u00a0😀 \u3000日本"
 
 
+@pytest.mark.parametrize("option", ["root", "tables"])
+def test_a_table_given_for_a_mapping_is_not_shown_with_its_rows(option):
+    people = pandas.DataFrame({"user_id": ["maria.silva"]})
+    with pytest.raises(footfall.DefinitionError, match=rf'{option} is of type DataFrame.*"pings"') as refused:
+        footfall.open(people) if option == "root" else footfall.open({}, tables=people)
+    assert "maria" not in str(refused.value)
+
+
 # Spreadsheets.
 
 FORMULAS = ["=1+1", "+1", "-1", "@x", "\tx", "\rx", "\nx", "\N{FULLWIDTH EQUALS SIGN}1", "-2+3+cmd|' /C calc'!A0"]

@@ -108,7 +108,9 @@ impl PyCsvOptions {
             text => Ok(text.map(|text| text.as_bytes()[0])),
         };
         let encoding = |label: String| {
-            let known = Encoding::for_label(label.as_bytes());
+            // Python says latin-1 and utf_8, the standard latin1 and utf-8.
+            let spelled = [label.clone(), label.replace('_', "-"), label.replace(['_', '-'], "")];
+            let known = spelled.iter().find_map(|label| Encoding::for_label(label.as_bytes()));
             known.ok_or_else(|| refused("encoding", &label, "no known encoding; utf-8, latin-1 and utf-16le are some"))
         };
         let patterns = |texts: Vec<String>| texts.iter().map(|text| Pattern::new(text)).collect::<Result<Vec<_>>>();

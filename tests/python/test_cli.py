@@ -229,7 +229,8 @@ def test_what_is_said_of_files_is_read(tmp_path, tab):
 def test_times_are_written_as_it_is_said(tmp_path):
     (tmp_path / "pings.csv").write_text("user_id,timestamp,latitude,longitude\n7,01.03.2024 03h00,-8.05,-34.9\n")
     query = "SELECT local_day(timestamp) AS day FROM pings"
-    told, _ = piped("sql", query, tmp_path, "--csv-timestamp", "%d.%m.%Y %Hh%M", "--format", "json")
+    told, _ = piped("sql", query, tmp_path, "--csv-timestamp", "%d.%m.%Y %Hh%M", "--naive-tz", "UTC",
+                    "--format", "json")  # fmt: skip
     assert json.loads(told) == {"day": "2024-03-01"}
 
 

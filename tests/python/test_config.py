@@ -180,5 +180,8 @@ def test_ingest_reads_it_too(town, tmp_path):
     assert opened(done.folder).campaign_ctr(by="period").to_arrow()["clicks"].to_pylist() == [1, 0]
     plain = footfall.ingest(town, tmp_path / "plain", tz="UTC", config=False, progress=False)
     assert plain.tables["interactions"].left_out == 1
-    with pytest.raises(footfall.DefinitionError, match="ingest reads only"):
-        footfall.ingest(said(town, '[tables]\npings = "pings.csv"'), tmp_path / "no", progress=False)
+    elsewhere = said(write_town(tmp_path / "elsewhere", but=["pings"]), '[tables]\npings = "exports/*.csv"')
+    (elsewhere / "exports").mkdir()
+    (elsewhere / "exports" / "1.csv").write_text(csv_text("pings"))
+    done = footfall.ingest(elsewhere, tmp_path / "third", progress=False)
+    assert counted(opened(done.folder)) == COUNTED

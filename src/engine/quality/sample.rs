@@ -5,6 +5,8 @@ use std::sync::Arc;
 
 use datafusion::arrow::array::{ArrayRef, AsArray, Int64Array, StringArray};
 
+use datafusion::logical_expr::LogicalPlan;
+
 use super::ask::context_with;
 use super::checks::{Check, Reference, Severity, UNREADABLE, checks};
 use super::report::{Finding, findings_of, table_with};
@@ -22,11 +24,13 @@ impl Session {
         let ads = self.ads.as_ref().map(|ads| Arc::clone(ads.ids()));
         let establishments = self.establishments.as_ref().map(|places| Arc::clone(places.ids()));
         let known = Reference { ads, establishments, middle: None };
-        let mut findings = vec![];
+        let (mut findings, mut samples) = (vec![], BTreeMap::new());
         for source in self.sources.values() {
-            findings.extend(findings_in_sample(source, &known, heartbeat)?);
+            let sample = source.sample_with_raw(&self.context)?;
+            findings.extend(findings_in_sample(source, &sample, &known, heartbeat)?);
+            samples.insert(source.noun().name, sample);
         }
-        findings.extend(self.users_written_otherwise(heartbeat)?);
+        findings.extend(users_written_otherwise(&samples, heartbeat)?);
         let text = |of: &dyn Fn(&(Finding, Option<String>)) -> Option<String>| -> ArrayRef {
             Arc::new(findings.iter().map(of).collect::<StringArray>())
         };
@@ -44,45 +48,47 @@ impl Session {
             ("hint", text(&|(_, hint)| hint.clone())),
         ])
     }
+}
 
-    /// Users of interactions who have no pings as they are written, and would have some if leading zeros, spaces and
-    /// letter case did not matter.
-    fn users_written_otherwise(&self, heartbeat: Heartbeat) -> Result<Option<(Finding, Option<String>)>> {
-        let (Some(of_interactions), Some(of_pings)) = (self.sources.get("interactions"), self.sources.get("pings"))
-        else {
-            return Ok(None);
-        };
-        let (acting, walking) = (users_in_sample(of_interactions, heartbeat)?, users_in_sample(of_pings, heartbeat)?);
-        if acting.intersection(&walking).next().is_some() {
-            return Ok(None);
-        }
-        let walking: BTreeMap<String, &String> = walking.iter().map(|user| (alike(user), user)).collect();
-        let pair = acting.iter().find_map(|user| Some((user, *walking.get(&alike(user))?)));
-        Ok(pair.map(|(user, other)| {
-            let finding = Finding {
-                table: "interactions",
-                check: "user without pings",
-                column: Some("user_id"),
-                severity: Severity::Suspicious,
-                rows: acting.len() as i64,
-                of: acting.len() as i64,
-                example: Some(user.clone()),
-            };
-            (finding, Some(format!("the pings have {other:?}: write the ids alike in both tables")))
-        }))
+type Hinted = (Finding, Option<String>);
+
+/// Users of interactions who have no pings as they are written, and would have some if leading zeros, spaces and
+/// letter case did not matter.
+fn users_written_otherwise(samples: &BTreeMap<&str, LogicalPlan>, heartbeat: Heartbeat) -> Result<Option<Hinted>> {
+    let (Some(of_interactions), Some(of_pings)) = (samples.get("interactions"), samples.get("pings")) else {
+        return Ok(None);
+    };
+    let (acting, walking) = (users_in_sample(of_interactions, heartbeat)?, users_in_sample(of_pings, heartbeat)?);
+    if acting.intersection(&walking).next().is_some() {
+        return Ok(None);
     }
+    let walking: BTreeMap<String, &String> = walking.iter().map(|user| (alike(user), user)).collect();
+    let pair = acting.iter().find_map(|user| Some((user, *walking.get(&alike(user))?)));
+    Ok(pair.map(|(user, other)| {
+        let finding = Finding {
+            table: "interactions",
+            check: "user without pings",
+            column: Some("user_id"),
+            severity: Severity::Suspicious,
+            rows: acting.len() as i64,
+            of: acting.len() as i64,
+            example: Some(user.clone()),
+        };
+        (finding, Some(format!("the pings have {other:?}: write the ids alike in both tables")))
+    }))
 }
 
 fn findings_in_sample(
     source: &Source,
+    sample: &LogicalPlan,
     known: &Reference,
     heartbeat: Heartbeat,
-) -> Result<Vec<(Finding, Option<String>)>> {
+) -> Result<Vec<Hinted>> {
     let noun = source.noun();
     let mut checks = checks(noun, &source.columns(), known);
     let is_asked = |check: &Check| check.severity == Severity::Unusable || check.name == "unknown establishment";
     checks.retain(is_asked);
-    let findings = findings_of(noun, &source.sample_with_raw()?, &checks, known, heartbeat)?;
+    let findings = findings_of(noun, sample, &checks, known, heartbeat)?;
     let found = findings.into_iter().filter(|finding| finding.rows > 0);
     Ok(found
         .map(|finding| {
@@ -92,8 +98,8 @@ fn findings_in_sample(
         .collect())
 }
 
-fn users_in_sample(source: &Source, heartbeat: Heartbeat) -> Result<BTreeSet<String>> {
-    let context = context_with(&source.sample_with_raw()?, None)?;
+fn users_in_sample(sample: &LogicalPlan, heartbeat: Heartbeat) -> Result<BTreeSet<String>> {
+    let context = context_with(sample, None)?;
     let users = "SELECT DISTINCT user_id FROM rows WHERE user_id IS NOT NULL";
     let (_, batches) = run(planned(&context, users)?, heartbeat)?;
     let ids = batches.iter().flat_map(|batch| batch.column(0).as_string_view().iter().flatten().map(String::from));
@@ -110,7 +116,9 @@ fn hint(noun: &Noun, finding: &Finding, known: &Reference) -> Option<String> {
     let example = finding.example.as_deref()?;
     let kind = noun.columns.iter().find(|column| Some(column.name) == finding.column)?.kind;
     match (finding.check, kind) {
-        (UNREADABLE, Kind::Number) if example.contains(',') => Some("csv=footfall.Csv(decimal=\",\") would read it".into()),
+        (UNREADABLE, Kind::Number) if example.contains(',') => {
+            Some("csv=footfall.Csv(decimal=\",\") would read it".into())
+        }
         (UNREADABLE, Kind::Instant) => Some(match epoch_unit(example) {
             Some(unit) => format!("epoch_unit=\"{unit}\" would read it"),
             None => "csv=footfall.Csv(timestamp=\"%d/%m/%Y %H:%M\") would say how times are written".into(),

@@ -186,7 +186,7 @@ pub fn memory_table(schema: &SchemaRef, batches: &[RecordBatch], threads: usize)
 }
 
 impl SourcePart {
-    pub(super) fn of_files(group: FileGroup) -> SourcePart {
+    fn of_files(group: FileGroup) -> SourcePart {
         SourcePart { table: group.table(), origin: Origin::Files(group) }
     }
 
@@ -196,23 +196,24 @@ impl SourcePart {
     }
 
     /// The first and the last `rows` of rows in memory, or all of them.
-    pub(super) fn first_and_last(&self, rows: usize) -> Result<Vec<SourcePart>> {
-        let Origin::Memory(schema, batches) = &self.origin else { return Ok(vec![self.clone()]) };
+    pub(super) fn first_and_last(&self, rows: usize) -> Result<SourcePart> {
+        let Origin::Memory(schema, batches) = &self.origin else { return Ok(self.clone()) };
         let all: usize = batches.iter().map(RecordBatch::num_rows).sum();
-        if all <= 2 * rows {
-            return Ok(vec![SourcePart::of_memory(schema, batches, 1)?]);
+        let (mut before, mut taken) = (0, vec![]);
+        for batch in batches {
+            let count = batch.num_rows();
+            let first = rows.saturating_sub(before).min(count);
+            let last = (before + count).saturating_sub(all.saturating_sub(rows)).min(count - first);
+            taken.extend([batch.slice(0, first), batch.slice(count - last, last)]);
+            before += count;
         }
-        let range = |skipped: usize| {
-            let (mut before, mut taken) = (0, vec![]);
-            for batch in batches {
-                let start = skipped.saturating_sub(before).min(batch.num_rows());
-                let end = (skipped + rows).saturating_sub(before).min(batch.num_rows());
-                taken.extend((start < end).then(|| batch.slice(start, end - start)));
-                before += batch.num_rows();
-            }
-            SourcePart::of_memory(schema, &taken, 1)
-        };
-        Ok(vec![range(0)?, range(all - rows)?])
+        SourcePart::of_memory(schema, &taken, 1)
+    }
+
+    /// The same part with `rows` of its files in the place of all.
+    pub(super) fn with_rows(&self, rows: &[RecordBatch]) -> Result<SourcePart> {
+        let table = Arc::new(memory_table(&self.table.schema(), rows, 1)?);
+        Ok(SourcePart { origin: self.origin.clone(), table })
     }
 
     /// Splits the rows by file, in the order in which they are written.
@@ -460,7 +461,7 @@ impl Source {
         part.scan()?.project(expressions).map_err(error_of)
     }
 
-    pub(super) fn union(&self, mut parts: impl Iterator<Item = Result<LogicalPlanBuilder>>) -> Result<LogicalPlan> {
+    fn union(&self, mut parts: impl Iterator<Item = Result<LogicalPlanBuilder>>) -> Result<LogicalPlan> {
         let first = parts.next().ok_or_else(|| Error::Internal("a source without parts".into()))??;
         let all = parts.try_fold(first, |all, part| all.union(part?.build().map_err(error_of)?).map_err(error_of))?;
         all.build().map_err(error_of)

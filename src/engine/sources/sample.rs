@@ -2,7 +2,12 @@
 
 use std::io::Read;
 
-use datafusion::logical_expr::{LogicalPlan, LogicalPlanBuilder};
+use datafusion::arrow::array::RecordBatch;
+use datafusion::common::Result as PlanResult;
+use datafusion::logical_expr::LogicalPlan;
+use datafusion::physical_plan::ExecutionPlanProperties;
+use datafusion::prelude::SessionContext;
+use futures::StreamExt;
 use memchr::memchr;
 
 use super::catalog::{Source, SourcePart};
@@ -11,46 +16,68 @@ use super::slice::{Slice, footer, start_of};
 use crate::Result;
 use crate::engine::errors::error_of;
 use crate::engine::files::file::TableFile;
+use crate::engine::run::threads;
 use crate::engine::text::spans::Cuts;
 
 /// How many files are looked at, evenly over all.
 const FILES: usize = 8;
 /// How many rows of each end of a file.
-const ROWS: usize = 4_096;
+const ROWS: usize = 1_024;
 /// Where the last rows of a text file are looked for.
 const END_BYTES: u64 = 1 << 20;
 
 impl Source {
-    /// Plans some rows, each column with the caller's own value beside it, as [`Source::with_raw`] does.
-    pub fn sample_with_raw(&self) -> Result<LogicalPlan> {
-        let files = self.parts.iter().map(SourcePart::in_order).collect::<Result<Vec<_>>>()?;
-        let files: Vec<SourcePart> = files.into_iter().flatten().collect();
-        let ends = evenly(&files, FILES).map(SourcePart::ends).collect::<Result<Vec<_>>>()?;
-        let sample = self.with_parts(ends.into_iter().flatten().collect());
-        let parts = sample.parts.iter().map(|part| {
-            let rows = LogicalPlanBuilder::from(sample.part_with_raw(part)?);
-            rows.limit(0, Some(ROWS)).map_err(error_of)
-        });
-        sample.union(parts)
-    }
-}
-
-/// At most `count` of them, the first and the last among these.
-fn evenly<T>(all: &[T], count: usize) -> impl Iterator<Item = &T> {
-    let taken = count.min(all.len());
-    (0..taken).map(move |number| &all[number * (all.len() - 1) / (taken - 1).max(1)])
-}
-
-impl SourcePart {
-    /// The rows of one file, or in memory, from the first on, and from near the last on if there are many.
-    fn ends(&self) -> Result<Vec<SourcePart>> {
-        match self.group() {
-            None => self.first_and_last(ROWS),
-            Some(group) => Ok(ends_of(group)?.into_iter().map(SourcePart::of_files).collect()),
+    /// Reads some rows, and plans them with the caller's own values beside them, as [`Source::with_raw`] does.
+    pub fn sample_with_raw(&self, context: &SessionContext) -> Result<LogicalPlan> {
+        let files: usize = self.parts.iter().filter_map(SourcePart::group).map(|group| group.slices.len()).sum();
+        let looked_at = evenly(files, FILES);
+        let (mut before, mut parts) = (0, vec![]);
+        for part in &self.parts {
+            let Some(group) = part.group() else {
+                parts.push(part.first_and_last(ROWS)?);
+                continue;
+            };
+            let mut rows = vec![];
+            for number in looked_at.iter().filter(|number| (before..before + group.slices.len()).contains(number)) {
+                let file = group.with_slices(vec![group.slices[number - before].clone()]);
+                for end in ends_of(&file)? {
+                    rows.extend(first_rows(context, &end)?);
+                }
+            }
+            before += group.slices.len();
+            parts.push(part.with_rows(&rows)?);
         }
+        self.with_parts(parts).with_raw()
     }
 }
 
+/// At most `count` numbers below `all`, the first and the last among these.
+fn evenly(all: usize, count: usize) -> Vec<usize> {
+    let taken = count.min(all);
+    (0..taken).map(|number| number * (all - 1) / (taken - 1).max(1)).collect()
+}
+
+/// The first rows of files, as they are in them.
+fn first_rows(context: &SessionContext, files: &FileGroup) -> Result<Vec<RecordBatch>> {
+    let rows = async || -> PlanResult<Vec<RecordBatch>> {
+        let plan = files.table().scan(&context.state(), None, &[], Some(ROWS)).await?;
+        let (mut left, mut rows) = (ROWS, vec![]);
+        for partition in 0..plan.output_partitioning().partition_count() {
+            let mut batches = plan.execute(partition, context.task_ctx())?;
+            while left > 0
+                && let Some(batch) = batches.next().await
+            {
+                let batch = batch?;
+                rows.push(batch.slice(0, left.min(batch.num_rows())));
+                left -= left.min(batch.num_rows());
+            }
+        }
+        Ok(rows)
+    };
+    threads().block_on(rows()).map_err(error_of)
+}
+
+/// The file of a group, and its last part if it is large.
 fn ends_of(group: &FileGroup) -> Result<Vec<FileGroup>> {
     let [Slice { file, bytes: None }] = &group.slices[..] else { return Ok(vec![group.clone()]) };
     let last = match group.cuts() {
@@ -89,10 +116,7 @@ mod tests {
 
     #[test]
     fn the_first_and_the_last_are_among_few() {
-        let all: Vec<u32> = (0..100).collect();
-        let some: Vec<u32> = evenly(&all, 4).copied().collect();
-        assert_eq!(some, [0, 33, 66, 99]);
-        assert_eq!(evenly(&all[..1], 4).count(), 1);
-        assert_eq!(evenly(&all[..0], 4).count(), 0);
+        assert_eq!(evenly(100, 4), [0, 33, 66, 99]);
+        assert_eq!([evenly(1, 4), evenly(0, 4)], [vec![0], vec![]]);
     }
 }

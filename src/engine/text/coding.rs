@@ -35,15 +35,21 @@ pub struct Coding {
 }
 
 impl Packing {
-    /// Tells by its first bytes how `file` is packed.
-    pub fn of(file: &TableFile) -> Result<Self> {
-        let mut first = vec![];
-        file.read_from(0)?.take(4).read_to_end(&mut first).map_err(|e| file.error(e))?;
-        Ok(match first[..] {
+    /// Tells by the first bytes of a file how it is packed.
+    pub fn of(first: &[u8]) -> Self {
+        match first {
             [0x1f, 0x8b, ..] => Packing::Gzip,
-            [0x28, 0xb5, 0x2f, 0xfd] => Packing::Zstd,
+            [0x28, 0xb5, 0x2f, 0xfd, ..] => Packing::Zstd,
             _ => Packing::Plain,
-        })
+        }
+    }
+
+    /// Reads `file` from its beginning on, unpacked.
+    pub fn read(file: &TableFile) -> Result<(Self, Text)> {
+        let failed = |e| file.error(e);
+        let mut input = file.read_from(0)?;
+        let packing = Self::of(input.fill_buf().map_err(failed)?);
+        Ok((packing, packing.unpacked(input).map_err(failed)?))
     }
 
     /// Unpacks `input`.
@@ -59,8 +65,7 @@ impl Packing {
 impl Coding {
     /// Finds out how a file of JSON becomes lines; `None` if it has none.
     pub fn of_json(file: &TableFile) -> Result<Option<Self>> {
-        let packing = Packing::of(file)?;
-        let mut start = packing.unpacked(file.read_from(0)?).map_err(|e| file.error(e))?;
+        let (packing, mut start) = Packing::read(file)?;
         let bytes = start.fill_buf().map_err(|e| file.error(e))?;
         let encoding = Encoding::for_bom(bytes).map_or(UTF_8, |(encoding, _)| encoding);
         let text = encoding.decode_with_bom_removal(bytes).0;

@@ -4,6 +4,7 @@ use std::fmt;
 use std::io::Read;
 
 use chardetng::{EncodingDetector, Iso2022JpDetection, Utf8Detection};
+use csv::StringRecord;
 use encoding_rs::{Encoding, UTF_8, WINDOWS_1252};
 
 use super::coding::{Coding, Packing};
@@ -18,14 +19,14 @@ use crate::{Error, Result};
 
 /// Marks between cells that are looked for.
 const SEPARATORS: [u8; 4] = [b',', b';', b'\t', b'|'];
-/// Bytes of a sample, of few files and of many.
-const SAMPLE_BYTES: (u64, u64) = (1 << 16, 1 << 13);
 /// How many files are few.
 const FEW_FILES: usize = 16;
-/// Rows of a sample that are looked at.
-const SAMPLE_ROWS: usize = 500;
-/// Places of a file where days of the month above 12 are looked for.
-const PLACES: u64 = 64;
+/// How much of each of few files is looked at.
+const OF_FEW: Extent = Extent { bytes: 1 << 16, rows: 500 };
+/// How much of each of many.
+const OF_MANY: Extent = Extent { bytes: 1 << 12, rows: 20 };
+/// Places of a file where days of the month above 12 are looked for, and bytes at each.
+const PLACES: (u64, u64) = (64, 1 << 13);
 
 /// What the caller says of CSV files; `None` where it is to be found out.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -118,26 +119,20 @@ pub struct Found {
 
 /// Finds the dialect of `file`, one of so many of a table; `None` if it has no line.
 pub fn find(file: &TableFile, files: usize, options: &CsvOptions, wanted: &[WantedColumn]) -> Result<Option<Found>> {
-    let packing = Packing::of(file)?;
-    let bytes = sample(file, packing, if files > FEW_FILES { SAMPLE_BYTES.1 } else { SAMPLE_BYTES.0 })?;
+    let sample = Sample::of(file, if files > FEW_FILES { OF_MANY } else { OF_FEW })?;
     let encoding = match options.encoding {
         Some(encoding) => encoding,
-        None => encoding_of(&bytes.bytes, file)?,
+        None => encoding_of(&sample.bytes, file)?,
     };
-    let coding = Coding { packing, encoding, is_array: false };
-    let text = encoding.decode_with_bom_removal(&bytes.bytes).0;
+    let coding = Coding { packing: sample.packing, encoding, is_array: false };
+    let text = encoding.decode_with_bom_removal(&sample.bytes).0;
+    if text.trim().is_empty() {
+        return Ok(None);
+    }
     let quote = options.quote.unwrap_or(b'"');
     let separator = options.separator.unwrap_or_else(|| separator_of(&text, quote, wanted));
     let marks = Marks { separator, quote };
-    let mut rows = rows_of(&text, marks);
-    if rows.is_empty() || text.trim().is_empty() {
-        return Ok(None);
-    }
-    if !bytes.is_whole {
-        // The last one was cut.
-        rows.truncate((rows.len() - 1).max(1));
-    }
-    let header = Header(rows.remove(0).iter().map(|name| name.trim().to_string()).collect());
+    let (header, rows) = sample.rows(&text, marks);
     let cells = |kind: Kind| cells_of(&header, &rows, wanted, kind);
     let has_decimal_comma = match options.has_decimal_comma {
         Some(known) => known,
@@ -151,14 +146,11 @@ pub fn find(file: &TableFile, files: usize, options: &CsvOptions, wanted: &[Want
             Times::Mixed(first, second) => return Err(no_format(file, &first, &second)),
             Times::DayOrMonth(family) => {
                 let more = more_cells(file, &header, marks, coding, wanted)?;
-                match family.decided_by(&more) {
-                    Some(format) => format,
-                    None => {
-                        let (day, month) = family.formats();
-                        undecided = Some((day.clone(), month, family.example.clone()));
-                        day
-                    }
-                }
+                family.decided_by(&more).unwrap_or_else(|| {
+                    let (day, month) = family.formats();
+                    undecided = Some((day.clone(), month, family.example.clone()));
+                    day
+                })
             }
         },
     };
@@ -166,21 +158,43 @@ pub fn find(file: &TableFile, files: usize, options: &CsvOptions, wanted: &[Want
     Ok(Some(Found { header, dialect, undecided }))
 }
 
-/// The unpacked bytes at the beginning of a file.
+/// How much of a file is looked at.
+#[derive(Debug, Clone, Copy)]
+struct Extent {
+    bytes: usize,
+    rows: usize,
+}
+
+/// The beginning of a file.
 struct Sample {
+    packing: Packing,
+    /// Unpacked.
     bytes: Vec<u8>,
-    /// Whether they are all.
+    rows: usize,
+    /// Whether there is no more.
     is_whole: bool,
 }
 
-fn sample(file: &TableFile, packing: Packing, most: u64) -> Result<Sample> {
-    let failed = |e| file.error(e);
-    let mut bytes = vec![];
-    let unpacked = packing.unpacked(file.read_from(0)?).map_err(failed)?;
-    unpacked.take(most + 1).read_to_end(&mut bytes).map_err(failed)?;
-    let is_whole = bytes.len() as u64 <= most;
-    bytes.truncate(most as usize);
-    Ok(Sample { bytes, is_whole })
+impl Sample {
+    fn of(file: &TableFile, extent: Extent) -> Result<Self> {
+        let (packing, text) = Packing::read(file)?;
+        let mut bytes = Vec::with_capacity(extent.bytes + 1);
+        text.take(extent.bytes as u64 + 1).read_to_end(&mut bytes).map_err(|e| file.error(e))?;
+        let is_whole = bytes.len() <= extent.bytes;
+        bytes.truncate(extent.bytes);
+        Ok(Self { packing, bytes, rows: extent.rows, is_whole })
+    }
+
+    /// The header, and rows after it.
+    fn rows(&self, text: &str, marks: Marks) -> (Header, Vec<StringRecord>) {
+        let mut rows = rows_of(text, marks, self.rows + 1);
+        if !self.is_whole && rows.len() <= self.rows {
+            // The last one was cut.
+            rows.truncate((rows.len() - 1).max(1));
+        }
+        let header = if rows.is_empty() { StringRecord::new() } else { rows.remove(0) };
+        (Header(header.iter().map(|name| name.trim().to_string()).collect()), rows)
+    }
 }
 
 /// The encoding that a mark or the letters tell.
@@ -209,8 +223,14 @@ pub fn encoding_of(bytes: &[u8], file: &TableFile) -> Result<&'static Encoding> 
 
 /// The mark under which the header has most of the columns that are needed, or else of all that are known, or cells.
 fn separator_of(text: &str, quote: u8, wanted: &[WantedColumn]) -> u8 {
+    let line = text.lines().find(|line| !line.trim().is_empty()).unwrap_or_default();
+    let mut there = SEPARATORS.into_iter().filter(|mark| line.as_bytes().contains(mark));
+    let (first, second) = (there.next().unwrap_or(b','), there.next());
+    if second.is_none() {
+        return first;
+    }
     let score = |separator: &u8| {
-        let header = first_row(text, Marks { separator: *separator, quote });
+        let header = rows_of(text, Marks { separator: *separator, quote }, 1).pop().unwrap_or_default();
         let has = |column: &&WantedColumn| header.iter().any(|name| name.trim() == column.name);
         let needed = wanted.iter().filter(|column| column.is_needed).filter(has).count();
         (needed, wanted.iter().filter(has).count(), header.len())
@@ -219,16 +239,9 @@ fn separator_of(text: &str, quote: u8, wanted: &[WantedColumn]) -> u8 {
     SEPARATORS.into_iter().rev().max_by_key(score).unwrap_or(b',')
 }
 
-fn first_row(text: &str, marks: Marks) -> Vec<String> {
-    reader(text.as_bytes(), marks).into_records().next().map_or(vec![], cells_of_row)
-}
-
-fn rows_of(text: &str, marks: Marks) -> Vec<Vec<String>> {
-    reader(text.as_bytes(), marks).into_records().take(SAMPLE_ROWS).map(cells_of_row).collect()
-}
-
-fn cells_of_row(row: csv::Result<csv::StringRecord>) -> Vec<String> {
-    row.map_or(vec![], |row| row.iter().map(String::from).collect())
+/// The first rows; what is no row is none.
+fn rows_of(text: &str, marks: Marks, most: usize) -> Vec<StringRecord> {
+    reader(text.as_bytes(), marks).into_records().take(most).filter_map(std::result::Result::ok).collect()
 }
 
 fn reader<R: Read>(input: R, marks: Marks) -> csv::Reader<R> {
@@ -237,7 +250,7 @@ fn reader<R: Read>(input: R, marks: Marks) -> csv::Reader<R> {
 }
 
 /// What the cells of the wanted columns of a kind hold.
-fn cells_of(header: &Header, rows: &[Vec<String>], wanted: &[WantedColumn], kind: Kind) -> Vec<String> {
+fn cells_of(header: &Header, rows: &[StringRecord], wanted: &[WantedColumn], kind: Kind) -> Vec<String> {
     let columns = wanted.iter().filter(|column| column.kind == kind);
     let places: Vec<usize> = columns.filter_map(|column| header.position(&column.name)).collect();
     let cells = rows.iter().flat_map(|row| places.iter().filter_map(|place| row.get(*place)));
@@ -282,22 +295,23 @@ fn more_cells(
     wanted: &[WantedColumn],
 ) -> Result<Vec<String>> {
     let failed = |e| file.error(e);
-    let cells = |text: &str| cells_of(header, &rows_of(text, marks), wanted, Kind::Instant);
-    let length = SAMPLE_BYTES.1;
+    let cells = |text: &str| cells_of(header, &rows_of(text, marks, usize::MAX), wanted, Kind::Instant);
+    let (places, length) = PLACES;
     let mut all = vec![];
     if !coding.can_be_cut() {
         let text = coding.text_of(file.read_from(0)?).map_err(failed)?;
         let mut start = vec![];
-        text.take(PLACES * SAMPLE_BYTES.0).read_to_end(&mut start).map_err(failed)?;
+        text.take(places * (length << 3)).read_to_end(&mut start).map_err(failed)?;
         let text = String::from_utf8_lossy(&start);
         return Ok(text.lines().skip(1).step_by(100).flat_map(cells).collect());
     }
-    for place in 1..PLACES {
-        let at = file.stamp.bytes / PLACES * place;
+    for place in 1..=places {
+        let at = (file.stamp.bytes / places * place).min(file.stamp.bytes.saturating_sub(length));
         let mut bytes = vec![];
         file.read_from(at)?.take(length).read_to_end(&mut bytes).map_err(failed)?;
         let text = coding.encoding.decode_without_bom_handling(&bytes).0;
-        let lines = text.split_once('\n').and_then(|(_, lines)| lines.rsplit_once('\n')).map_or("", |(lines, _)| lines);
+        let lines = text.split_once('\n').map_or("", |(_, lines)| lines);
+        let lines = if place < places { lines.rsplit_once('\n').map_or("", |(lines, _)| lines) } else { lines };
         all.extend(cells(lines));
     }
     Ok(all)

@@ -12,6 +12,7 @@ use chrono::NaiveDate;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 
 use super::*;
+use crate::Error;
 use crate::calendar::Calendar;
 use crate::synth::town::days::Days;
 

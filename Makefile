@@ -39,7 +39,7 @@ demo: start tools $(EXTENSION) $(CITY) ## build, make a sample city, write its r
 test: start tools tools-of-tests check ## everything: check, then all Rust and Python tests (from nothing: 40-50 min)
 	$(STEP) "Rust tests" "4 min from nothing, else 2 min" cargo test --release --locked
 	$(STEP) "Python tests and docstring examples" "14 min" $(BIN)/python -m pytest -ra
-	$(STEP) "examples of README and docs" "40 s" $(BIN)/python tools/run_examples.py
+	$(STEP) "examples of README and docs" "1 min" $(BIN)/python tools/run_examples.py
 	@echo "test: passed in $(TOOK)."
 
 .PHONY: test-slow

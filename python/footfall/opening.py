@@ -171,7 +171,7 @@ def _opened(
 
 def _folder(path: Any) -> str:
     if not isinstance(path, (str, os.PathLike)):
-        raise DefinitionError(f"root = {path!r}: must be a path, or a mapping from table names to tables")
+        raise _no_mapping("root", path, "a path, or a mapping")
     return os.path.expanduser(str(os.fspath(path)))
 
 
@@ -180,9 +180,15 @@ def _given(*tables: Any) -> dict[str, Any]:
     given: dict[str, Any] = {}
     for each in tables:
         if each is not None and not isinstance(each, Mapping):
-            raise DefinitionError(f"tables = {each!r}: must be a mapping from table names to tables")
+            raise _no_mapping("tables", each, "a mapping")
         given.update(each or {})
     return {name: _table(name, table) for name, table in given.items()}
+
+
+def _no_mapping(option: str, given: Any, wanted: str) -> DefinitionError:
+    """Return an error that tells the type alone, since a table would be shown with its rows."""
+    what = f'{wanted} from table names to tables, such as {{"pings": ...}}'
+    return DefinitionError(f"{option} is of type {type(given).__qualname__}: must be {what}")
 
 
 def _table(name: str, table: Any) -> Any:

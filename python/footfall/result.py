@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
@@ -10,9 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from footfall.definitions import Definitions, Unit
 from footfall.errors import DefinitionError
-from footfall.inputs import values
+from footfall.inputs import options
 from footfall.output import display, formats
-from footfall.output.spreadsheet import harmless
 from footfall.output.text import printable
 from footfall.output.writing import whole_file
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
 _TERMINAL_ROWS = 10
 _NOTEBOOK_ROWS = 20
+_OF_SPREADSHEETS = (".xlsx", ".xls", ".ods")
 # What the intervals of jobs mean, in plain words.
 _INTERVALS = {
     "campaign_ctr": "ctr_low to ctr_high: how far chance alone may have moved the rate (Wilson interval). "
@@ -156,7 +158,7 @@ class Result:
         context = Context(self.tz, self.definitions)
         return draw(self._table, self.job, context, top=top, users=users, width=width, height=height)
 
-    def write(self, path: str | os.PathLike[str], *, spreadsheet: bool = False) -> Path:
+    def write(self, path: str | os.PathLike[str], *, spreadsheet: bool = False, decimal: str = ".") -> Path:
         """Write the rows to a file; its ending says how. A file that is there is replaced once the new one is whole.
 
         Parameters
@@ -164,8 +166,11 @@ class Result:
         path : path
             Ends in ``.parquet``, ``.csv``, ``.json`` (one array) or ``.jsonl`` / ``.ndjson`` (an object per line).
         spreadsheet : bool
-            Put an apostrophe before text in CSV that a spreadsheet would take for a formula, such as ``=1+1``. Numbers
-            stay numbers.
+            Write CSV that spreadsheets open: with a byte order mark, by which they know UTF-8, and an apostrophe before
+            text that they would take for a formula, such as ``=1+1``. Numbers stay numbers.
+        decimal : {".", ","}
+            The decimal mark of CSV; with a comma, cells are separated by semicolons, as spreadsheets in Portuguese,
+            German or French expect.
 
         Returns
         -------
@@ -175,19 +180,15 @@ class Result:
         Raises
         ------
         DefinitionError
-            If the ending is another, or not ``.csv`` for a `spreadsheet`; if `path` is a link, which is neither written
-            through nor replaced.
+            If the ending is another, or not ``.csv`` for a `spreadsheet` or a decimal comma; if `path` is a link, which
+            is neither written through nor replaced.
         OSError
             If the file cannot be written; one that was there stays as it was.
         """
         target = Path(path).expanduser()
-        if target.suffix.lower() not in formats.BY_ENDING:
-            raise DefinitionError(f"path = {str(target)!r}: must end in {', '.join(formats.BY_ENDING)}")
-        if spreadsheet and target.suffix.lower() != ".csv":
-            raise DefinitionError(f"spreadsheet = True: is for .csv files, and path = {str(target)!r}")
-        table = harmless(values.as_text(self._table)) if spreadsheet else self._table
+        write = _writer(target, spreadsheet, options.decimal_mark("decimal", decimal))
         with whole_file(target) as file:
-            formats.BY_ENDING[target.suffix.lower()](table, file)
+            write(self._table, file)
         return target
 
     def headline(self, shown: int) -> str:
@@ -215,3 +216,17 @@ class Result:
         headline = escape(self.headline(len(shown.rows)))
         notes = "<br>".join(escape(note) for note in (self.interval(), self.made_with()) if note)
         return f"<div><p><b>{headline}</b></p>{display.html_table(shown)}<p><small>{notes}</small></p></div>"
+
+
+def _writer(target: Path, spreadsheet: bool, decimal: str) -> Callable[..., None]:
+    """Return what writes a table to a file that ends like `target`."""
+    ending = target.suffix.lower()
+    if ending not in formats.BY_ENDING:
+        excel = "; spreadsheets open .csv that is written with spreadsheet=True" if ending in _OF_SPREADSHEETS else ""
+        raise DefinitionError(f"path = {str(target)!r}: must end in {', '.join(formats.BY_ENDING)}{excel}")
+    if ending == ".csv":
+        return functools.partial(formats.write_csv, spreadsheet=spreadsheet, decimal=decimal)
+    if spreadsheet or decimal != ".":
+        option = "spreadsheet = True" if spreadsheet else f"decimal = {decimal!r}"
+        raise DefinitionError(f"{option}: is for .csv files, and path = {str(target)!r}")
+    return formats.BY_ENDING[ending]

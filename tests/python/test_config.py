@@ -80,6 +80,11 @@ def test_arguments_go_before_it_key_by_key(town):
     assert data.tz == "America/Recife" and counted(data) == COUNTED
 
 
+def test_an_editor_may_have_put_a_byte_order_mark_before_it(town):
+    said(town, '\ufefftz = "America/Recife"\n')
+    assert opened(town).tz == "America/Recife"
+
+
 def test_it_is_left_alone_if_asked(town):
     said(town, "nonsense")
     assert opened(town, config=False).tz == "UTC"

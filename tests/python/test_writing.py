@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import codecs
+import csv
+import io
 import os
 import stat
 import subprocess
 import sys
 
+import pandas
 import pyarrow as pa
 import pyarrow.csv
 import pytest
@@ -214,6 +218,14 @@ def test_errors_quote_what_was_wrong_without_steering_the_terminal():
     assert printable("São Paulo\u00a0😀 \u3000日本") == "São Paulo\u00a0😀 \u3000日本"
 
 
+@pytest.mark.parametrize("option", ["root", "tables"])
+def test_a_table_given_for_a_mapping_is_not_shown_with_its_rows(option):
+    people = pandas.DataFrame({"user_id": ["maria.silva"]})
+    with pytest.raises(footfall.DefinitionError, match=rf'{option} is of type DataFrame.*"pings"') as refused:
+        footfall.open(people) if option == "root" else footfall.open({}, tables=people)
+    assert "maria" not in str(refused.value)
+
+
 # Spreadsheets.
 
 FORMULAS = ["=1+1", "+1", "-1", "@x", "\tx", "\rx", "\nx", "\N{FULLWIDTH EQUALS SIGN}1", "-2+3+cmd|' /C calc'!A0"]
@@ -254,6 +266,40 @@ def test_a_spreadsheet_is_a_csv_file(data, tmp_path):
     assert not (tmp_path / "x.parquet").exists()
 
 
+@pytest.mark.parametrize("spreadsheet", [False, True])
+def test_a_spreadsheet_in_portuguese_opens_it(spreadsheet, tmp_path):
+    numbers = "0.25 AS ctr, -1e-9 AS least, CAST(1.5 AS DECIMAL(4, 2)) AS d, 1200 AS n"
+    query = f"SELECT 'São João; \"1.5\"' AS name, '-2.5' AS text, {numbers}"
+    written = footfall.open({"ads": ads_named(["x"])}, progress=False).sql(query)
+    raw = written.write(tmp_path / "x.csv", spreadsheet=spreadsheet, decimal=",").read_bytes()
+    assert raw.startswith(codecs.BOM_UTF8) == spreadsheet
+    names, cells = csv.reader(io.StringIO(raw.decode("utf-8-sig"), newline=""), delimiter=";")
+    assert names == ["name", "text", "ctr", "least", "d", "n"]
+    assert cells == ['São João; "1.5"', "'-2.5" if spreadsheet else "-2.5", "0,25", "-1e-9", "1,50", "1200"]
+    found = pandas.read_csv(tmp_path / "x.csv", sep=";", decimal=",")
+    assert found.loc[0, ["ctr", "least", "d", "n"]].tolist() == [0.25, -1e-9, 1.5, 1200]
+    assert found["name"].tolist() == ['São João; "1.5"']
+
+
+def test_what_is_written_for_a_spreadsheet_is_read_again(data, tmp_path):
+    places = data.sql("SELECT * FROM establishments ORDER BY establishment_id")
+    path = places.write(tmp_path / "establishments.csv", spreadsheet=True, decimal=",")
+    again = footfall.open({"establishments": path}, progress=False, max_unusable=1)
+    assert dict(again.read_as)["csv establishments"] == "semicolon, decimal comma, UTF-8"
+    assert again.sql("SELECT * FROM establishments ORDER BY establishment_id").to_arrow() == places.to_arrow()
+
+
+@pytest.mark.parametrize(
+    ("path", "options", "told"),
+    [("x.json", {"decimal": ","}, r"decimal = .,.: is for \.csv"), ("x.csv", {"decimal": ";"}, "decimal = .;.: must"),
+     ("x.xlsx", {}, r"must end in \.parquet, .*spreadsheet=True")],
+)  # fmt: skip
+def test_what_cannot_be_written_for_a_spreadsheet(data, tmp_path, path, options, told):
+    with pytest.raises(footfall.DefinitionError, match=told):
+        data.sql("SELECT 1 AS a").write(tmp_path / path, **options)
+    assert os.listdir(tmp_path) == []
+
+
 def test_the_command_writes_for_spreadsheets(tmp_path):
     root = tmp_path / "data"
     root.mkdir()
@@ -264,3 +310,16 @@ def test_the_command_writes_for_spreadsheets(tmp_path):
     done = subprocess.run([*command, "--out", str(tmp_path / "x.csv")], capture_output=True)
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "x.csv").read_text().splitlines()[1] == '"\'=1","\'-2"'
+
+
+def test_the_command_writes_decimal_commas_to_files_and_pipes(tmp_path):
+    pyarrow.csv.write_csv(ads_named(["x"]), tmp_path / "ads.csv")
+    command = [*FOOTFALL, "sql", "SELECT 0.5 AS a, 'é' AS b FROM ads", str(tmp_path), "--out-decimal", ","]
+    done = subprocess.run([*command, "--out", str(tmp_path / "x.csv")], capture_output=True)
+    piped = subprocess.run([*command, "--format", "csv", "--spreadsheet"], capture_output=True)
+    assert (done.returncode, piped.returncode) == (0, 0), done.stderr + piped.stderr
+    text = '"a";"b"\n"0,5";"é"\n'.encode()
+    assert ((tmp_path / "x.csv").read_bytes(), piped.stdout) == (text, codecs.BOM_UTF8 + text)
+    for wrong in (["--format", "json"], ["--out-decimal", ";", "--format", "csv"], []):
+        refused = subprocess.run([*command, *wrong], capture_output=True, text=True)
+        assert refused.returncode == 2 and "--out-decimal" in refused.stderr

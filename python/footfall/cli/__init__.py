@@ -13,7 +13,7 @@ from footfall import verify as footfall_verify
 from footfall.cli import cluster
 from footfall.cli.command import Command
 from footfall.cli.opening import Tz, how_to_read, on_data, on_opening, with_reading
-from footfall.cli.showing import AnyFormat, Out, Spreadsheet, Top, print_lines, show
+from footfall.cli.showing import AnyFormat, Out, OutDecimal, Spreadsheet, Top, print_lines, show
 from footfall.definitions import Unit
 
 app = typer.Typer(
@@ -105,10 +105,11 @@ def check(
     form: AnyFormat = None,
     top: Top = 100,
     spreadsheet: Spreadsheet = False,
+    out_decimal: OutDecimal = ".",
 ) -> None:
     """Show what is wrong with the tables; the exit code is 1 if there are rows that cannot be used, else 0."""
     result = data.check(all=all)
-    show(result, out=out, form=form, top=top, spreadsheet=spreadsheet)
+    show(result, out=out, form=form, top=top, spreadsheet=spreadsheet, decimal=out_decimal)
     if any(row["rows"] and row["severity"] == "unusable" for row in result.to_arrow().to_pylist()):
         raise typer.Exit(UNUSABLE)
 
@@ -122,9 +123,10 @@ def unusable(
     out: Out = None,
     form: AnyFormat = None,
     spreadsheet: Spreadsheet = False,
+    out_decimal: OutDecimal = ".",
 ) -> None:
     """Show rows of a table that cannot be used: where they are, and why."""
-    show(data.unusable(table, limit), out=out, form=form, top=limit, spreadsheet=spreadsheet)
+    show(data.unusable(table, limit), out=out, form=form, top=limit, spreadsheet=spreadsheet, decimal=out_decimal)
 
 
 @_command()
@@ -139,11 +141,12 @@ def run(
     form: AnyFormat = None,
     top: Top = 20,
     spreadsheet: Spreadsheet = False,
+    out_decimal: OutDecimal = ".",
 ) -> None:
     """Answer a job: a table in the terminal, a file, or rows for another command."""
     unit = cast(Optional[Unit], by)  # One that is none is refused there.
     result = data.run(job.replace("-", "_"), by=unit, users=users or None, rank_by=rank_by)
-    show(result, out=out, form=form, top=top, spreadsheet=spreadsheet)
+    show(result, out=out, form=form, top=top, spreadsheet=spreadsheet, decimal=out_decimal)
 
 
 @_command()
@@ -157,9 +160,10 @@ def sql(
     form: AnyFormat = None,
     top: Top = 20,
     spreadsheet: Spreadsheet = False,
+    out_decimal: OutDecimal = ".",
 ) -> None:
     """Run a query over the tables."""
-    show(data.sql(query), out=out, form=form, top=top, spreadsheet=spreadsheet)
+    show(data.sql(query), out=out, form=form, top=top, spreadsheet=spreadsheet, decimal=out_decimal)
 
 
 @_command()

@@ -11,9 +11,8 @@ from rich.table import Table
 from rich.text import Text
 
 from footfall.errors import DefinitionError
-from footfall.inputs import values
+from footfall.inputs import options
 from footfall.output import display, formats
-from footfall.output.spreadsheet import harmless
 from footfall.result import Result
 
 _STANDARD_OUTPUT = "-"
@@ -27,8 +26,6 @@ class Format(str, Enum):
     json = "json"
 
 
-_STREAMS = {Format.csv: formats.write_csv, Format.json: formats.write_json_lines}
-
 Out = Annotated[
     Optional[Path],
     typer.Option(
@@ -40,12 +37,18 @@ AnyFormat = Annotated[
     typer.Option("--format", help="On standard output: a table of the first rows; or all, as CSV or JSON lines."),
 ]
 Spreadsheet = Annotated[
-    bool, typer.Option("--spreadsheet", help="In CSV, keep a spreadsheet from taking text for a formula.")
+    bool,
+    typer.Option("--spreadsheet", help="Write CSV that spreadsheets open, in which no text is taken for a formula."),
+]
+OutDecimal = Annotated[
+    str, typer.Option(metavar=".|,", help="Decimal mark of CSV that is written; with , cells are separated by ;.")
 ]
 Top = Annotated[int, typer.Option(min=0, help="Rows to show in the terminal.")]
 
 
-def show(result: Result, *, out: Optional[Path], form: Optional[Format], top: int, spreadsheet: bool) -> None:
+def show(
+    result: Result, *, out: Optional[Path], form: Optional[Format], top: int, spreadsheet: bool, decimal: str
+) -> None:
     """Show `result` as the options say.
 
     Raises
@@ -54,12 +57,14 @@ def show(result: Result, *, out: Optional[Path], form: Optional[Format], top: in
         If they contradict each other.
     """
     streamed = _streamed(out, form)
-    if spreadsheet and streamed is not Format.csv and (streamed or out is None):
-        raise DefinitionError("--spreadsheet: is for CSV; name a .csv file with --out, or write --format csv")
+    options.decimal_mark("--out-decimal", decimal)
+    if (spreadsheet or decimal != ".") and streamed is not Format.csv and (streamed or out is None):
+        option = "--spreadsheet" if spreadsheet else f"--out-decimal {decimal}"
+        raise DefinitionError(f"{option}: is for CSV; name a .csv file with --out, or write --format csv")
     if streamed is not None:
-        _stream(result, streamed, spreadsheet)
+        _stream(result, streamed, spreadsheet, decimal)
     elif out is not None:
-        path = result.write(out, spreadsheet=spreadsheet)
+        path = result.write(out, spreadsheet=spreadsheet, decimal=decimal)
         print(f"{result.headline(len(result))}; written to {path}")
     else:
         _show_table(result, top)
@@ -75,12 +80,14 @@ def _streamed(out: Optional[Path], form: Optional[Format]) -> Optional[Format]:
     return Format.json if to_pipe and form is None else None if form is Format.table else form
 
 
-def _stream(result: Result, form: Format, spreadsheet: bool) -> None:
+def _stream(result: Result, form: Format, spreadsheet: bool, decimal: str) -> None:
     """Write all rows, and nothing else, to standard output."""
-    table = harmless(values.as_text(result.to_arrow())) if spreadsheet else result.to_arrow()
     sys.stdout.flush()
     pipe: IO[bytes] = sys.stdout.buffer
-    _STREAMS[form](table, pipe)
+    if form is Format.csv:
+        formats.write_csv(result.to_arrow(), pipe, spreadsheet=spreadsheet, decimal=decimal)
+    else:
+        formats.write_json_lines(result.to_arrow(), pipe)
     pipe.flush()
     print(result.headline(len(result)), file=sys.stderr)
 

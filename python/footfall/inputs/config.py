@@ -89,7 +89,7 @@ def _parsed(file: str, folder: str) -> dict[str, Any]:
     with open(file, "rb") as opened:
         text = opened.read(_MOST_BYTES)
     try:
-        return dict(tomllib.loads(text.decode()))
+        return dict(tomllib.loads(text.decode("utf-8-sig")))
     except (ValueError, RecursionError) as error:
         raise DefinitionError(f"is no TOML: {error}") from None
 

@@ -7,8 +7,7 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from footfall.errors import DefinitionError
-
-_MARKS = (".", ",")
+from footfall.inputs import options
 
 
 @dataclass(frozen=True, init=False)
@@ -72,8 +71,8 @@ class Csv:
         object.__setattr__(self, "timestamp", _patterns(timestamp))
         _refuse_other_than_a_character("separator", separator)
         _refuse_other_than_a_character("quote", quote)
-        if decimal is not None and decimal not in _MARKS:
-            raise DefinitionError(f'decimal = {decimal!r}: must be "." or ","')
+        if decimal is not None:
+            options.decimal_mark("decimal", decimal)
         self._refuse_alike("quote", "separator")
         self._refuse_alike("quote", "decimal")
 

@@ -113,6 +113,13 @@ def byte_count(name: str, value: int | str) -> int:
     return size
 
 
+def decimal_mark(name: str, value: object) -> str:
+    """Return `value`, a mark before the fraction of a number."""
+    if value not in (".", ","):
+        raise DefinitionError(f'{name} = {value!r}: must be "." or ","')
+    return str(value)
+
+
 def ids(name: str, value: Any) -> list[str]:
     """Return user ids as text; one id, or any iterable of texts and integers."""
     single = isinstance(value, (str, int)) or not isinstance(value, Iterable)

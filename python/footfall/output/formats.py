@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import codecs
 import json
 import math
 from typing import IO, TYPE_CHECKING, Any
 
 from footfall.inputs import values
+from footfall.output.spreadsheet import harmless, with_commas
 
 if TYPE_CHECKING:
     import pyarrow
@@ -21,11 +23,29 @@ def write_parquet(table: pyarrow.Table, file: IO[bytes]) -> None:
     pyarrow.parquet.write_table(table, file)
 
 
-def write_csv(table: pyarrow.Table, file: IO[bytes]) -> None:
-    """Write a line of names, and a line of cells for each row."""
+def write_csv(table: pyarrow.Table, file: IO[bytes], *, spreadsheet: bool = False, decimal: str = ".") -> None:
+    """Write a line of names, and a line of cells for each row.
+
+    Parameters
+    ----------
+    table : pyarrow.Table
+        The rows.
+    file : binary file
+        Where to.
+    spreadsheet : bool
+        Begin with a byte order mark, by which spreadsheets know UTF-8, and keep text from being taken for a formula.
+    decimal : {".", ","}
+        The decimal mark; with a comma, cells are separated by semicolons.
+    """
     import pyarrow.csv
 
-    pyarrow.csv.write_csv(values.as_text(table), file)
+    table = values.as_text(table)
+    if spreadsheet:
+        file.write(codecs.BOM_UTF8)
+        table = harmless(table)
+    if decimal == ",":
+        table = with_commas(table)
+    pyarrow.csv.write_csv(table, file, pyarrow.csv.WriteOptions(delimiter=";" if decimal == "," else ","))
 
 
 def write_json_lines(table: pyarrow.Table, file: IO[bytes]) -> None:

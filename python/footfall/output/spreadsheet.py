@@ -1,4 +1,4 @@
-"""Cells that a spreadsheet shows as they are, and does not work out.
+"""Cells as a spreadsheet reads them: text that it does not work out, and numbers with a decimal comma.
 
 References
 ----------
@@ -30,6 +30,26 @@ def harmless(table: pyarrow.Table) -> pyarrow.Table:
     """
     for place, field in enumerate(table.schema):
         table = table.set_column(place, _header(field.name), _column(table.column(place)))
+    return table
+
+
+def with_commas(table: pyarrow.Table) -> pyarrow.Table:
+    """Return the table with its fractions as text with a decimal comma.
+
+    Examples
+    --------
+    >>> import pyarrow as pa
+    >>> with_commas(pa.table({"ctr": [0.25, None], "views": [4, 0], "name": ["1.5", "b"]})).to_pylist()
+    [{'ctr': '0,25', 'views': 4, 'name': '1.5'}, {'ctr': None, 'views': 0, 'name': 'b'}]
+    """
+    import pyarrow as pa
+    import pyarrow.compute as pc
+    import pyarrow.types as types
+
+    for place, field in enumerate(table.schema):
+        if types.is_floating(field.type) or types.is_decimal(field.type):
+            text = pc.replace_substring(table.column(place).cast(pa.string()), ".", ",")
+            table = table.set_column(place, field.name, text)
     return table
 
 

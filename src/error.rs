@@ -5,6 +5,8 @@ use std::sync::Arc;
 
 use arrow::error::ArrowError;
 
+use crate::spelling::closest;
+
 /// What every fallible function of the crate returns.
 pub type Result<T> = std::result::Result<T, Error>;
 
@@ -36,14 +38,14 @@ pub enum Error {
         reason: String,
     },
     /// A column that a table should have and does not.
-    #[error("the table `{table}` has no column `{column}` ({place}); it has {}", found.join(", "))]
+    #[error("the table `{table}` has no {} ({place}); it has {}{}", named(columns), found.join(", "), renamed(columns, found))]
     MissingColumn {
         /// The table that was read.
         table: String,
         /// The file, or where else the table is.
         place: String,
-        /// The column that is not there.
-        column: String,
+        /// The columns that are not there: our name and the caller's.
+        columns: Vec<(String, String)>,
         /// The columns that are.
         found: Vec<String>,
     },
@@ -100,6 +102,22 @@ impl From<ArrowError> for Error {
     fn from(error: ArrowError) -> Self {
         Self::Arrow(Arc::new(error))
     }
+}
+
+/// The caller's names of columns that are not there.
+fn named(columns: &[(String, String)]) -> String {
+    let names = columns.iter().map(|(_, theirs)| format!("`{theirs}`")).collect::<Vec<_>>().join(", ");
+    format!("column{} {names}", if columns.len() > 1 { "s" } else { "" })
+}
+
+/// The option that says what a column is called, with the name that is probably meant.
+fn renamed(columns: &[(String, String)], found: &[String]) -> String {
+    let pair = |(ours, theirs): &(String, String)| {
+        let meant = closest(theirs, found.iter().map(String::as_str)).unwrap_or("...");
+        format!("{ours:?}: {meant:?}")
+    };
+    let pairs = columns.iter().map(pair).collect::<Vec<_>>().join(", ");
+    if found.is_empty() { String::new() } else { format!(": columns={{{pairs}}} says what yours are called") }
 }
 
 fn at_row(row: Option<u64>) -> String {

@@ -166,7 +166,11 @@ def _opened(
         return _opened, (engine, root, found, definitions, settings, insecure)
 
     opened = Opened(session, zone, settings["reading"], again)
-    return Dataset(opened, session, folder or "tables in memory", zone.name, definitions, progress)
+    return Dataset(opened, session, folder or _place(tables), zone.name, definitions, progress)
+
+
+def _place(tables: dict[str, Any]) -> str:
+    return "tables in files" if all(map(paths.are_paths, tables.values())) else "tables in memory"
 
 
 def _folder(path: Any) -> str:

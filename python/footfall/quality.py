@@ -54,13 +54,18 @@ class Finding:
         """What was found, with an example."""
         return self.check if self.example is None else f'{self.check}, such as "{self.example}"'
 
-    def __str__(self) -> str:
+    @property
+    def told(self) -> str:
+        """What was found and what would mend it, as one sentence and the beginning of another."""
         where = self.table if self.column is None else f"{self.table}.{self.column}"
         part = percent(self.share).replace("\N{NO-BREAK SPACE}", " ")
         what = "cannot be used" if self.is_loss else "are suspicious"
         mend = f"{self.hint}; " if self.hint else ""
+        return f"{where}: {part} of {self.of:,} sampled rows {what}: {self.reason}. {mend}"
+
+    def __str__(self) -> str:
         shows = f', data.unusable("{self.table}") shows them' if self.is_loss else ""
-        return f"{where}: {part} of {self.of:,} sampled rows {what}: {self.reason}. {mend}data.check() counts{shows}"
+        return f"{self.told}data.check() counts{shows}"
 
 
 def sampled(session: Session) -> list[Finding]:
@@ -80,11 +85,18 @@ def tell(session: Session, max_unusable: float) -> None:
     found = sampled(session)
     for each in found:
         if each.is_loss and each.share > max_unusable:
-            told = f"{each}. max_unusable={max_unusable:g} refuses that; max_unusable=1 opens it all the same"
+            told = f"{each.told}max_unusable=1 opens it all the same, to look at what data.check() counts"
             raise DataError(told, table=each.table, column=each.column, value=each.example, reason=each.check)
     for each in found:
         if each.is_worth_a_warning:
             warn(str(each))
+
+
+def tell_unlinked(job: str, tables: dict[str, list[str]]) -> None:
+    """Warn if no ad can have earned a visit, since the table of ads does not say whose they are."""
+    if job == "visit_attribution" and "establishment_id" not in tables["ads"]:
+        says = 'columns={"ads.establishment_id": "..."} says what yours is called'
+        warn(f"{job}: no visit follows an ad, as the table ads has no column establishment_id: {says}")
 
 
 def tell_empty(session: Session, job: dict[str, Any]) -> str:

@@ -1,6 +1,7 @@
 //! The registry of the jobs, and the statements that each of them is.
 
 use crate::engine::nouns::{ADS, ESTABLISHMENTS, INTERACTIONS, PINGS};
+use crate::spelling::closest;
 use crate::{Error, Result};
 
 /// One answer: its name everywhere, what it needs, and its SQL.
@@ -243,7 +244,9 @@ pub const BUCKETS: [(&str, &str); 4] = [
 impl Job {
     /// The job called `name`.
     pub fn named(name: &str) -> Result<&'static Job> {
-        let expected = || format!("expected one of {}", JOBS.each_ref().map(|job| job.name).join(", "));
+        let names = JOBS.each_ref().map(|job| job.name);
+        let meant = closest(name, names).map_or_else(String::new, |name| format!("; did you mean {name}?"));
+        let expected = || format!("expected one of {}{meant}", names.join(", "));
         JOBS.iter().find(|job| job.name == name).ok_or_else(|| refuse("job", name, expected()))
     }
 

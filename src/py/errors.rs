@@ -40,9 +40,9 @@ fn details(py: Python<'_>, error: Error) -> PyResult<Option<Bound<'_, PyDict>>> 
             place.set_item("value", value)?;
             place.set_item("reason", reason)?;
         }
-        Error::MissingColumn { table, column, .. } => {
+        Error::MissingColumn { table, columns, .. } => {
             place.set_item("table", table)?;
-            place.set_item("column", column)?;
+            place.set_item("column", columns.first().map(|(_, theirs)| theirs))?;
             place.set_item("reason", "the table has no such column")?;
         }
         Error::Io { path, reason } => {

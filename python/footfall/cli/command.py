@@ -13,6 +13,7 @@ from typing import Any
 import typer
 from typer.core import TyperCommand
 
+from footfall.cli.words import for_the_command
 from footfall.errors import DataWarning, FootfallError, InternalError
 from footfall.output.text import printable
 
@@ -80,4 +81,4 @@ def _forget_standard_output() -> None:
 
 def complain(message: str) -> None:
     """Tell on standard error."""
-    print(printable(f"footfall: {message}", keep="\n\t"), file=sys.stderr)
+    print(printable(f"footfall: {for_the_command(message)}", keep="\n\t"), file=sys.stderr)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any
 
 from footfall.errors import DefinitionError
@@ -134,6 +134,8 @@ def _actions(given: Any) -> dict[str, str]:
     for theirs, ours in actions.items():
         if ours not in ACTIONS:
             hint = options.meant(ours, ACTIONS)
+            if theirs in ACTIONS:
+                hint = f"; it goes from your word to ours: {{{ours!r}: {theirs!r}}}"
             raise DefinitionError(f"actions: {theirs} = {ours!r}: must be {' or '.join(ACTIONS)}{hint}")
     return actions
 
@@ -142,6 +144,8 @@ def _csv(given: Any) -> dict[str, Csv]:
     if given is None:
         return {}
     by_table = {ALL: given} if isinstance(given, Csv) else given
+    if isinstance(by_table, Mapping) and by_table and set(by_table) <= {each.name for each in fields(Csv)}:
+        raise DefinitionError(f"csv = {given!r}: write footfall.Csv({', '.join(f'{name}=...' for name in by_table)})")
     if not isinstance(by_table, Mapping):
         raise DefinitionError(f"csv = {given!r}: must be footfall.Csv(...), or a mapping from table names to such")
     for name, value in by_table.items():

@@ -41,6 +41,10 @@ const OTHER_TABLES: [&str; 18] = [
 
 /// Finds the files of the noun `table` under `root`: one, or those of a folder.
 pub fn find(root: &Path, table: &str) -> Result<Vec<TableFile>> {
+    if root.is_file() {
+        let reason = "this is a file: give the folder that it is in, or name it by tables={\"pings\": path} (--table pings=path)";
+        return Err(unreadable(root, reason));
+    }
     if !root.is_dir() {
         return Err(unreadable(root, "no such folder"));
     }
@@ -60,9 +64,15 @@ pub fn find(root: &Path, table: &str) -> Result<Vec<TableFile>> {
         ([], []) => Ok(vec![]),
         ([only], _) | ([], [only, ..]) => list_within(only, &real(root)?),
         ([first, second, ..], _) => {
-            Err(unreadable(second, format!("{} is there too: which one is `{table}`?", first.display())))
+            let which = format!("which one is `{table}`? tables={{{table:?}: \"...\"}} says it");
+            Err(unreadable(second, format!("{} is there too: {which}", first.display())))
         }
     }
+}
+
+/// Names of what is in a folder, in order; none if it cannot be read.
+pub fn names_in(folder: &Path) -> Vec<String> {
+    entries(folder).unwrap_or_default().into_iter().map(|(name, _)| name).collect()
 }
 
 /// Names and paths of what is in a folder, in order.

@@ -175,5 +175,10 @@ fn unusable(table: &str, column: &str, values: &ArrayRef, row: usize, first_row:
 /// The error for a column that is not there.
 pub fn no_column(table: &str, schema: &Schema, column: &str) -> Error {
     let found = schema.fields().iter().map(|field| field.name().clone()).collect();
-    Error::MissingColumn { table: table.into(), place: "memory".into(), column: column.into(), found }
+    Error::MissingColumn {
+        table: table.into(),
+        place: "memory".into(),
+        columns: vec![(column.into(), column.into())],
+        found,
+    }
 }

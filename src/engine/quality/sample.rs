@@ -12,10 +12,12 @@ use super::checks::{Check, Reference, Severity, UNREADABLE, checks};
 use super::report::{Finding, findings_of, table_with};
 use crate::Result;
 use crate::engine::context::planned;
-use crate::engine::nouns::{Kind, Noun};
+use crate::engine::nouns::Kind;
 use crate::engine::run::{Heartbeat, Table, run};
 use crate::engine::session::Session;
 use crate::engine::sources::catalog::Source;
+use crate::engine::text::times::{Times, looks};
+use crate::engine::values::rules::TimestampFormat;
 
 impl Session {
     /// What is found in a sample of the rows: table, check, column, severity, rows, of (the rows that were looked at),
@@ -86,13 +88,15 @@ fn findings_in_sample(
 ) -> Result<Vec<Hinted>> {
     let noun = source.noun();
     let mut checks = checks(noun, &source.columns(), known);
-    let is_asked = |check: &Check| check.severity == Severity::Unusable || check.name == "unknown establishment";
+    let is_asked = |check: &Check| {
+        check.severity == Severity::Unusable || ["unknown establishment", "epoch unit"].contains(&check.name)
+    };
     checks.retain(is_asked);
     let findings = findings_of(noun, sample, &checks, known, heartbeat)?;
     let found = findings.into_iter().filter(|finding| finding.rows > 0);
     Ok(found
         .map(|finding| {
-            let hint = hint(noun, &finding, known);
+            let hint = hint(source, &finding, known);
             (finding, hint)
         })
         .collect())
@@ -112,17 +116,21 @@ fn alike(id: &str) -> String {
 }
 
 /// The option, or else the change, that would mend it.
-fn hint(noun: &Noun, finding: &Finding, known: &Reference) -> Option<String> {
+fn hint(source: &Source, finding: &Finding, known: &Reference) -> Option<String> {
     let example = finding.example.as_deref()?;
-    let kind = noun.columns.iter().find(|column| Some(column.name) == finding.column)?.kind;
+    let kind = source.noun().columns.iter().find(|column| Some(column.name) == finding.column)?.kind;
     match (finding.check, kind) {
         (UNREADABLE, Kind::Number) if example.contains(',') => {
             Some("csv=footfall.Csv(decimal=\",\") would read it".into())
         }
-        (UNREADABLE, Kind::Instant) => Some(match epoch_unit(example) {
-            Some(unit) => format!("epoch_unit=\"{unit}\" would read it"),
-            None => "csv=footfall.Csv(timestamp=\"%d/%m/%Y %H:%M\") would say how times are written".into(),
-        }),
+        (UNREADABLE | "epoch unit", Kind::Instant) => match epoch_unit(example) {
+            Some(unit) => Some(format!("epoch_unit=\"{unit}\" would read it")),
+            None if !is_date(example) => None,
+            None if source.csv_options().is_some() => {
+                Some("csv=footfall.Csv(timestamp=\"%d/%m/%Y %H:%M\") would say how times are written".into())
+            }
+            None => Some("make it times first, such as with pandas.to_datetime(..., dayfirst=True)".into()),
+        },
         (_, Kind::Action) => Some(format!("actions={{{example:?}: \"view\"}}, or \"click\", would say what it means")),
         ("unknown ad", _) => written_otherwise("ads", known.ads.as_ref()?, example),
         ("unknown establishment", _) => written_otherwise("establishments", known.establishments.as_ref()?, example),
@@ -134,6 +142,12 @@ fn written_otherwise(table: &str, ids: &ArrayRef, example: &str) -> Option<Strin
     let mut ids = ids.as_string_view().iter().flatten();
     let other = ids.find(|id| alike(id) == alike(example))?;
     Some(format!("the {table} have {other:?}: write the ids alike in both tables"))
+}
+
+/// Whether the text looks like day, month and year.
+fn is_date(text: &str) -> bool {
+    let looks = looks(&[text.to_string()]);
+    matches!(looks, Times::DayOrMonth(_) | Times::Of(TimestampFormat::Patterns(_)))
 }
 
 /// The unit in which an integer is a time between 1973 and 2286.

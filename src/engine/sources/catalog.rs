@@ -22,6 +22,7 @@ use crate::engine::nouns::{Column, Kind, NOUNS, Noun, RAW, WantedColumn};
 use crate::engine::text::dialect::{CsvOptions, Dialect};
 use crate::engine::values::convert::{Rules, convert, readings};
 use crate::engine::values::rules::{Actions, TextRules, TimeRules, TimestampFormat};
+use crate::spelling::closest;
 use crate::{Error, Result};
 
 /// Rows of an in-memory table that are one unit of work.
@@ -116,9 +117,34 @@ pub fn sources(
     }
 }
 
+/// Says why `ours` is no column of ours.
+fn misnamed(ours: &str, theirs: &str) -> String {
+    let names = || NOUNS.iter().flat_map(|noun| noun.columns).map(|column| column.name);
+    let column = ours.rsplit('.').next().unwrap_or(ours);
+    if names().any(|name| name == theirs) {
+        return format!("it goes from our name to yours: columns={{{theirs:?}: {ours:?}}}");
+    }
+    let meant = closest(column, names()).map_or_else(String::new, |name| format!("; did you mean {name}?"));
+    format!("no table has such a column; write column or table.column{meant}")
+}
+
+/// How many names of a folder are told.
+const TOLD_NAMES: usize = 8;
+
 fn nothing_found(root: Option<&Path>) -> Error {
     let wanted = NOUNS.map(|noun| noun.name).join(", ");
-    let reason = format!("there is none of the tables {wanted} (a file such as pings.parquet, or a folder pings/)");
+    let there = root.map(find::names_in).unwrap_or_default();
+    let told = match &there[..] {
+        [] => "nothing".into(),
+        names if names.len() > TOLD_NAMES => {
+            format!("{} and {} more", names[..TOLD_NAMES].join(", "), names.len() - TOLD_NAMES)
+        }
+        names => names.join(", "),
+    };
+    let named = "tables={\"pings\": \"...\"} (--table pings=...) says what it is called";
+    let reason = format!(
+        "there is none of the tables {wanted} (a file such as pings.parquet, or a folder pings/): it has {told}; {named}"
+    );
     Error::Io { path: root.map_or_else(|| "the mapping".into(), |root| root.display().to_string()), reason }
 }
 
@@ -133,7 +159,7 @@ fn check_names(given: &BTreeMap<String, Given>, reading: &Reading) -> Result<()>
         let (table, column) = ours.split_once('.').map_or((None, ours.as_str()), |(t, c)| (Some(t), c));
         let has = |noun: &Noun| table.is_none_or(|t| t == noun.name) && noun.columns.iter().any(|c| c.name == column);
         if !NOUNS.iter().any(has) {
-            return unknown("columns", ours, "no table has such a column; write column or table.column".into());
+            return unknown("columns", ours, misnamed(ours, &reading.columns[ours]));
         }
     }
     Ok(())
@@ -338,14 +364,35 @@ impl Source {
     }
 
     fn check_columns(&self) -> Result<()> {
+        let names = |column: &Column| (column.name.to_string(), self.reading.theirs(&self.noun, column));
         for part in &self.parts {
+            let lacks = |column: &&Column| {
+                self.reading.needs(&self.noun, column)
+                    && part.type_of(&self.reading.theirs(&self.noun, column)).is_none()
+            };
+            let columns: Vec<_> = self.noun.columns.iter().filter(lacks).map(names).collect();
+            if !columns.is_empty() {
+                let (table, place) = (self.noun.name.into(), part.label());
+                return Err(Error::MissingColumn { table, place, columns, found: part.names() });
+            }
             for column in self.noun.columns {
-                let theirs = self.reading.theirs(&self.noun, column);
-                if self.reading.needs(&self.noun, column) && part.type_of(&theirs).is_none() {
-                    let (table, place) = (self.noun.name.into(), part.label());
-                    return Err(Error::MissingColumn { table, place, column: theirs, found: part.names() });
-                }
                 self.ours(part, column)?;
+            }
+        }
+        self.refuse_shared_columns()
+    }
+
+    /// Refuses two columns of ours that are the same of the caller's.
+    fn refuse_shared_columns(&self) -> Result<()> {
+        let mut ours_of = BTreeMap::new();
+        for column in self.columns() {
+            let theirs = self.reading.theirs(&self.noun, column);
+            if let Some(other) = ours_of.insert(theirs.clone(), column.name) {
+                return Err(Error::Definition {
+                    name: "columns".into(),
+                    value: theirs,
+                    reason: format!("of {}, {other} and {} would both be read from it", self.noun.name, column.name),
+                });
             }
         }
         Ok(())

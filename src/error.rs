@@ -38,7 +38,7 @@ pub enum Error {
         reason: String,
     },
     /// A column that a table should have and does not.
-    #[error("the table `{table}` has no {} ({place}); it has {}{}", named(columns), found.join(", "), renamed(columns, found))]
+    #[error("the table `{table}` has no {} ({place}); it has {}", named(columns), known(columns, found))]
     MissingColumn {
         /// The table that was read.
         table: String,
@@ -110,14 +110,17 @@ fn named(columns: &[(String, String)]) -> String {
     format!("column{} {names}", if columns.len() > 1 { "s" } else { "" })
 }
 
-/// The option that says what a column is called, with the name that is probably meant.
-fn renamed(columns: &[(String, String)], found: &[String]) -> String {
+/// The columns that there are, and the option that says what a column is called, with the name that is probably meant.
+fn known(columns: &[(String, String)], found: &[String]) -> String {
     let pair = |(ours, theirs): &(String, String)| {
         let meant = closest(theirs, found.iter().map(String::as_str)).unwrap_or("...");
         format!("{ours:?}: {meant:?}")
     };
     let pairs = columns.iter().map(pair).collect::<Vec<_>>().join(", ");
-    if found.is_empty() { String::new() } else { format!(": columns={{{pairs}}} says what yours are called") }
+    match found.is_empty() {
+        true => "none".into(),
+        false => format!("{}: columns={{{pairs}}} says what yours are called", found.join(", ")),
+    }
 }
 
 fn at_row(row: Option<u64>) -> String {

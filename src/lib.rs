@@ -5,8 +5,8 @@
 //! | module | what it does |
 //! |---|---|
 //! | [`units`] | Earth radius, visit radius, attribution window: each constant once, with its source |
-//! | [`error`] | one error type: which are the user's, which are ours |
 //! | [`spelling`] | the name that a mistyped one was meant to be |
+//! | [`error`] | one error type: which are the user's, which are ours |
 //! | [`whole_file`] | files that are written whole or not at all |
 //! | [`geo`] | great-circle distance; the grid of establishments |
 //! | [`zones`] | the newest time-zone database of this machine |

@@ -26,8 +26,8 @@ pub struct ClockReading {
 }
 
 impl ClockReading {
-    /// Reads ISO 8601, extended or basic: the time, its seconds and the offset may be left out, `t`, a space and `z` are
-    /// known, and a comma as decimal sign. RFC 9557's `[...]` is too, beside an offset.
+    /// Reads ISO 8601, extended or basic: the time, its seconds and the offset may be left out, `t`, a space and `z`
+    /// are known, and a comma as decimal sign. RFC 9557's `[...]` is too, beside an offset.
     pub fn of_iso(text: &str) -> Option<Self> {
         Self::of_temporal(text).or_else(|| Self::of_temporal(&without_utc(text)?))
     }

@@ -21,8 +21,11 @@ use crate::engine::jobs::{Job, Reads, Request};
 use crate::engine::nouns::{EVIDENCE, INTERACTIONS, PINGS, VISITS};
 use crate::engine::run::{Heartbeat, Table, run};
 use crate::engine::session::Session;
-use crate::engine::sources::catalog::{Given, Reading, Source, memory_table, sources};
+use crate::engine::sources::catalog::sources;
+use crate::engine::sources::part::memory_table;
+use crate::engine::sources::reading::{Given, Reading};
 use crate::engine::sources::slice::{self, Slice};
+use crate::engine::sources::source::Source;
 use crate::ids::{Id, Ids};
 use crate::{Error, Result};
 

@@ -12,7 +12,7 @@ use super::errors::raise;
 use super::zone::PyZone;
 use crate::engine::files::file::{Stamp, TableFile};
 use crate::engine::nouns::EpochUnit;
-use crate::engine::sources::catalog::{Given, Reading};
+use crate::engine::sources::reading::{Given, Reading};
 use crate::engine::sources::slice::Slice;
 use crate::engine::text::dialect::CsvOptions;
 use crate::engine::values::rules::{Actions, TimeRules};

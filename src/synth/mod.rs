@@ -93,8 +93,8 @@ pub struct Summary {
 ///
 /// # Errors
 ///
-/// [`crate::Error::Definition`] for a city that cannot be, [`crate::Error::Io`] if `root` holds tables of something else
-/// or cannot be written, [`crate::Error::Cancelled`].
+/// [`crate::Error::Definition`] for a city that cannot be, [`crate::Error::Io`] if `root` holds tables of something
+/// else or cannot be written, [`crate::Error::Cancelled`].
 pub fn write_city(root: &Path, city: &City, progress: &(dyn Fn(u64) + Sync), cancel: &AtomicBool) -> Result<Summary> {
     let threads = threads(city)?;
     let world = World::new(city)?;

@@ -9,7 +9,7 @@ use footfall::calendar::Calendar;
 use footfall::engine::jobs::{JOBS, Request};
 use footfall::engine::run::silent;
 use footfall::engine::session::{Options, Session};
-use footfall::engine::sources::catalog::{Given, Reading};
+use footfall::engine::sources::reading::{Given, Reading};
 use footfall::units::{ATTRIBUTION_WINDOW_US, VISIT_RADIUS_M, WILSON_Z};
 
 const USERS: i64 = 40;

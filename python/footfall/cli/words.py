@@ -29,7 +29,9 @@ def for_the_command(message: str) -> str:
     '--actions "Clique=click"; --naive-tz UTC; --columns "user_id=device" --columns "ad_id=..."'
     """
     for name in ("columns", "actions"):
-        message = re.sub(rf"{name}={{([^}}]*)}}", lambda found, name=name: _repeated(name, found[1]), message)  # type: ignore[misc]
+        mapping = re.compile(rf"{name}={{([^}}]*)}}")
+        for found in mapping.findall(message):
+            message = mapping.sub(lambda _, option=_repeated(name, found): option, message, count=1)
     for python, option in _OPTIONS:
         message = re.sub(python, option, message)
     return message

@@ -42,7 +42,8 @@ const OTHER_TABLES: [&str; 18] = [
 /// Finds the files of the noun `table` under `root`: one, or those of a folder.
 pub fn find(root: &Path, table: &str) -> Result<Vec<TableFile>> {
     if root.is_file() {
-        let reason = "this is a file: give the folder that it is in, or name it by tables={\"pings\": path} (--table pings=path)";
+        let named = "name it by tables={\"pings\": path} (--table pings=path)";
+        let reason = format!("this is a file: give the folder that it is in, or {named}");
         return Err(unreadable(root, reason));
     }
     if !root.is_dir() {
@@ -252,7 +253,7 @@ pub fn kind_of(path: &Path) -> Result<FileKind> {
         let what_to_do = match extension.as_str() {
             compressed if COMPRESSED.contains(&compressed) || is_unpacked_here(compressed) => "unpack it first",
             sheet if SPREADSHEETS.contains(&sheet) => {
-                "give it as a table, such as footfall.open({\"pings\": pandas.read_excel(path)}), or save the sheet as CSV"
+                "give it as a table, as in footfall.open({\"pings\": pandas.read_excel(path)}), or save it as CSV"
             }
             text if TEXTS.contains(&text) => "if it is CSV, call it .csv",
             _ => "give it as a table that pandas or polars has read, convert it, or take it away",

@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 
 use super::request::IngestRequest;
 use crate::engine::files::file::TableFile;
-use crate::engine::sources::catalog::Source;
+use crate::engine::sources::source::Source;
 use crate::error::unreadable;
 use crate::{Error, Result, whole_file};
 

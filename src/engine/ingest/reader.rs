@@ -19,7 +19,8 @@ use crate::engine::functions;
 use crate::engine::functions::function;
 use crate::engine::nouns::{Column, Kind};
 use crate::engine::run::threads;
-use crate::engine::sources::catalog::{Source, SourcePart};
+use crate::engine::sources::part::SourcePart;
+use crate::engine::sources::source::Source;
 use crate::engine::sources::usable::usable;
 use crate::{Error, Result};
 

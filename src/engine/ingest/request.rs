@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use crate::calendar::Calendar;
-use crate::engine::sources::catalog::{Given, Reading};
+use crate::engine::sources::reading::{Given, Reading};
 
 /// Rows of a part, unless the caller wants another size: some 60 bytes each in memory, and a few parts at once.
 pub const ROWS_PER_PART: usize = 2_097_152;

@@ -16,7 +16,7 @@ use super::runs::{MonthRuns, Sealed};
 use super::target::Target;
 use crate::calendar::Calendar;
 use crate::engine::run::{HEARTBEAT, Heartbeat};
-use crate::engine::sources::catalog::Source;
+use crate::engine::sources::source::Source;
 use crate::{Error, Result};
 
 /// Batches that are read ahead.

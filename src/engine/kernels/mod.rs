@@ -31,7 +31,7 @@ use crate::engine::quality::{checks, report};
 use crate::engine::run::{HEARTBEAT, Heartbeat, Table, outward_schema, run, run_outward};
 use crate::engine::session::small_table;
 use crate::engine::small_tables::{Ads, Establishments};
-use crate::engine::sources::catalog::Source;
+use crate::engine::sources::source::Source;
 use crate::engine::visits::exec::VisitsOf;
 use crate::engine::visits::late::LateVisits;
 use crate::ids::Ids;

@@ -9,7 +9,7 @@ use datafusion::prelude::SessionContext;
 
 use crate::engine::functions::function;
 use crate::engine::nouns::{Column, Kind, Noun};
-use crate::engine::sources::catalog::readings_name;
+use crate::engine::sources::source::readings_name;
 
 /// Instants before 1980-01-01 or from 2100-01-01 on look like another unit than they were read in: seconds read as
 /// milliseconds fall in January 1970, milliseconds read as seconds after the year 3000.
@@ -104,53 +104,58 @@ pub fn checks(noun: &Noun, columns: &[&'static Column], known: &Reference) -> Ve
 fn checks_of_column(column: &'static Column) -> Vec<Check> {
     let name = column.name;
     let severity = if column.required { Severity::Unusable } else { Severity::Suspicious };
-    let check = |title, severity, condition: String, reason: &str| Check {
-        name: title,
-        column: name,
-        severity,
-        condition,
-        reason: reason.into(),
-    };
+    let check = |title, condition: String, reason: &str| check_of(column, title, severity, condition, reason);
     let mut checks = vec![];
     if column.required {
-        checks.push(check("null", severity, format!("raw_{name} IS NULL"), "a value is needed"));
+        checks.push(check("null", format!("raw_{name} IS NULL"), "a value is needed"));
     }
-    if matches!(column.kind, Kind::Number | Kind::Instant) {
-        let (reason, skipped) = match column.kind {
-            Kind::Number => ("not a number", String::new()),
-            _ => (
-                "not an instant: ISO 8601, or give epoch_unit",
-                format!(" AND coalesce({}, 1) > 0", readings_name(column)),
-            ),
-        };
-        let condition = format!("raw_{name} IS NOT NULL AND {name} IS NULL{skipped}");
-        checks.push(check(UNREADABLE, severity, condition, reason));
-    }
-    if let Some(limit) = match name {
-        "latitude" => Some(90),
-        "longitude" => Some(180),
-        _ => None,
-    } {
-        let condition = format!("{name} IS NOT NULL AND NOT {name} BETWEEN -{limit} AND {limit}");
-        checks.push(check("out of range", severity, condition, &format!("expected degrees from -{limit} to {limit}")));
-    }
-    if column.kind == Kind::Action {
-        let condition = "action IS NOT NULL AND action NOT IN ('view', 'click')".to_string();
-        checks.push(check("unknown action", severity, condition, "expected view or click"));
-    }
-    if column.kind == Kind::Instant {
-        let readings = readings_name(column);
-        let skipped = "the clock of naive_tz was set forward past it";
-        checks.push(check("skipped local time", severity, format!("{readings} = 0"), skipped));
-        let repeated = "the clock of naive_tz read it twice; the first is taken";
-        checks.push(check("repeated local time", Severity::Suspicious, format!("{readings} = 2"), repeated));
-        let (first, last) = PLAUSIBLE_YEARS;
-        let other = format!("{name} < {first} OR {name} >= {last}");
-        checks.push(check("epoch unit", Severity::Suspicious, other, "looks like another epoch unit"));
-        let future = format!("{name} > now() AND {name} < {last}");
-        checks.push(check("in the future", Severity::Suspicious, future, "lies in the future"));
+    match (name, column.kind) {
+        ("latitude", _) => checks.extend(checks_of_number(column, Some(90), severity)),
+        ("longitude", _) => checks.extend(checks_of_number(column, Some(180), severity)),
+        (_, Kind::Number) => checks.extend(checks_of_number(column, None, severity)),
+        (_, Kind::Action) => {
+            let condition = "action IS NOT NULL AND action NOT IN ('view', 'click')".into();
+            checks.push(check("unknown action", condition, "expected view or click"));
+        }
+        (_, Kind::Instant) => checks.extend(checks_of_instant(column, severity)),
+        (_, Kind::Id | Kind::Text) => {}
     }
     checks
+}
+
+fn check_of(column: &'static Column, name: &'static str, severity: Severity, condition: String, reason: &str) -> Check {
+    Check { name, column: column.name, severity, condition, reason: reason.into() }
+}
+
+/// The checks of a number, of degrees up to `limit` from 0 too.
+fn checks_of_number(column: &'static Column, limit: Option<i32>, severity: Severity) -> Vec<Check> {
+    let name = column.name;
+    let unreadable = format!("raw_{name} IS NOT NULL AND {name} IS NULL");
+    let mut checks = vec![check_of(column, UNREADABLE, severity, unreadable, "not a number")];
+    if let Some(limit) = limit {
+        let condition = format!("{name} IS NOT NULL AND NOT {name} BETWEEN -{limit} AND {limit}");
+        let reason = format!("expected degrees from -{limit} to {limit}");
+        checks.push(check_of(column, "out of range", severity, condition, &reason));
+    }
+    checks
+}
+
+fn checks_of_instant(column: &'static Column, severity: Severity) -> Vec<Check> {
+    let (name, readings) = (column.name, readings_name(column));
+    let (first, last) = PLAUSIBLE_YEARS;
+    let unreadable = format!("raw_{name} IS NOT NULL AND {name} IS NULL AND coalesce({readings}, 1) > 0");
+    let skipped = "the clock of naive_tz was set forward past it";
+    let repeated = "the clock of naive_tz read it twice; the first is taken";
+    let (other, future) =
+        (format!("{name} < {first} OR {name} >= {last}"), format!("{name} > now() AND {name} < {last}"));
+    let suspicious = |title, condition, reason: &str| check_of(column, title, Severity::Suspicious, condition, reason);
+    vec![
+        check_of(column, UNREADABLE, severity, unreadable, "not an instant: ISO 8601, or give epoch_unit"),
+        check_of(column, "skipped local time", severity, format!("{readings} = 0"), skipped),
+        suspicious("repeated local time", format!("{readings} = 2"), repeated),
+        suspicious("epoch unit", other, "looks like another epoch unit"),
+        suspicious("in the future", future, "lies in the future"),
+    ]
 }
 
 fn checks_of_place(middle: Option<(f64, f64)>) -> Vec<Check> {

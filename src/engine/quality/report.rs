@@ -16,7 +16,8 @@ use crate::engine::functions::as_text;
 use crate::engine::nouns::{Column, Noun};
 use crate::engine::run::{Heartbeat, Table, run, run_outward};
 use crate::engine::session::Session;
-use crate::engine::sources::catalog::{Source, SourcePart, raw_name};
+use crate::engine::sources::part::SourcePart;
+use crate::engine::sources::source::{Source, raw_name};
 use crate::engine::sources::usable::usable_rows;
 use crate::{Error, Result};
 

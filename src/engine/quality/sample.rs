@@ -15,7 +15,7 @@ use crate::engine::context::planned;
 use crate::engine::nouns::Kind;
 use crate::engine::run::{Heartbeat, Table, run};
 use crate::engine::session::Session;
-use crate::engine::sources::catalog::Source;
+use crate::engine::sources::source::Source;
 use crate::engine::text::times::{Times, looks};
 use crate::engine::values::rules::TimestampFormat;
 

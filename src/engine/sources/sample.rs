@@ -10,9 +10,10 @@ use datafusion::prelude::SessionContext;
 use futures::StreamExt;
 use memchr::memchr;
 
-use super::catalog::{Source, SourcePart};
 use super::group::FileGroup;
+use super::part::SourcePart;
 use super::slice::{Slice, footer, start_of};
+use super::source::Source;
 use crate::Result;
 use crate::engine::errors::error_of;
 use crate::engine::files::file::TableFile;

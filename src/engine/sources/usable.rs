@@ -2,7 +2,7 @@
 
 use datafusion::logical_expr::{Expr, LogicalPlan, col, lit};
 
-use super::catalog::Source;
+use super::source::Source;
 use crate::Result;
 use crate::engine::nouns::{Kind, Noun};
 

@@ -55,19 +55,26 @@ pub fn convert(table: &str, column: &Column, theirs: &str, from: &DataType, rule
             Ok(if column.required { number } else { measured().call(vec![number]) })
         }
         Kind::Number => Err(refuse("this column holds numbers")),
-        Kind::Instant if is_text(value_type) => {
-            Ok(instant_of_text(from, rules.times, rules.text, place()).call(vec![source()]))
-        }
-        Kind::Instant if is_naive(value_type) => match &rules.times.naive {
-            None => Err(place().without_offset(&from.to_string())),
-            Some(calendar) if !calendar.is_utc() => Ok(instants::of_local(from, calendar).call(vec![source()])),
-            Some(_) => Ok(instant(source(), from, value_type, rules.times).unwrap_or_else(source)),
-        },
-        Kind::Instant => instant(source(), from, value_type, rules.times).ok_or_else(|| {
+        Kind::Instant => instant(source(), from, rules, place())?.ok_or_else(|| {
             refuse(
                 "timestamps are instants, ISO 8601 text, or integers with epoch_unit= \"s\", \"ms\", \"us\" or \"ns\"",
             )
         }),
+    }
+}
+
+/// The expression of a column of times, whatever they are; `None` if they are none, or in a unit that nobody names.
+fn instant(source: Expr, from: &DataType, rules: Rules, column: ColumnName) -> Result<Option<Expr>> {
+    let of = value_type(from);
+    if is_text(of) {
+        return Ok(Some(instant_of_text(from, rules.times, rules.text, column).call(vec![source])));
+    }
+    match &rules.times.naive {
+        None if is_naive(of) => Err(column.without_offset(&from.to_string())),
+        Some(calendar) if is_naive(of) && !calendar.is_utc() => {
+            Ok(Some(instants::of_local(from, calendar).call(vec![source])))
+        }
+        _ => Ok(instant_of_typed(source, from, of, rules.times)),
     }
 }
 
@@ -143,7 +150,7 @@ fn is_text(data_type: &DataType) -> bool {
 }
 
 /// Instants, days and readings of a clock on UTC, and integers if the caller says their unit.
-fn instant(source: Expr, from: &DataType, of: &DataType, times: &TimeRules) -> Option<Expr> {
+fn instant_of_typed(source: Expr, from: &DataType, of: &DataType, times: &TimeRules) -> Option<Expr> {
     match of {
         DataType::Timestamp(_, _) | DataType::Date32 | DataType::Date64 => Some(match instants::of_type(from, of) {
             Some(function) => function.call(vec![source]),

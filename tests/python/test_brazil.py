@@ -48,5 +48,5 @@ def test_what_they_do_not_say_is_asked_for(theirs):
     without_words = {name: value for name, value in brazil.OPTIONS.items() if name != "actions"}
     with pytest.raises(footfall.DataError, match="actions="):
         footfall.open(theirs, **without_words)
-    with pytest.raises(footfall.DataError, match="estabelecimento|usuario|anuncio|has no column"):
+    with pytest.raises(footfall.DataError, match=r"estabelecimento|usuario|anuncio|has no column"):
         footfall.open(theirs, tz=brazil.TZ, naive_tz=brazil.TZ)

@@ -291,7 +291,8 @@ def test_a_line_that_is_no_object_is_told_with_its_file_and_number(tmp_path, lin
 
 def test_numbers_and_texts_of_json_are_read_as_they_are_written(tmp_path):
     ids = ["12345678901234567890123", "1.50", "1e3", "-0", '"\\u00e9"', '"\\ud83d\\ude00"', "true", '" "', '""']
-    lines = [f'{{"user_id": {text}, "ad_id": "10", "action": "view", "timestamp": "2024-03-01T00:00Z"}}' for text in ids]
+    rest = '"ad_id": "10", "action": "view", "timestamp": "2024-03-01T00:00Z"'
+    lines = [f'{{"user_id": {text}, {rest}}}' for text in ids]
     data = with_table(tmp_path, "interactions.jsonl", "\n".join(lines))
     seen = data.sql("SELECT user_id FROM interactions").to_arrow().column("user_id").to_pylist()
     assert seen == ["12345678901234567890123", "1.50", "1e3", "-0", "é", "😀", "true", " ", ""]

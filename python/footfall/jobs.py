@@ -52,12 +52,13 @@ class Jobs(ABC):
 
         Examples
         --------
-        >>> from datetime import datetime
+        >>> from datetime import datetime, timezone
         >>> import footfall, pyarrow as pa
         >>> ads = pa.table({"ad_id": ["a"], "campaign_id": ["lunch"], "category": ["food"], "establishment_id": ["e"]})
         >>> interactions = pa.table({"user_id": ["ana", "ana", "rui", "rui"], "ad_id": ["a"] * 4,
         ...                          "action": ["view", "click", "view", "view"],
-        ...                          "timestamp": [datetime(2024, 3, 1, hour) for hour in (9, 9, 10, 20)]})
+        ...                          "timestamp": [datetime(2024, 3, 1, hour, tzinfo=timezone.utc)
+        ...                                        for hour in (9, 9, 10, 20)]})
         >>> data = footfall.open({"ads": ads, "interactions": interactions})
         >>> data.campaign_ctr(by="month").to_arrow().select(["month", "views", "clicks", "rank"]).to_pylist()
         [{'month': datetime.date(2024, 3, 1), 'views': 3, 'clicks': 1, 'rank': 1}]
@@ -90,11 +91,11 @@ class Jobs(ABC):
 
         Examples
         --------
-        >>> from datetime import datetime
+        >>> from datetime import datetime, timezone
         >>> import footfall, pyarrow as pa
         >>> places = pa.table({"establishment_id": ["cafe", "bank"], "category": ["food", "money"],
         ...                    "latitude": [-8.0634, -8.0476], "longitude": [-34.8711, -34.8770]})
-        >>> pings = pa.table({"user_id": ["ana"], "timestamp": [datetime(2024, 3, 1, 12)],
+        >>> pings = pa.table({"user_id": ["ana"], "timestamp": [datetime(2024, 3, 1, 12, tzinfo=timezone.utc)],
         ...                   "latitude": [-8.0631], "longitude": [-34.8711]})
         >>> data = footfall.open({"establishments": places, "pings": pings})
         >>> data.establishment_visits(by="period").to_arrow().select(["establishment_id", "visits", "rank"]).to_pylist()
@@ -135,7 +136,7 @@ class Jobs(ABC):
 
         Examples
         --------
-        >>> from datetime import datetime
+        >>> from datetime import datetime, timezone
         >>> import footfall, pyarrow as pa
         >>> data = footfall.open({
         ...     "establishments": pa.table({"establishment_id": ["cafe"], "category": ["food"],
@@ -143,9 +144,10 @@ class Jobs(ABC):
         ...     "ads": pa.table({"ad_id": ["a"], "campaign_id": ["lunch"], "category": ["food"],
         ...                      "establishment_id": ["cafe"]}),
         ...     "interactions": pa.table({"user_id": ["ana"], "ad_id": ["a"], "action": ["view"],
-        ...                               "timestamp": [datetime(2024, 3, 1, 9)]}),
+        ...                               "timestamp": [datetime(2024, 3, 1, 9, tzinfo=timezone.utc)]}),
         ...     "pings": pa.table({"user_id": ["ana", "ana"], "latitude": [-8.0631] * 2, "longitude": [-34.8711] * 2,
-        ...                        "timestamp": [datetime(2024, 3, 1, 12), datetime(2024, 3, 1, 16)]}),
+        ...                        "timestamp": [datetime(2024, 3, 1, hour, tzinfo=timezone.utc)
+        ...                                      for hour in (12, 16)]}),
         ... })
         >>> columns = ["visits", "attributed_visits", "ratio"]
         >>> data.visit_attribution(by="period").to_arrow().select(columns).to_pylist()
@@ -177,11 +179,11 @@ class Jobs(ABC):
 
         Examples
         --------
-        >>> from datetime import datetime
+        >>> from datetime import datetime, timezone
         >>> import footfall, pyarrow as pa
         >>> ads = pa.table({"ad_id": ["a"], "campaign_id": ["lunch"], "category": ["food"]})
         >>> interactions = pa.table({"user_id": ["ana", "rui"], "ad_id": ["a", "a"], "action": ["view", "view"],
-        ...                          "timestamp": [datetime(2024, 3, 1, 9), datetime(2024, 3, 1, 9)]})
+        ...                          "timestamp": [datetime(2024, 3, 1, hour, tzinfo=timezone.utc) for hour in (9, 9)]})
         >>> data = footfall.open({"ads": ads, "interactions": interactions})
         >>> hours = data.category_hours(by="period").to_arrow()
         >>> hours.slice(9, 1).select(["category", "hour", "interactions", "share"]).to_pylist()
@@ -211,11 +213,11 @@ class Jobs(ABC):
 
         Examples
         --------
-        >>> from datetime import datetime
+        >>> from datetime import datetime, timezone
         >>> import footfall, pyarrow as pa
         >>> ads = pa.table({"ad_id": ["a"], "campaign_id": ["lunch"], "category": ["food"]})
         >>> interactions = pa.table({"user_id": ["ana", "rui"], "ad_id": ["a", "a"], "action": ["view", "view"],
-        ...                          "timestamp": [datetime(2024, 3, 1, 9), datetime(2024, 3, 1, 9)]})
+        ...                          "timestamp": [datetime(2024, 3, 1, hour, tzinfo=timezone.utc) for hour in (9, 9)]})
         >>> data = footfall.open({"ads": ads, "interactions": interactions})
         >>> data.interaction_profile(users="ana").to_arrow().to_pylist()
         [{'user_id': 'ana', 'day_part': 'morning', 'category': 'food', 'interactions': 1, 'share': 1.0}]
@@ -243,11 +245,12 @@ class Jobs(ABC):
 
         Examples
         --------
-        >>> from datetime import datetime
+        >>> from datetime import datetime, timezone
         >>> import footfall, pyarrow as pa
         >>> ads = pa.table({"ad_id": ["a", "b"], "campaign_id": ["lunch", "loan"], "category": ["food", "money"]})
         >>> interactions = pa.table({"user_id": ["ana", "ana"], "ad_id": ["a", "b"], "action": ["view", "view"],
-        ...                          "timestamp": [datetime(2024, 3, 1, 9), datetime(2024, 3, 1, 10)]})
+        ...                          "timestamp": [datetime(2024, 3, 1, hour, tzinfo=timezone.utc)
+        ...                                        for hour in (9, 10)]})
         >>> data = footfall.open({"ads": ads, "interactions": interactions})
         >>> data.preferred_ad_categories().to_arrow().select(["day_part", "category", "tied"]).to_pylist()
         [{'day_part': 'morning', 'category': 'food', 'tied': True}]
@@ -275,11 +278,11 @@ class Jobs(ABC):
 
         Examples
         --------
-        >>> from datetime import datetime
+        >>> from datetime import datetime, timezone
         >>> import footfall, pyarrow as pa
         >>> places = pa.table({"establishment_id": ["cafe"], "category": ["food"],
         ...                    "latitude": [-8.0634], "longitude": [-34.8711]})
-        >>> pings = pa.table({"user_id": ["ana"], "timestamp": [datetime(2024, 3, 1, 12)],
+        >>> pings = pa.table({"user_id": ["ana"], "timestamp": [datetime(2024, 3, 1, 12, tzinfo=timezone.utc)],
         ...                   "latitude": [-8.0631], "longitude": [-34.8711]})
         >>> data = footfall.open({"establishments": places, "pings": pings})
         >>> data.visit_profile(users=["ana"]).to_arrow().to_pylist()
@@ -308,11 +311,11 @@ class Jobs(ABC):
 
         Examples
         --------
-        >>> from datetime import datetime
+        >>> from datetime import datetime, timezone
         >>> import footfall, pyarrow as pa
         >>> places = pa.table({"establishment_id": ["cafe"], "category": ["food"],
         ...                    "latitude": [-8.0634], "longitude": [-34.8711]})
-        >>> pings = pa.table({"user_id": ["ana"], "timestamp": [datetime(2024, 3, 1, 12)],
+        >>> pings = pa.table({"user_id": ["ana"], "timestamp": [datetime(2024, 3, 1, 12, tzinfo=timezone.utc)],
         ...                   "latitude": [-8.0631], "longitude": [-34.8711]})
         >>> data = footfall.open({"establishments": places, "pings": pings})
         >>> data.preferred_establishment_categories().to_arrow().select(["weekday", "category", "tied"]).to_pylist()

@@ -142,11 +142,11 @@ class Result:
 
         Examples
         --------
-        >>> from datetime import datetime
+        >>> from datetime import datetime, timezone
         >>> import footfall, pyarrow as pa
         >>> places = pa.table({"establishment_id": ["cafe", "bank"], "category": ["food", "money"],
         ...                    "latitude": [-8.0634, -8.0476], "longitude": [-34.8711, -34.8770]})
-        >>> pings = pa.table({"user_id": ["ana"], "timestamp": [datetime(2024, 3, 1, 12)],
+        >>> pings = pa.table({"user_id": ["ana"], "timestamp": [datetime(2024, 3, 1, 12, tzinfo=timezone.utc)],
         ...                   "latitude": [-8.0631], "longitude": [-34.8711]})
         >>> data = footfall.open({"establishments": places, "pings": pings})
         >>> drawn = data.establishment_visits(by="period").chart(top=1)

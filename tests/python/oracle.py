@@ -76,6 +76,12 @@ def text_ids(row):
     return {k: str(v) if k.endswith("_id") and v is not None else v for k, v in row.items()}
 
 
+def our_action(text):
+    """A view, also called an impression, or a click, in any letter case; None for another word."""
+    word = text.strip().lower()
+    return {"view": "view", "impression": "view", "click": "click"}.get(word)
+
+
 def ranked(rows, measure, identity):
     """Each row's rank: the largest measure first, nulls last, ties by id."""
     order = sorted(rows, key=lambda row: (measure(row) is None, -(measure(row) or 0), identity(row)))
@@ -113,7 +119,8 @@ class Oracle:
     @cached_property
     def interactions(self):
         rows = self._rows("interactions", ["user_id", "ad_id", "action", "timestamp"])
-        return [row for row in rows if row["action"] in ("view", "click") and row["ad_id"] in self.ads]
+        rows = [{**row, "action": our_action(row["action"])} for row in rows if row["ad_id"] in self.ads]
+        return [row for row in rows if row["action"]]
 
     @cached_property
     def pings(self):

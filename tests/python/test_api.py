@@ -106,7 +106,7 @@ def test_periods_stack_and_commute_with_samples(data):
 def test_a_period_is_local_and_half_open(ask):
     midnight = us("2024-03-01T00:00:00-03:00")
     instants = [midnight - 1, midnight, midnight + 24 * HOUR_US - 1, midnight + 24 * HOUR_US]
-    pings = pa.table({"user_id": ["ana"] * 4, "timestamp": pa.array(instants, pa.timestamp("us")),
+    pings = pa.table({"user_id": ["ana"] * 4, "timestamp": pa.array(instants, pa.timestamp("us", "UTC")),
                       "latitude": [0.0] * 4, "longitude": [0.0] * 4})  # fmt: skip
     data = ask({"pings": pings}, tz="America/Recife")
     days = [

@@ -150,6 +150,12 @@ def test_contradictions_are_errors_that_name_the_option(tmp_path, lines, why):
         pings(tmp_path, lines, naive_tz="UTC")
 
 
+def test_times_beside_iso_ones_are_unreadable_and_told(tmp_path):
+    lines = ["a;2024-03-01T00:00Z;1;1", "b;2024-03-02T00:00Z;1;1", "c;14/03/2024 05:49;1;1"]
+    with pytest.warns(footfall.DataWarning, match=r"33\.3 % of 3 sampled rows.*unreadable.*timestamp="):
+        assert [row[0] for row in pings(tmp_path, lines, naive_tz="UTC")] == ["a", "b"]
+
+
 def test_words_of_actions_in_any_case(tmp_path):
     words = ["View", "impression", "CLICK", "tap"]
     lines = [f"{n},1,{word},2024-03-01T00:00Z" for n, word in enumerate(words)]

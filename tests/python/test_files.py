@@ -123,7 +123,7 @@ def test_files_of_one_table_may_differ_in_types_and_order_of_columns(tmp_path):
     pa.parquet.write_table(pings.select(pings.column_names[::-1]), folder / "b.parquet")
     seconds = pings.set_column(1, "timestamp", pings.column("timestamp").cast(pa.timestamp("ms")))
     pa.parquet.write_table(seconds.append_column("accuracy_m", pa.array([3])), folder / "c.parquet")
-    data = opened(tmp_path)
+    data = opened(tmp_path, naive_tz="UTC")
     assert data.sql("SELECT DISTINCT timestamp, latitude, longitude FROM pings").to_arrow().num_rows == 1
     assert data.rows() == {"pings": 3}
 
@@ -157,7 +157,7 @@ def test_json_lines_as_people_write_them(tmp_path):
         '{"longitude": "-34.5", "latitude": "-8.0", "timestamp": "2024-03-01 12:00:00", "user_id": "7"}',
     ]
     (tmp_path / "pings.ndjson").write_text("\n".join(lines))
-    data = opened(tmp_path)
+    data = opened(tmp_path, naive_tz="UTC")
     assert data.rows() == {"pings": 2}
     assert len(data.sql("SELECT DISTINCT user_id, timestamp, latitude, longitude FROM pings")) == 1
 
@@ -167,7 +167,7 @@ def test_iso_text_is_an_instant_whichever_way_it_is_written(tmp_path):
                 "2024-03-01T09:30:00-03:00", "2024-03-01T18:00:00+05:30"]  # fmt: skip
     lines = [f"1,{instant},0.0,1.0" for instant in instants]
     (tmp_path / "pings.csv").write_text("\n".join(["user_id,timestamp,latitude,longitude", *lines]))
-    data = opened(tmp_path)
+    data = opened(tmp_path, naive_tz="UTC")
     assert data.rows() == {"pings": len(instants)}
     assert len(data.sql("SELECT DISTINCT timestamp FROM pings")) == 1
 

@@ -23,7 +23,7 @@ count, places = 4_000_000, 12
 
 def pings():
     return pa.table({"user_id": rng.integers(0, 100_000, count),
-                     "timestamp": pa.array(np.arange(count), pa.timestamp("s")),
+                     "timestamp": pa.array(np.arange(count), pa.timestamp("s", "UTC")),
                      "latitude": rng.uniform(0, 2e-4, count), "longitude": rng.uniform(0, 2e-4, count)})
 
 def establishments(places):

@@ -9,6 +9,8 @@ import pytest
 import footfall
 from footfall.output import progress
 
+INSTANT = pa.timestamp("s", "UTC")
+
 
 @pytest.fixture
 def busy():
@@ -16,7 +18,7 @@ def busy():
     rng = np.random.default_rng(1)
     count, places = 2_000_000, 12
     degrees = {name: rng.uniform(0, 2e-4, count) for name in ("latitude", "longitude")}
-    pings = pa.table({"user_id": rng.integers(0, 9, count), "timestamp": pa.array(np.arange(count), pa.timestamp("s")),
+    pings = pa.table({"user_id": rng.integers(0, 9, count), "timestamp": pa.array(np.arange(count), INSTANT),
                       **degrees})  # fmt: skip
     spots = {name: np.full(places, 1e-4) for name in ("latitude", "longitude")}
     establishments = pa.table({"establishment_id": np.arange(places), "category": ["food"] * places, **spots})

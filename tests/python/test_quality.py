@@ -67,7 +67,7 @@ UNUSABLE = [
     ("interactions", "null", "ad_id", None),
     ("interactions", "null", "action", None),
     ("interactions", "null", "timestamp", None),
-    ("interactions", "unknown action", "action", "VIEW"),
+    ("interactions", "unknown action", "action", "viewed"),
     ("interactions", "unknown ad", "ad_id", "nobody's"),
 ]
 # What else must change so that a row has one fault only.
@@ -246,7 +246,7 @@ def test_strict_finds_a_row_beyond_the_first_batches(ask):
     latitudes = np.full(rows, -8.0)
     latitudes[250_000] = 123.0
     pings = pa.table({"user_id": np.arange(rows), "latitude": latitudes, "longitude": np.full(rows, -34.0),
-                      "timestamp": pa.array(NOON + np.arange(rows), pa.timestamp("us"))})  # fmt: skip
+                      "timestamp": pa.array(NOON + np.arange(rows), pa.timestamp("us", "UTC"))})  # fmt: skip
     with pytest.raises(footfall.DataError) as caught:
         ask({"pings": pings}, strict=True)
     assert (caught.value.row, caught.value.value) == (250_000, "123.0")

@@ -184,7 +184,7 @@ def test_nanoseconds_before_1970_are_rounded_down(where, tmp_path):
 def test_dates_of_a_period(kind, tmp_path):
     days = pa.array([datetime(2024, 2, 29), datetime(2024, 3, 1), datetime(1969, 12, 31)]).cast(pa.date32()).cast(kind)
     table = interactions(["a", "b"], timestamp=days[:2])
-    data = open_(write(tmp_path / "data", interactions=table))
+    data = open_(write(tmp_path / "data", interactions=table), naive_tz="UTC")
     for end, wanted in [("2024-03-01T00:00:00", 1), ("2024-03-01T00:00:01", 2), ("2024-02-29T00:00:00", 0)]:
         rows = data.between(None, end).sql("SELECT count(*) AS n FROM interactions")
         assert rows.to_pandas()["n"][0] == wanted

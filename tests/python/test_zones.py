@@ -176,9 +176,13 @@ def test_names():
             zones.zone(tz)
     with pytest.raises(footfall.DefinitionError, match="did you mean Europe/Berlin"):
         footfall.open({}, tz="Europe/Berlim")
-    for tz in (None, 3, b"UTC", timezone.utc):
+    for tz in (3, b"UTC", timezone.utc):
         with pytest.raises(footfall.DefinitionError, match="tz = "):
             footfall.open({}, tz=tz)
+
+
+def test_where_nobody_says_a_zone_it_is_utc(city):
+    assert footfall.open(city, progress=False).tz == footfall.open(city, tz=None, progress=False).tz == "UTC"
 
 
 def test_a_damaged_file_is_named(tmp_path):

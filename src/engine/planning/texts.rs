@@ -1,6 +1,5 @@
-//! Text that is compared with instants: without an offset it is on the clock of the data set, as in `between`.
-//!
-//! DataFusion would read it as UTC.
+//! What is compared with instants and has no offset is on the clock of the data set, as in `between`: text, readings of
+//! a clock, days. DataFusion would take them for UTC.
 
 use datafusion::arrow::datatypes::DataType;
 use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode};
@@ -11,6 +10,7 @@ use datafusion::logical_expr::utils::merge_schema;
 use datafusion::logical_expr::{Between, BinaryExpr, Expr, ExprSchemable, LogicalPlan, Operator, lit};
 
 use crate::calendar::Calendar;
+use crate::engine::values::instants;
 use crate::timestamps::ClockReading;
 
 /// The plan with an instant wherever text is compared with one.
@@ -29,7 +29,7 @@ pub fn with_instants(plan: LogicalPlan, calendar: &Calendar) -> PlanResult<Logic
 
 fn rewritten(expression: Expr, schema: &DFSchema, calendar: &Calendar) -> Transformed<Expr> {
     let is_instant = |side: &Expr| matches!(side.get_type(schema), Ok(DataType::Timestamp(_, Some(_))));
-    let instant = |side: Expr| instant_of(&side, calendar).unwrap_or(side);
+    let instant = |side: Expr| instant_of(&side, calendar).unwrap_or_else(|| on_the_clock(side, schema, calendar));
     match expression {
         Expr::BinaryExpr(BinaryExpr { left, op, right }) if is_comparison(op) => {
             let (left, right) = match (is_instant(&left), is_instant(&right)) {
@@ -51,7 +51,17 @@ fn rewritten(expression: Expr, schema: &DFSchema, calendar: &Calendar) -> Transf
     }
 }
 
-/// The instant of a text such as `'2024-03-01'` or `TIMESTAMP '2024-03-01 09:30'`.
+/// The instants of readings of a clock and of days, whatever makes them.
+fn on_the_clock(side: Expr, schema: &DFSchema, calendar: &Calendar) -> Expr {
+    match side.get_type(schema) {
+        Ok(from @ (DataType::Timestamp(_, None) | DataType::Date32 | DataType::Date64)) => {
+            instants::of_local(&from, calendar).call(vec![side])
+        }
+        _ => side,
+    }
+}
+
+/// The instant of a text such as `'2024-03-01'`, `DATE '2024-03-01'` or `TIMESTAMP '2024-03-01 09:30'`.
 fn instant_of(expression: &Expr, calendar: &Calendar) -> Option<Expr> {
     let text = match expression {
         Expr::Literal(text, _) => text,
@@ -81,9 +91,9 @@ fn is_comparison(op: Operator) -> bool {
     matches!(op, Eq | NotEq | Lt | LtEq | Gt | GtEq | IsDistinctFrom | IsNotDistinctFrom)
 }
 
-/// Whether values are readings of a clock, not instants.
+/// Whether values are readings of a clock or days, not instants.
 fn is_reading(data_type: &DataType) -> bool {
-    matches!(data_type, DataType::Timestamp(_, None))
+    matches!(data_type, DataType::Timestamp(_, None) | DataType::Date32)
 }
 
 fn literal(expression: &Expr) -> Option<&ScalarValue> {

@@ -228,7 +228,8 @@ pub fn encoding_of(bytes: &[u8], file: &TableFile) -> Result<&'static Encoding> 
         let named = format!("csv=footfall.Csv(encoding=\"{label}\") says so, or names what it is");
         Err(file.error(format!("it is not UTF-8 text; it looks like {looks}: {named}")))
     };
-    if bytes.contains(&0) {
+    // Every second byte of Latin letters in UTF-16 is 0; a NUL by itself is a letter of UTF-8.
+    if memchr::memchr_iter(0, bytes).count() > bytes.len() / 4 {
         return refused("UTF-16 without a mark", "utf-16le");
     }
     // The sample may end within a letter.

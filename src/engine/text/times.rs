@@ -38,15 +38,14 @@ struct Numbers {
 /// Tells the format of `cells`, none of which is empty.
 pub fn looks(cells: &[String]) -> Times {
     let is_iso = |cell: &&String| cell.parse::<f64>().is_ok() || ClockReading::of_iso(cell).is_some();
-    let mut others = cells.iter().filter(|cell| !is_iso(cell));
     let dates = || cells.iter().filter_map(|cell| Some((cell, Numbers::of(cell)?)));
     // What no format explains is unreadable, and counted as such.
     let Some((example, first)) = dates().find(|(cell, _)| !is_iso(cell)) else {
         return Times::Of(TimestampFormat::Iso);
     };
-    if let (Some(iso), Some(other)) = (cells.iter().find(is_iso), others.next()) {
-        let is_rare = cells.iter().filter(|cell| !is_iso(cell)).count() * 2 < cells.len();
-        return if is_rare { Times::Of(TimestampFormat::Iso) } else { Times::Mixed(iso.clone(), other.clone()) };
+    // Beside ISO 8601, others are unreadable, and counted as such.
+    if cells.iter().any(|cell| is_iso(&cell)) {
+        return Times::Of(TimestampFormat::Iso);
     }
     if first.digits[0] == 4 {
         return Times::Of(formats(&format!("%Y{0}%m{0}%d", first.separator), example));
@@ -158,7 +157,7 @@ mod tests {
     fn what_no_number_tells_is_left_open() {
         assert!(matches!(looked(&["04/03/2024 05:49", "05/03/2024"]), Times::DayOrMonth(_)));
         assert!(matches!(looked(&["14/03/2024", "03/14/2024"]), Times::Mixed(..)));
-        assert!(matches!(looked(&["14/03/2024", "2024-03-14"]), Times::Mixed(..)));
+        assert!(matches!(looked(&["14/03/2024", "2024-03-14"]), Times::Of(TimestampFormat::Iso)));
     }
 
     #[test]

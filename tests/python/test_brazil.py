@@ -48,9 +48,5 @@ def test_what_they_do_not_say_is_asked_for(theirs):
     without_words = {name: value for name, value in brazil.OPTIONS.items() if name != "actions"}
     with pytest.raises(footfall.DataError, match="actions="):
         footfall.open(theirs, **without_words)
-<<<<<<< HEAD
     with pytest.raises(footfall.DataError, match="has no column"):
-=======
-    with pytest.raises(footfall.DataError, match=r"estabelecimento|usuario|anuncio|has no column"):
->>>>>>> h-py
         footfall.open(theirs, tz=brazil.TZ, naive_tz=brazil.TZ)

@@ -30,8 +30,10 @@ def for_the_command(message: str) -> str:
     """
     for name in ("columns", "actions"):
         mapping = re.compile(rf"{name}={{([^}}]*)}}")
-        for found in mapping.findall(message):
-            message = mapping.sub(lambda _, option=_repeated(name, found): option, message, count=1)
+        parts = mapping.split(message)
+        # What stands between, and the pairs of each mapping, in turns.
+        parts[1::2] = [_repeated(name, pairs) for pairs in parts[1::2]]
+        message = "".join(parts)
     for python, option in _OPTIONS:
         message = re.sub(python, option, message)
     return message

@@ -19,6 +19,9 @@ use crate::engine::sources::source::Source;
 use crate::engine::text::times::{Times, looks};
 use crate::engine::values::rules::TimestampFormat;
 
+/// What was found, and what would mend it.
+type Hinted = (Finding, Option<String>);
+
 impl Session {
     /// What is found in a sample of the rows: table, check, column, severity, rows, of (the rows that were looked at),
     /// example, hint (what would mend it).
@@ -33,7 +36,7 @@ impl Session {
             samples.insert(source.noun().name, sample);
         }
         findings.extend(users_written_otherwise(&samples, heartbeat)?);
-        let text = |of: &dyn Fn(&(Finding, Option<String>)) -> Option<String>| -> ArrayRef {
+        let text = |of: &dyn Fn(&Hinted) -> Option<String>| -> ArrayRef {
             Arc::new(findings.iter().map(of).collect::<StringArray>())
         };
         let number = |of: fn(&Finding) -> i64| -> ArrayRef {
@@ -51,8 +54,6 @@ impl Session {
         ])
     }
 }
-
-type Hinted = (Finding, Option<String>);
 
 /// Users of interactions who have no pings as they are written, and would have some if leading zeros, spaces and
 /// letter case did not matter.

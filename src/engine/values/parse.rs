@@ -60,7 +60,7 @@ pub fn action_of_text(actions: &Actions) -> ScalarUDF {
     let actions = actions.clone();
     let kernel = move |arrays: &[ArrayRef]| {
         let words = arrays[0].as_string_view();
-        if words.iter().flatten().all(|word| Actions::are_ours(word)) {
+        if words.iter().flatten().all(Actions::are_ours) {
             return Ok(Arc::clone(&arrays[0]));
         }
         let known = words.iter().map(|word| word.map(|word| actions.known(word).unwrap_or(word)));

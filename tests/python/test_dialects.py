@@ -88,6 +88,12 @@ def test_what_is_not_certain_is_asked_for(tmp_path, data, why):
         ads(tmp_path)
 
 
+def test_a_packed_array_does_not_fill_the_memory(tmp_path):
+    (tmp_path / "ads.json.gz").write_bytes(gzip.compress(b"[" + b" " * (257 << 20), compresslevel=1))
+    with pytest.raises(footfall.DataError, match="256 MiB"):
+        ads(tmp_path)
+
+
 def test_an_encoding_that_is_not_the_file_s_is_an_error(tmp_path):
     (tmp_path / "ads.csv").write_bytes(text().encode("latin-1"))
     assert ads(tmp_path, csv=footfall.Csv(encoding="latin-1")) == WANTED

@@ -56,7 +56,7 @@ fn nothing_found(root: Option<&Path>) -> Error {
     };
     let named = "tables={\"pings\": \"...\"} (--table pings=...) says what it is called";
     let reason = format!(
-        "there is none of the tables {wanted} (a file such as pings.parquet, or a folder pings/); there is {told}: {named}"
+        "there is none of the tables {wanted} (a file such as pings.csv, or a folder pings/); there is {told}: {named}"
     );
     Error::Io { path: root.map_or_else(|| "the mapping".into(), |root| root.display().to_string()), reason }
 }

@@ -11,6 +11,9 @@ use crate::engine::files::file::TableFile;
 /// Bytes of text that are made at once.
 const TEXT_BYTES: usize = 1 << 16;
 
+/// Bytes of an array of JSON, unpacked, beyond which it is refused.
+const MOST_OF_ARRAY: u64 = 256 << 20;
+
 /// Text that is read.
 pub type Text = Box<dyn BufRead + Send>;
 
@@ -111,9 +114,13 @@ impl fmt::Display for Coding {
 }
 
 /// The elements of an array of JSON as lines.
-fn lines_of_array(mut text: Text) -> std::io::Result<Text> {
+fn lines_of_array(text: Text) -> std::io::Result<Text> {
     let mut all = String::new();
-    text.read_to_string(&mut all)?;
+    text.take(MOST_OF_ARRAY + 1).read_to_string(&mut all)?;
+    if all.len() as u64 > MOST_OF_ARRAY {
+        let reason = "an array of more than 256 MiB, which is read as a whole: write JSON lines";
+        return Err(IoError::new(ErrorKind::InvalidData, reason));
+    }
     let elements: Vec<serde_json::Value> = serde_json::from_str(all.trim_start_matches('\u{feff}'))?;
     let lines: String = elements.iter().map(|element| format!("{element}\n")).collect();
     Ok(Box::new(Cursor::new(lines)))

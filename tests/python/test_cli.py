@@ -263,7 +263,7 @@ def test_a_loss_is_told_in_a_line_of_standard_error(tmp_path):
 
 def test_a_large_loss_stops_all_but_those_who_ask_for_it(tmp_path):
     root = half_lost(tmp_path, lost=2)
-    assert "max_unusable" in run("sql", "SELECT 1", root, code=2)
+    assert "--max-unusable 1" in run("sql", "SELECT 1", root, code=2)
     run("sql", "SELECT 1", root, "--max-unusable", 0.7)
     assert "out of range" in run("check", root, code=1)
     told, _ = piped("unusable", root, "pings", "--format", "json")

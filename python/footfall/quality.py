@@ -85,7 +85,8 @@ def tell(session: Session, max_unusable: float) -> None:
     found = sampled(session)
     for each in found:
         if each.is_loss and each.share > max_unusable:
-            told = f"{each.told}max_unusable=1 opens it all the same, to look at what data.check() counts"
+            refused = f"max_unusable={max_unusable:g} refuses that; max_unusable=1 opens it all the same"
+            told = f"{each.told}{refused}, to look at what data.check() counts"
             raise DataError(told, table=each.table, column=each.column, value=each.example, reason=each.check)
     for each in found:
         if each.is_worth_a_warning:

@@ -304,7 +304,7 @@ def test_strict_stops_at_the_row_instead():
 
 def unknown_actions(**options):
     acts = pa.table(
-        {"user_id": ["u"] * 4, "ad_id": [0] * 4, "action": ["Clique"] * 4, "timestamp": ["2024-03-01Z"] * 4}
+        {"user_id": ["u"] * 4, "ad_id": [0] * 4, "action": ["Clique"] * 4, "timestamp": ["2024-03-01T00:00Z"] * 4}
     )
     return opened({"ads": some_ads(0, of=3), "interactions": acts}, **options)
 

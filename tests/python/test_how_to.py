@@ -114,7 +114,7 @@ def test_what_is_wrong_is_told_and_stops(ran):
     assert (found["check"], found["rows"], found["example"]) == ("out of range", 1, "-98.1")
     assert names["rows"].to_arrow()["row"].to_pylist() == [1]
     for line in ("too much is lost: exit code 2", "a row is lost: exit code 2", "city is good",
-                 "messy/bad is not: exit code 1", "max_unusable=0.1 refuses that"):  # fmt: skip
+                 "messy/bad is not: exit code 1", "--max-unusable 0.1 refuses that"):  # fmt: skip
         assert line in told
 
 

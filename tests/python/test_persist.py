@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import os
 import sys
 import time
 
@@ -80,12 +81,18 @@ def test_jobs_leave_nothing(remote, monkeypatch):
     assert not left_of(remote, before)
 
 
+def _break_unseen(path):
+    """Breaks a file that was opened, whose size and time stay."""
+    whole, stat = path.read_bytes(), path.stat()
+    broken = len(whole) // 4
+    path.write_bytes(whole[:4] + b"\xff" * broken + whole[4 + broken :])
+    os.utime(path, ns=(stat.st_atime_ns, stat.st_mtime_ns))
+
+
 def test_an_error_leaves_nothing(remote, tmp_path):
     root = write_files(BUSY.tables(), tmp_path / "data", "parquet", 1, seed=1)
-    whole = (root / "pings.parquet").read_bytes()
-    broken = len(whole) // 4
-    (root / "pings.parquet").write_bytes(whole[:4] + b"\xff" * broken + whole[4 + broken :])
     before, data = held(remote), footfall.open(root, engine=remote, progress=False)
+    _break_unseen(root / "pings.parquet")
     for work in (data.persist, data.visit_attribution):
         # The error and its traceback live on while we look.
         with pytest.raises(footfall.DataError) as caught:

@@ -1,5 +1,7 @@
 //! The name that a mistyped one was meant to be.
 
+use std::fmt::Display;
+
 /// Letters of a typed name that stand for one error at most that it may have.
 const LETTERS_PER_ERROR: usize = 3;
 /// Errors beyond which a name is another one.
@@ -19,6 +21,11 @@ pub fn closest<'a>(typed: &str, names: impl IntoIterator<Item = &'a str>) -> Opt
     };
     let (fewest, name) = names.into_iter().map(|name| (errors(name), name)).min()?;
     (fewest <= most && fewest < letters).then_some(name)
+}
+
+/// Asks for what was probably meant, at the end of a message; empty if nothing was.
+pub fn question(meant: Option<impl Display>) -> String {
+    meant.map_or_else(String::new, |name| format!("; did you mean {name}?"))
 }
 
 /// Counts, after Levenshtein, the insertions, deletions and substitutions that turn one text into the other.

@@ -6,7 +6,7 @@ use jiff::fmt::strtime::BrokenDownTime;
 use jiff::fmt::temporal::DateTimeParser;
 use jiff::tz::{Offset, TimeZone};
 
-use crate::calendar::DAY_US;
+use crate::calendar::{Calendar, DAY_US};
 use crate::error::{Error, Result};
 
 static ISO: DateTimeParser = DateTimeParser::new();
@@ -46,6 +46,14 @@ impl ClockReading {
         let local_us = i64::try_from(ns.div_euclid(1_000)).ok()?;
         let offset_us = offset.map(|offset| i64::from(offset.seconds()) * 1_000_000);
         Some(Self { local_us, rest_ns: ns.rem_euclid(1_000) as i64, offset_us })
+    }
+
+    /// Microseconds since 1970-01-01 UTC; without an offset, on the clock of `calendar` (PEP 495, `fold=0`).
+    pub fn instant_on(&self, calendar: &Calendar) -> Option<i64> {
+        match self.offset_us {
+            Some(_) => self.instant_us(),
+            None => Some(calendar.instant_us(self.local_us, false)),
+        }
     }
 
     /// Microseconds since 1970-01-01 UTC, if the text says the offset.

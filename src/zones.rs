@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::error::{Error, Result};
-use crate::spelling::edit_distance;
+use crate::spelling::{edit_distance, question};
 
 /// A time zone as the IANA database has it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -181,7 +181,7 @@ fn is_part_of_a_name(part: &str) -> bool {
 }
 
 fn unknown_zone(tz: &str, names: &[String]) -> Error {
-    let hint = closest_zone(tz, names).map_or_else(String::new, |name| format!("; did you mean {name}?"));
+    let hint = question(closest_zone(tz, names));
     Error::Definition {
         name: "tz".into(),
         value: format!("{tz:?}"),

@@ -156,7 +156,7 @@ class Dataset(Jobs, Checks):
             by=by,
             sql=sql,
         )
-        quality.tell_unlinked(job, self.tables)
+        quality.tell_unlinked(self._whole, job)
         return result if len(result) else replace(result, why_empty=quality.tell_empty(self._whole, entry))
 
     def sql(self, query: str) -> Result:

@@ -93,9 +93,9 @@ def tell(session: Session, max_unusable: float) -> None:
             warn(str(each))
 
 
-def tell_unlinked(job: str, tables: dict[str, list[str]]) -> None:
+def tell_unlinked(session: Session, job: str) -> None:
     """Warn if no ad can have earned a visit, since the table of ads does not say whose they are."""
-    if job == "visit_attribution" and "establishment_id" not in tables["ads"]:
+    if job == "visit_attribution" and "establishment_id" not in session.tables()["ads"]:
         says = 'columns={"ads.establishment_id": "..."} says what yours is called'
         warn(f"{job}: no visit follows an ad, as the table ads has no column establishment_id: {says}")
 

@@ -9,7 +9,7 @@ use datafusion::parquet::errors::ParquetError;
 use datafusion::sql::sqlparser::parser::ParserError;
 
 use crate::Error;
-use crate::spelling::closest;
+use crate::spelling::{closest, question};
 
 /// Wraps an error of ours for DataFusion; [`error_of`] unwraps it.
 pub fn external(error: Error) -> DataFusionError {
@@ -187,8 +187,8 @@ fn schema_error(error: &SchemaError) -> String {
 pub fn not_there(what: &str, typed: &str, kind: &str, mut names: Vec<String>) -> String {
     names.sort_unstable();
     names.dedup();
-    let meant = closest(typed, names.iter().map(String::as_str));
-    let meant = meant.map_or_else(String::new, |name| format!("; did you mean `{name}`?"));
+    let meant = closest(typed, names.iter().map(String::as_str)).map(|name| format!("`{name}`"));
+    let meant = question(meant);
     let known = if names.is_empty() { String::new() } else { format!(" The {kind} are {}.", names.join(", ")) };
     let stop = if meant.is_empty() && !known.is_empty() { "." } else { "" };
     format!("there is no {what}{meant}{stop}{known}")

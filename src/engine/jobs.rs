@@ -1,7 +1,7 @@
 //! The registry of the jobs, and the statements that each of them is.
 
 use crate::engine::nouns::{ADS, ESTABLISHMENTS, INTERACTIONS, PINGS};
-use crate::spelling::closest;
+use crate::spelling::{closest, question};
 use crate::{Error, Result};
 
 /// One answer: its name everywhere, what it needs, and its SQL.
@@ -245,7 +245,7 @@ impl Job {
     /// The job called `name`.
     pub fn named(name: &str) -> Result<&'static Job> {
         let names = JOBS.each_ref().map(|job| job.name);
-        let meant = closest(name, names).map_or_else(String::new, |name| format!("; did you mean {name}?"));
+        let meant = question(closest(name, names));
         let expected = || format!("expected one of {}{meant}", names.join(", "));
         JOBS.iter().find(|job| job.name == name).ok_or_else(|| refuse("job", name, expected()))
     }

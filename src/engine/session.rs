@@ -247,9 +247,14 @@ impl Session {
             Some(table) => Err(Error::MissingTable {
                 table: (*table).into(),
                 needed_by: name.into(),
-                reason: format!("this data set has {}", self.sources.keys().copied().collect::<Vec<_>>().join(", ")),
+                reason: self.what_is_there(),
             }),
         }
+    }
+
+    /// The tables that there are, as errors about others tell it.
+    pub(super) fn what_is_there(&self) -> String {
+        format!("this data set has {}", self.sources.keys().copied().collect::<Vec<_>>().join(", "))
     }
 
     /// Answers a job. Counts by bucket are few and used twice, so they are kept; counts by user stream.

@@ -86,20 +86,12 @@ impl PySession {
         attended(py, None, |_| Session::open(root.as_deref(), given, reading, options)).map(Self)
     }
 
-    fn tables<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
-        let tables = PyDict::new(py);
-        for (name, columns) in self.0.tables() {
-            tables.set_item(name, columns)?;
-        }
-        Ok(tables)
+    fn tables(&self) -> BTreeMap<&'static str, Vec<&'static str>> {
+        self.0.tables().into_iter().collect()
     }
 
-    fn rows<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
-        let counts = PyDict::new(py);
-        for (name, rows) in attended(py, None, |heartbeat| self.0.rows(heartbeat))? {
-            counts.set_item(name, rows)?;
-        }
-        Ok(counts)
+    fn rows(&self, py: Python<'_>) -> PyResult<BTreeMap<&'static str, i64>> {
+        Ok(attended(py, None, |heartbeat| self.0.rows(heartbeat))?.into_iter().collect())
     }
 
     fn refuse_unusable(&self, py: Python<'_>, tables: Vec<String>) -> PyResult<()> {

@@ -38,8 +38,7 @@ impl PyZone {
     }
 
     fn instant_of_text(&self, text: &str) -> Option<i64> {
-        let reading = ClockReading::of_iso(text.trim())?;
-        reading.instant_us().or_else(|| Some(self.0.instant_us(reading.local_us, false)))
+        ClockReading::of_iso(text.trim())?.instant_on(&self.0)
     }
 
     fn local_text(&self, instant_us: i64) -> String {

@@ -71,7 +71,7 @@ pub fn find(root: &Path, table: &str) -> Result<Vec<TableFile>> {
     }
 }
 
-/// Names of what is in a folder, in order; none if it cannot be read.
+/// Names of what is in a folder, in order; empty if it cannot be read.
 pub fn names_in(folder: &Path) -> Vec<String> {
     entries(folder).unwrap_or_default().into_iter().map(|(name, _)| name).collect()
 }
@@ -219,12 +219,17 @@ fn kind_named(extension: &str) -> Option<FileKind> {
     EXTENSIONS.iter().find(|(name, _)| name.eq_ignore_ascii_case(extension)).map(|(_, kind)| *kind)
 }
 
-/// Extensions such as `csv.gz` without the one that says that text is packed.
-fn unpacked(extensions: &str) -> &str {
-    match extensions.rsplit_once('.') {
-        Some((text, packed)) if is_unpacked_here(packed) && kind_named(text) != Some(FileKind::Parquet) => text,
-        _ => extensions,
+/// A name such as `pings.csv.gz` without the extension that says that text is packed.
+fn unpacked(name: &str) -> &str {
+    let is_text = |text: &str| kind_named(last_of(text)).is_some_and(|kind| kind != FileKind::Parquet);
+    match name.rsplit_once('.') {
+        Some((text, packed)) if is_unpacked_here(packed) && is_text(text) => text,
+        _ => name,
     }
+}
+
+fn last_of(extensions: &str) -> &str {
+    extensions.rsplit('.').next().unwrap_or_default()
 }
 
 fn is_unpacked_here(extension: &str) -> bool {
@@ -233,16 +238,13 @@ fn is_unpacked_here(extension: &str) -> bool {
 
 /// The last of a file's extensions, in small letters; of packed text the one before it.
 fn extension_of(path: &Path) -> String {
-    let extension = |path: &Path| path.extension().unwrap_or_default().to_string_lossy().to_ascii_lowercase();
-    let last = extension(path);
-    let before = extension(Path::new(path.file_stem().unwrap_or_default()));
-    let is_packed_text = is_unpacked_here(&last) && !matches!(kind_named(&before), None | Some(FileKind::Parquet));
-    if is_packed_text { before } else { last }
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    Path::new(unpacked(&name)).extension().unwrap_or_default().to_string_lossy().to_ascii_lowercase()
 }
 
 /// Whether extensions such as `csv.gz` are those of a table that we do not read, and not of other documents.
 fn is_table_of_another_kind(extensions: &str) -> bool {
-    let extension = extensions.rsplit('.').next().unwrap_or_default().to_ascii_lowercase();
+    let extension = last_of(extensions).to_ascii_lowercase();
     [&UNPACKED_HERE[..], &COMPRESSED, &SPREADSHEETS, &TEXTS, &OTHER_TABLES].concat().contains(&extension.as_str())
 }
 

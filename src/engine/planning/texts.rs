@@ -74,10 +74,7 @@ fn instant_of(expression: &Expr, calendar: &Calendar) -> Option<Expr> {
         return None;
     };
     let reading = ClockReading::of_iso(text.trim())?;
-    let us = match reading.offset_us {
-        Some(_) => reading.instant_us()?,
-        None => calendar.instant_us(reading.local_us, false),
-    };
+    let us = reading.instant_on(calendar)?;
     let ns = us.checked_mul(1_000).and_then(|ns| ns.checked_add(reading.rest_ns)).filter(|_| reading.rest_ns > 0);
     let utc = || Some("UTC".into());
     Some(lit(match ns {

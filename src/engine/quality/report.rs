@@ -64,7 +64,7 @@ impl Session {
         let source = whole.sources.get(table).ok_or_else(|| Error::Definition {
             name: "table".into(),
             value: table.into(),
-            reason: format!("this data set has {}", whole.sources.keys().copied().collect::<Vec<_>>().join(", ")),
+            reason: whole.what_is_there(),
         })?;
         table_of_problems(&problems(source, &whole.known(heartbeat)?, limit, heartbeat)?)
     }
@@ -89,10 +89,15 @@ impl Session {
         Ok(())
     }
 
-    pub(super) fn known(&self, heartbeat: Heartbeat) -> Result<Reference> {
+    fn known(&self, heartbeat: Heartbeat) -> Result<Reference> {
+        Ok(Reference { middle: self.middle(heartbeat)?, ..self.known_ids() })
+    }
+
+    /// The ids of the small tables.
+    pub(super) fn known_ids(&self) -> Reference {
         let ads = self.ads.as_ref().map(|ads| Arc::clone(ads.ids()));
         let establishments = self.establishments.as_ref().map(|places| Arc::clone(places.ids()));
-        Ok(Reference { ads, establishments, middle: self.middle(heartbeat)? })
+        Reference { ads, establishments, middle: None }
     }
 
     /// The median place of the establishments, or else of the pings.

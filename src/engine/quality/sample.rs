@@ -26,9 +26,7 @@ impl Session {
     /// What is found in a sample of the rows: table, check, column, severity, rows, of (the rows that were looked at),
     /// example, hint (what would mend it).
     pub fn sample_findings(&self, heartbeat: Heartbeat) -> Result<Table> {
-        let ads = self.ads.as_ref().map(|ads| Arc::clone(ads.ids()));
-        let establishments = self.establishments.as_ref().map(|places| Arc::clone(places.ids()));
-        let known = Reference { ads, establishments, middle: None };
+        let known = self.known_ids();
         let (mut findings, mut samples) = (vec![], BTreeMap::new());
         for source in self.sources.values() {
             let sample = source.sample_with_raw(&self.context)?;

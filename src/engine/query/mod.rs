@@ -15,6 +15,7 @@ use crate::calendar::Calendar;
 use crate::engine::errors::{external, not_there, query_error_of};
 use crate::engine::planning::texts::with_instants;
 use crate::engine::run::threads;
+use crate::spelling::{closest, question};
 use crate::{Error, Result};
 
 /// The tables that a query may name, each with those that it is made of.
@@ -157,11 +158,8 @@ fn missing_function(name: &str, context: &SessionContext) -> String {
     let state = context.state();
     let (scalar, aggregate) = (state.scalar_functions().keys(), state.aggregate_functions().keys());
     let names: Vec<&str> = scalar.chain(aggregate).chain(state.window_functions().keys()).map(String::as_str).collect();
-    let meant = crate::spelling::closest(name, names);
-    format!(
-        "there is no function `{name}`{}",
-        meant.map_or_else(String::new, |name| format!("; did you mean `{name}`?"))
-    )
+    let meant = closest(name, names).map(|name| format!("`{name}`"));
+    format!("there is no function `{name}`{}", question(meant))
 }
 
 /// Adds the line of `sql` that an error is about, with its column marked.

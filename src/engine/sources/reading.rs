@@ -10,7 +10,7 @@ use super::slice::Slice;
 use crate::engine::nouns::{Column, NOUNS, Noun};
 use crate::engine::text::dialect::CsvOptions;
 use crate::engine::values::rules::{Actions, TimeRules};
-use crate::spelling::closest;
+use crate::spelling::{closest, question};
 use crate::{Error, Result};
 
 /// A table as the caller has it.
@@ -83,6 +83,5 @@ fn misnamed(ours: &str, theirs: &str) -> String {
     if names().any(|name| name == theirs) {
         return format!("it goes from our name to yours: columns={{{theirs:?}: {ours:?}}}");
     }
-    let meant = closest(column, names()).map_or_else(String::new, |name| format!("; did you mean {name}?"));
-    format!("no table has such a column; write column or table.column{meant}")
+    format!("no table has such a column; write column or table.column{}", question(closest(column, names())))
 }

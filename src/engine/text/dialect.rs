@@ -220,7 +220,7 @@ impl Sample {
 }
 
 /// The encoding that a mark or the letters tell.
-pub fn encoding_of(bytes: &[u8], file: &TableFile) -> Result<&'static Encoding> {
+fn encoding_of(bytes: &[u8], file: &TableFile) -> Result<&'static Encoding> {
     if let Some((encoding, _)) = Encoding::for_bom(bytes) {
         return Ok(encoding);
     }
@@ -264,12 +264,10 @@ fn separator_of(text: &str, quote: u8, wanted: &[WantedColumn]) -> u8 {
 
 /// The first rows; what is no row is none.
 fn rows_of(text: &str, marks: Marks, most: usize) -> Vec<StringRecord> {
-    reader(text.as_bytes(), marks).into_records().take(most).filter_map(std::result::Result::ok).collect()
-}
-
-fn reader<R: Read>(input: R, marks: Marks) -> csv::Reader<R> {
     let mut reader = csv::ReaderBuilder::new();
-    reader.has_headers(false).flexible(true).delimiter(marks.separator).quote(marks.quote).from_reader(input)
+    reader.has_headers(false).flexible(true).delimiter(marks.separator).quote(marks.quote);
+    let rows = reader.from_reader(text.as_bytes()).into_records();
+    rows.take(most).filter_map(std::result::Result::ok).collect()
 }
 
 /// What the cells of the wanted columns of a kind hold.

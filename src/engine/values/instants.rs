@@ -16,14 +16,12 @@ use datafusion::logical_expr::{
     ColumnarValue, Expr, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
 };
 
-use crate::calendar::Calendar;
+use crate::calendar::{Calendar, DAY_US};
 use crate::engine::functions::function;
 use crate::engine::nouns::{EpochUnit, instant_type};
 
 /// The function's name.
 pub const INSTANT: &str = "instant";
-
-const US_PER_DAY: i64 = 24 * 3_600 * 1_000_000;
 
 /// The function for one type of column.
 #[derive(Debug, PartialEq, Eq, Hash)]
@@ -122,7 +120,7 @@ impl Scale {
             DataType::Timestamp(TimeUnit::Second, _) => Some(Scale::Times(1_000_000)),
             DataType::Timestamp(TimeUnit::Millisecond, _) | DataType::Date64 => Some(Scale::Times(1_000)),
             DataType::Timestamp(TimeUnit::Nanosecond, _) => Some(Scale::Per(1_000)),
-            DataType::Date32 => Some(Scale::Times(US_PER_DAY)),
+            DataType::Date32 => Some(Scale::Times(DAY_US)),
             _ => None,
         }
     }

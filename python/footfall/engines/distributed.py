@@ -97,7 +97,7 @@ class DistributedSession:
 
     def sql(self, query: str, progress: Tick | None) -> ArrowStream:
         """Return the rows of a query; the driver's machine runs it by itself."""
-        return self.local.sql(query, progress)
+        return self.local.sql(query, progress=progress)
 
     def check(self, all: bool, progress: Tick | None) -> ArrowStream:
         """Return what is wrong with the tables; the driver's machine looks by itself."""
@@ -204,14 +204,14 @@ class DistributedSession:
     def _count(self, table: str) -> int:
         query = f"SELECT count(*) AS rows FROM {table}"
         if table in SMALL:
-            return int(arrow.to_pyarrow(self.local.sql(query, None)).column("rows")[0].as_py())
+            return int(arrow.to_pyarrow(self.local.sql(query)).column("rows")[0].as_py())
         counted = self._map(Count(self._opening(table), table, "rows", query))
         (rows,) = packets.tables(self._merged(counted, None)).values()
         return sum(rows.column("rows").to_pylist())
 
     def _nothing(self, count: Count) -> Any:
         """Return what `count` makes of no rows."""
-        none = arrow.to_pyarrow(self.local.sql(f"SELECT * FROM {count.table} LIMIT 0", None))
+        none = arrow.to_pyarrow(self.local.sql(f"SELECT * FROM {count.table} LIMIT 0"))
         return replace(count, opening=replace(self.opening, reading=Reading())).rows(none, count.sql)
 
     def _opening(self, table: str) -> Opening:
@@ -237,7 +237,7 @@ def open_session(
     local = _native.Session(root, tables, reading=reading.native(), threads=threads, **options)
     there = local.tables()
     small = tuple(
-        packets.of_table(name, arrow.to_pyarrow(local.sql(f"SELECT * FROM {name}", None)))
+        packets.of_table(name, arrow.to_pyarrow(local.sql(f"SELECT * FROM {name}")))
         for name in SMALL
         if name in there
     )

@@ -65,7 +65,7 @@ class LocalSession:
 
     def sql(self, query: str, progress: Tick | None) -> ArrowStream:
         """Return the rows of a query over the tables, `visits` and `attributed_visits`."""
-        return self._asked().sql(query, progress)
+        return self._asked().sql(query, progress=progress)
 
     def check(self, all: bool, progress: Tick | None) -> ArrowStream:
         """Return what is wrong with the tables as they were given; of `all` checks also those that found nothing."""
@@ -87,7 +87,7 @@ class LocalSession:
         """Keep the usable rows of all tables in memory."""
         if not self.kept:
             tables = self.given.tables()
-            rows: Any = {name: arrow.to_pyarrow(self.given.sql(f"SELECT * FROM {name}", progress)) for name in tables}
+            rows: Any = {name: arrow.to_pyarrow(self.given.sql(f"SELECT * FROM {name}", progress=progress)) for name in tables}
             self.kept.append(_native.Session(None, rows, reading=Reading().native(), **self.options))
 
     def unpersist(self) -> None:

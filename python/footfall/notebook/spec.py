@@ -100,8 +100,7 @@ def _content(environment: Mapping[str, str]) -> dict[str, Any]:
 
     content = json.loads((_RESOURCES / _FILE).read_text(encoding="utf-8"))
     argv = [sys.executable, *content["argv"][1:]]
-    return {**content, "argv": argv, "env": {**content["env"], **environment},
-            "metadata": get_kernel_dict()["metadata"]}  # fmt: skip
+    return {**content, "argv": argv, "env": dict(environment), "metadata": get_kernel_dict()["metadata"]}
 
 
 def installed() -> Iterator[Spec]:

@@ -76,6 +76,9 @@ class Unopened(Dataset):
         self._open()
         return {}
 
+    def _repr_html_(self) -> None:  # type: ignore[override]
+        """Say nothing: it could not be opened, and that was told."""
+
     def _open(self) -> None:
         with self._lock:
             if type(self) is Unopened:

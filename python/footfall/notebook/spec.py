@@ -16,6 +16,8 @@ from footfall.errors import DefinitionError
 NAME = "footfall"
 _FILE = "kernel.json"
 _RESOURCES = Path(__file__).parent / "kernelspec"
+# What the page of a notebook loads for a live map, from its server.
+_LIVE_MAP = Path(__file__).parents[1] / "maps" / "static"
 
 
 @dataclass(frozen=True)
@@ -70,7 +72,7 @@ def check_installed() -> None:
 
 
 def install(data: Path, environment: Mapping[str, str]) -> Path:
-    """Write a kernelspec that starts this Python, and return its folder.
+    """Write a kernelspec that starts this Python, and what a server needs to show its maps; return the spec's folder.
 
     Parameters
     ----------
@@ -91,7 +93,14 @@ def install(data: Path, environment: Mapping[str, str]) -> Path:
     folder = folder_in(data)
     shutil.copytree(_RESOURCES, folder, dirs_exist_ok=True)
     (folder / _FILE).write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+    if _LIVE_MAP.is_dir():
+        shutil.copytree(_LIVE_MAP, _served_from(data) / "static", dirs_exist_ok=True)
     return folder
+
+
+def _served_from(data: Path) -> Path:
+    """Return the folder that a server of `data` shows to its pages as ``lab/extensions/footfall``."""
+    return data / "labextensions" / NAME
 
 
 def _content(environment: Mapping[str, str]) -> dict[str, Any]:
@@ -134,4 +143,7 @@ def remove(data: Path) -> Path:
     if not (folder / _FILE).is_file():
         raise DefinitionError(f"there is no kernel in {folder}; `footfall kernel list` says where there are")
     shutil.rmtree(folder)
+    # Those of this environment are pip's; maps in notebooks of other kernels need them.
+    if data != of_prefix(Path(sys.prefix)):
+        shutil.rmtree(_served_from(data), ignore_errors=True)
     return folder

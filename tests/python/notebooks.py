@@ -95,7 +95,8 @@ def interrupted(manager, client, code, *, after=1.0, timeout=30):
 
 def notebook(*cells, kernel):
     """A notebook of code cells; the first takes papermill's parameters."""
-    made = nbformat.v4.new_notebook(metadata={"kernelspec": {"name": kernel, "display_name": kernel}})
+    spec = {"name": kernel, "display_name": kernel, "language": "python"}
+    made = nbformat.v4.new_notebook(metadata={"kernelspec": spec})
     made.cells = [nbformat.v4.new_code_cell(source) for source in cells]
     made.cells[0].metadata["tags"] = ["parameters"]
     return made

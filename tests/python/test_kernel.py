@@ -275,10 +275,14 @@ def test_every_work_stops_when_it_is_told_to(large_city):
     with notebooks.running(env={**os.environ, "FOOTFALL_DATA": str(large_city), "FOOTFALL_TZ": TZ}) as kernel:
         manager, client = kernel
         assert notebooks.run(client, LONG).ok and notebooks.run(client, "data.rows()").ok
+        # What IPython imports to show its first error.
+        assert not notebooks.run(client, "1 / 0").ok
         for code in ["long.visit_profile()", *(f"while True: {work}" for work in works)]:
             told, seconds = notebooks.interrupted(manager, client, code, after=0.7)
             assert told["status"] == "error" and told["ename"] == "KeyboardInterrupt", code
             assert seconds < 0.5, code
+            shown = "".join(told["traceback"])
+            assert "Cell" in shown and "dataset.py" not in shown, code
             assert notebooks.run(client, "6 * 7").value == "42"
         answer = notebooks.run(client, "data.establishment_visits(by='period').to_arrow().to_pylist()[:3]")
         assert answer.value.replace("\n", "").replace(" ", "") == str(expected).replace(" ", "")

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any, Callable
 
-from footfall.notebook import namespace
+from footfall.notebook import interrupts, namespace
 
 #: What a notebook has, part by part; each function takes the shell.
-_PARTS: tuple[Callable[[Any], None], ...] = (namespace.register,)
+_PARTS: tuple[Callable[[Any], None], ...] = (namespace.register, interrupts.register)
 
 
 def load(shell: Any) -> None:
@@ -17,14 +17,6 @@ def load(shell: Any) -> None:
     ----------
     shell : IPython.core.interactiveshell.InteractiveShell
         The shell of a kernel or a terminal.
-
-    Examples
-    --------
-    >>> from types import SimpleNamespace
-    >>> shell = SimpleNamespace(user_ns={})
-    >>> load(shell)
-    >>> shell.user_ns["ff"].__name__
-    'footfall'
     """
     for register in _PARTS:
         register(shell)

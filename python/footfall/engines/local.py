@@ -7,8 +7,9 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from footfall import _native
-from footfall.inputs import arrow
-from footfall.inputs.arrow import ArrowStream
+from footfall.engines.protocol import Columns
+from footfall.engines.rows import rows_of
+from footfall.inputs.arrow import ArrowArray, ArrowStream
 from footfall.inputs.paths import Found
 from footfall.inputs.reading import Reading
 from footfall.output.progress import Tick
@@ -63,9 +64,28 @@ class LocalSession:
         """Return the statement that `run` computes."""
         return self.given.job_sql(job, by=by, users=users, rank_by=rank_by)
 
-    def sql(self, query: str, progress: Tick | None) -> ArrowStream:
+    def sql(
+        self,
+        query: str,
+        parameters: dict[str, ArrowArray] | None,
+        tables: dict[str, ArrowStream] | None,
+        limit: int | None,
+        progress: Tick | None,
+    ) -> ArrowStream:
         """Return the rows of a query over the tables, `visits` and `attributed_visits`."""
-        return self._asked().sql(query, progress)
+        return self._asked().sql(query, parameters, tables, limit, progress)
+
+    def names_in(self, query: str) -> tuple[list[str], list[str]]:
+        """Return the placeholders of a query, and the tables that it reads and that are not there."""
+        return self.given.names_in(query)
+
+    def complete(self, query: str, at: int, tables: Columns | None) -> list[tuple[str, str, str]]:
+        """Return what may stand at a character of a query."""
+        return self.given.complete(query, at, tables)
+
+    def describe(self, query: str, at: int, tables: Columns | None) -> tuple[str, str, str, str] | None:
+        """Return what the name around a character of a query means."""
+        return self.given.describe(query, at, tables)
 
     def check(self, all: bool, progress: Tick | None) -> ArrowStream:
         """Return what is wrong with the tables as they were given; of `all` checks also those that found nothing."""
@@ -87,8 +107,8 @@ class LocalSession:
         """Keep the usable rows of all tables in memory."""
         if not self.kept:
             tables = self.given.tables()
-            rows: Any = {name: arrow.to_pyarrow(self.given.sql(f"SELECT * FROM {name}", progress)) for name in tables}
-            self.kept.append(_native.Session(None, rows, reading=Reading().native(), **self.options))
+            given: Any = {name: rows_of(self.given, f"SELECT * FROM {name}", progress) for name in tables}
+            self.kept.append(_native.Session(None, given, reading=Reading().native(), **self.options))
 
     def unpersist(self) -> None:
         """Let them go."""

@@ -7,8 +7,11 @@ from typing import Any, Protocol
 
 from footfall.engines.packets import Packet
 from footfall.engines.work import Work
-from footfall.inputs.arrow import ArrowStream
+from footfall.inputs.arrow import ArrowArray, ArrowStream
 from footfall.output.progress import Tick
+
+#: Name and type of each column of tables, by name.
+Columns = dict[str, list[tuple[str, str]]]
 
 
 class Session(Protocol):
@@ -44,8 +47,33 @@ class Session(Protocol):
         """Return the statement that `run` computes."""
         ...
 
-    def sql(self, query: str, progress: Tick | None) -> ArrowStream:
-        """Return the rows of a query over the tables, `visits` and `attributed_visits`."""
+    def sql(
+        self,
+        query: str,
+        parameters: dict[str, ArrowArray] | None,
+        tables: dict[str, ArrowStream] | None,
+        limit: int | None,
+        progress: Tick | None,
+    ) -> ArrowStream:
+        """Return the rows, at most `limit`, of a query over the tables, `visits`, `attributed_visits` and `tables`.
+
+        Its placeholders have the values of `parameters`, arrays of one value each.
+        """
+        ...
+
+    def names_in(self, query: str) -> tuple[list[str], list[str]]:
+        """Return the placeholders of a query, and the tables that it reads and that are not there."""
+        ...
+
+    def complete(self, query: str, at: int, tables: Columns | None) -> list[tuple[str, str, str]]:
+        """Return what may stand at a character of a query, best first: text, kind and detail of each.
+
+        The columns of further `tables` are (name, type). Nothing is read for it, and no engine works.
+        """
+        ...
+
+    def describe(self, query: str, at: int, tables: Columns | None) -> tuple[str, str, str, str] | None:
+        """Return kind, name, schema or signature, and meaning of the name around a character of a query."""
         ...
 
     def check(self, all: bool, progress: Tick | None) -> ArrowStream:

@@ -1,12 +1,12 @@
 """What the Rust core gives to Python. The package's own modules call it; callers use those."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Callable, Optional, TypedDict, Union, final
+from typing import Any, Callable, Optional, Protocol, TypedDict, Union, final
 
 import numpy as np
 import numpy.typing as npt
 
-from footfall.inputs.arrow import ArrowArray, ArrowStream
+from footfall.inputs.arrow import ArrowStream
 
 __all__ = [
     "ATTRIBUTION_WINDOW_US",
@@ -42,7 +42,11 @@ _Degrees = npt.NDArray[np.float64]
 _Tick = Callable[[int, Optional[int]], object]
 _Slice = tuple[str, Optional[tuple[int, int]], Optional[tuple[str, int, int]]]
 _Part = tuple[str, str]
-_Columns = dict[str, list[tuple[str, str]]]
+
+_NamedColumns = Mapping[str, Sequence[tuple[str, str]]]
+
+class _ArrowArray(Protocol):
+    def __arrow_c_array__(self, requested_schema: object | None = None) -> tuple[object, object]: ...
 
 class _CsvOptions(TypedDict):
     separator: Optional[str]
@@ -157,14 +161,16 @@ class Session:
     def sql(
         self,
         query: str,
-        parameters: Optional[dict[str, ArrowArray]],
-        tables: Optional[dict[str, ArrowStream]],
-        limit: Optional[int],
-        progress: Optional[_Tick],
+        parameters: Optional[Mapping[str, _ArrowArray]] = None,
+        tables: Optional[Mapping[str, ArrowStream]] = None,
+        limit: Optional[int] = None,
+        progress: Optional[_Tick] = None,
     ) -> ArrowStream: ...
     def names_in(self, query: str) -> tuple[list[str], list[str]]: ...
-    def complete(self, query: str, at: int, tables: Optional[_Columns]) -> list[tuple[str, str, str]]: ...
-    def describe(self, query: str, at: int, tables: Optional[_Columns]) -> Optional[tuple[str, str, str, str]]: ...
+    def complete(self, query: str, at: int, tables: Optional[_NamedColumns] = None) -> list[tuple[str, str, str]]: ...
+    def describe(
+        self, query: str, at: int, tables: Optional[_NamedColumns] = None
+    ) -> Optional[tuple[str, str, str, str]]: ...
     def check(self, all: bool, progress: Optional[_Tick]) -> ArrowStream: ...
     def unusable(self, name: str, limit: int, progress: Optional[_Tick]) -> ArrowStream: ...
     def csv_options(self) -> dict[str, _CsvOptions]: ...

@@ -69,7 +69,7 @@ class Queries(ABC):
         """
         bound = values.arrays(parameters, self._zone)
         if "$" in query:
-            statements.refuse_missing(query, self._session.names_in(query)[0], bound, "parameter")
+            statements.refuse_missing(query, self._session.planner.names_in(query)[0], bound, "parameter")
         return self._sql(query, bound, {}, limit)
 
     def _sql(

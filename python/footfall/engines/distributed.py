@@ -13,12 +13,11 @@ from footfall import _native
 from footfall.engines import connect, packets
 from footfall.engines.local import EVERYTHING
 from footfall.engines.packets import Packet
-from footfall.engines.protocol import Adapter, Columns
-from footfall.engines.rows import rows_of
+from footfall.engines.protocol import Adapter
 from footfall.engines.work import VISIT_FILTER, Count, CountUsers, Fail, FilterVisits, Load, Opening, Refuse
 from footfall.errors import DefinitionError
 from footfall.inputs import arrow, paths
-from footfall.inputs.arrow import ArrowArray, ArrowStream
+from footfall.inputs.arrow import ArrowStream
 from footfall.inputs.reading import Reading
 from footfall.output.progress import Tick
 
@@ -64,6 +63,11 @@ class DistributedSession:
     opening: Opening
     unit: str = "tasks"
 
+    @property
+    def planner(self) -> _native.Session:
+        """The session that knows the names in statements."""
+        return self.local
+
     def tables(self) -> dict[str, list[str]]:
         """Return the tables that are there, and their columns."""
         return self.local.tables()
@@ -99,25 +103,13 @@ class DistributedSession:
     def sql(
         self,
         query: str,
-        parameters: dict[str, ArrowArray] | None,
-        tables: dict[str, ArrowStream] | None,
+        parameters: Mapping[str, Any] | None,
+        tables: Mapping[str, ArrowStream] | None,
         limit: int | None,
         progress: Tick | None,
     ) -> ArrowStream:
         """Return the rows of a query; the driver's machine runs it by itself."""
         return self.local.sql(query, parameters, tables, limit, progress)
-
-    def names_in(self, query: str) -> tuple[list[str], list[str]]:
-        """Return the placeholders of a query, and the tables that it reads and that are not there."""
-        return self.local.names_in(query)
-
-    def complete(self, query: str, at: int, tables: Columns | None) -> list[tuple[str, str, str]]:
-        """Return what may stand at a character of a query; the driver's machine answers by itself."""
-        return self.local.complete(query, at, tables)
-
-    def describe(self, query: str, at: int, tables: Columns | None) -> tuple[str, str, str, str] | None:
-        """Return what the name around a character of a query means; the driver's machine answers by itself."""
-        return self.local.describe(query, at, tables)
 
     def check(self, all: bool, progress: Tick | None) -> ArrowStream:
         """Return what is wrong with the tables; the driver's machine looks by itself."""
@@ -224,14 +216,14 @@ class DistributedSession:
     def _count(self, table: str) -> int:
         query = f"SELECT count(*) AS rows FROM {table}"
         if table in SMALL:
-            return int(rows_of(self.local, query).column("rows")[0].as_py())
+            return int(arrow.to_pyarrow(self.local.sql(query)).column("rows")[0].as_py())
         counted = self._map(Count(self._opening(table), table, "rows", query))
-        (counts,) = packets.tables(self._merged(counted, None)).values()
-        return sum(counts.column("rows").to_pylist())
+        (rows,) = packets.tables(self._merged(counted, None)).values()
+        return sum(rows.column("rows").to_pylist())
 
     def _nothing(self, count: Count) -> Any:
         """Return what `count` makes of no rows."""
-        none = rows_of(self.local, f"SELECT * FROM {count.table} LIMIT 0")
+        none = arrow.to_pyarrow(self.local.sql(f"SELECT * FROM {count.table} LIMIT 0"))
         return replace(count, opening=replace(self.opening, reading=Reading())).rows(none, count.sql)
 
     def _opening(self, table: str) -> Opening:
@@ -256,7 +248,9 @@ def open_session(
     """Open the tables under `root` and those given by name on `cluster`; see `footfall.open`."""
     local = _native.Session(root, tables, reading=reading.native(), threads=threads, **options)
     there = local.tables()
-    small = tuple(packets.of_table(name, rows_of(local, f"SELECT * FROM {name}")) for name in SMALL if name in there)
+    small = tuple(
+        packets.of_table(name, arrow.to_pyarrow(local.sql(f"SELECT * FROM {name}"))) for name in SMALL if name in there
+    )
     pieces = {name: _pieces(local, name, tables.get(name), cluster.cores) for name in LARGE if name in there}
     # A worker has other work on its other cores.
     opening = Opening(small, {**options, "threads": 1}, EVERYTHING, reading.with_csv(local.csv_options()))

@@ -7,9 +7,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from footfall import _native
-from footfall.engines.protocol import Columns
-from footfall.engines.rows import rows_of
-from footfall.inputs.arrow import ArrowArray, ArrowStream
+from footfall.inputs import arrow
+from footfall.inputs.arrow import ArrowStream
 from footfall.inputs.paths import Found
 from footfall.inputs.reading import Reading
 from footfall.output.progress import Tick
@@ -41,6 +40,11 @@ class LocalSession:
     kept: list[_native.Session] = field(default_factory=list)
     unit: str = "rows"
 
+    @property
+    def planner(self) -> _native.Session:
+        """The session that knows the names in statements."""
+        return self.given
+
     def tables(self) -> dict[str, list[str]]:
         """Return the tables that are there, and their columns."""
         return self.given.tables()
@@ -67,25 +71,13 @@ class LocalSession:
     def sql(
         self,
         query: str,
-        parameters: dict[str, ArrowArray] | None,
-        tables: dict[str, ArrowStream] | None,
+        parameters: Mapping[str, Any] | None,
+        tables: Mapping[str, ArrowStream] | None,
         limit: int | None,
         progress: Tick | None,
     ) -> ArrowStream:
         """Return the rows of a query over the tables, `visits` and `attributed_visits`."""
         return self._asked().sql(query, parameters, tables, limit, progress)
-
-    def names_in(self, query: str) -> tuple[list[str], list[str]]:
-        """Return the placeholders of a query, and the tables that it reads and that are not there."""
-        return self.given.names_in(query)
-
-    def complete(self, query: str, at: int, tables: Columns | None) -> list[tuple[str, str, str]]:
-        """Return what may stand at a character of a query."""
-        return self.given.complete(query, at, tables)
-
-    def describe(self, query: str, at: int, tables: Columns | None) -> tuple[str, str, str, str] | None:
-        """Return what the name around a character of a query means."""
-        return self.given.describe(query, at, tables)
 
     def check(self, all: bool, progress: Tick | None) -> ArrowStream:
         """Return what is wrong with the tables as they were given; of `all` checks also those that found nothing."""
@@ -107,7 +99,9 @@ class LocalSession:
         """Keep the usable rows of all tables in memory."""
         if not self.kept:
             tables = self.given.tables()
-            given: Any = {name: rows_of(self.given, f"SELECT * FROM {name}", progress) for name in tables}
+            given: Any = {
+                name: arrow.to_pyarrow(self.given.sql(f"SELECT * FROM {name}", progress=progress)) for name in tables
+            }
             self.kept.append(_native.Session(None, given, reading=Reading().native(), **self.options))
 
     def unpersist(self) -> None:

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
+from footfall import _native
 from footfall.engines.packets import Packet
 from footfall.engines.work import Work
-from footfall.inputs.arrow import ArrowArray, ArrowStream
+from footfall.inputs.arrow import ArrowStream
 from footfall.output.progress import Tick
-
-#: Name and type of each column of tables, by name.
-Columns = dict[str, list[tuple[str, str]]]
 
 
 class Session(Protocol):
@@ -23,6 +21,11 @@ class Session(Protocol):
     @property
     def unit(self) -> str:
         """What progress counts."""
+        ...
+
+    @property
+    def planner(self) -> _native.Session:
+        """The session of this machine that knows the names in statements; it reads no file for them."""
         ...
 
     def tables(self) -> dict[str, list[str]]:
@@ -50,8 +53,8 @@ class Session(Protocol):
     def sql(
         self,
         query: str,
-        parameters: dict[str, ArrowArray] | None,
-        tables: dict[str, ArrowStream] | None,
+        parameters: Mapping[str, Any] | None,
+        tables: Mapping[str, ArrowStream] | None,
         limit: int | None,
         progress: Tick | None,
     ) -> ArrowStream:
@@ -59,21 +62,6 @@ class Session(Protocol):
 
         Its placeholders have the values of `parameters`, arrays of one value each.
         """
-        ...
-
-    def names_in(self, query: str) -> tuple[list[str], list[str]]:
-        """Return the placeholders of a query, and the tables that it reads and that are not there."""
-        ...
-
-    def complete(self, query: str, at: int, tables: Columns | None) -> list[tuple[str, str, str]]:
-        """Return what may stand at a character of a query, best first: text, kind and detail of each.
-
-        The columns of further `tables` are (name, type). Nothing is read for it, and no engine works.
-        """
-        ...
-
-    def describe(self, query: str, at: int, tables: Columns | None) -> tuple[str, str, str, str] | None:
-        """Return kind, name, schema or signature, and meaning of the name around a character of a query."""
         ...
 
     def check(self, all: bool, progress: Tick | None) -> ArrowStream:

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any, Callable
 from footfall import _native
 from footfall.engines import packets
 from footfall.engines.packets import Content, Packet
-from footfall.engines.rows import rows_of
 from footfall.errors import FootfallError
 from footfall.inputs import arrow
 from footfall.inputs.reading import Reading
@@ -110,8 +109,8 @@ class Load(_Work):
         """Do the work."""
         with packets.piece(given) as content:
             session = self.opening.session(self.table, content)
-            read = rows_of(session, f"SELECT * FROM {self.table}")
-        return [packets.of_kept(self.table, read, given[0].share)]
+            rows = arrow.to_pyarrow(session.sql(f"SELECT * FROM {self.table}"))
+        return [packets.of_kept(self.table, rows, given[0].share)]
 
 
 @dataclass(frozen=True)
@@ -134,7 +133,7 @@ class Count(_Work):
 
     def rows(self, content: Content, sql: str) -> pyarrow.Table:
         """Return what `sql` makes of the piece."""
-        return rows_of(self.opening.session(self.table, content), sql)
+        return arrow.to_pyarrow(self.opening.session(self.table, content).sql(sql))
 
 
 @dataclass(frozen=True)
@@ -162,7 +161,7 @@ class CountUsers(_Work):
     def of(self, given: Sequence[Packet]) -> list[Packet]:
         """Do the work."""
         session = self.opening.beside({**self.nothing, **packets.tables(given)})
-        return [packets.of_table(PARTS, rows_of(session, self.sql))]
+        return [packets.of_table(PARTS, arrow.to_pyarrow(session.sql(self.sql)))]
 
 
 @dataclass(frozen=True)

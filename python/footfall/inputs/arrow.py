@@ -25,14 +25,6 @@ class ArrowStream(Protocol):
         ...
 
 
-class ArrowArray(Protocol):
-    """Values that an object hands out as one Arrow array."""
-
-    def __arrow_c_array__(self, requested_schema: object = None) -> tuple[object, object]:
-        """Return the PyCapsules that hold an ``ArrowSchema`` and an ``ArrowArray``."""
-        ...
-
-
 def exports(value: Any) -> bool:
     """Return whether `value` speaks the protocol: as a table, or as one column."""
     return hasattr(value, "__arrow_c_stream__") or hasattr(value, "__arrow_c_array__")

@@ -3,9 +3,10 @@
 | module | what |
 |---|---|
 | `arguments` | the options of a line |
-| `data_sets` | which variable is the data set |
+| `data_sets` | which variable is the data set, and what knows the names in statements |
 | `variables` | the notebook's variables as parameters and tables of a statement |
 | `failures` | errors of a cell, without Python's traceback |
+| `plans`, `descriptions` | how a statement would be computed; what tables and functions are |
 | `magics` | what the lines do |
 | `cells` | where a cell has a statement |
 | `completion`, `python_values` | what may stand at the cursor: in a statement, in a call of a job |

@@ -16,6 +16,7 @@ SHOWN_ROWS = 1_000
 OPTIONS: Mapping[str, str] = {"--into": "NAME", "--limit": "N", "--all": "", "--data": "VAR", "--explain": ""}
 
 _OPTION = re.compile(r"\s*(?P<option>--[A-Za-z][\w-]*)(?:=(?P<value>\S*))?(?=\s|\Z)")
+_DASHES = re.compile(r"(?:\A|(?<=\s))(?=--)")
 _VALUE = re.compile(r"\s+(?!--)(?P<value>\S+)")
 
 
@@ -70,9 +71,16 @@ def of_sql(line: str, cell: str | None) -> Asked:
 
 
 def data_alone(magic: str, line: str) -> tuple[str | None, str]:
-    """Return the variable of ``--data``, and what else a line says."""
-    given, rest = split(magic, line, ("--data",))
-    return given.get("--data"), rest
+    """Return the variable of ``--data``, wherever it stands in a line, and what else that says.
+
+    Examples
+    --------
+    >>> data_alone("%describe", "ads --data city")
+    ('city', 'ads')
+    """
+    before, *after = _DASHES.split(line, 1)
+    given, rest = split(magic, "".join(after), ("--data",))
+    return given.get("--data"), f"{before} {rest}".strip()
 
 
 def split(magic: str, line: str, known: tuple[str, ...] = tuple(OPTIONS)) -> tuple[dict[str, str], str]:

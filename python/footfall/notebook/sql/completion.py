@@ -14,7 +14,7 @@ from typing import Any, Callable
 from footfall.errors import FootfallError
 from footfall.notebook.sql import arguments, variables
 from footfall.notebook.sql.cells import Statement, statement_at
-from footfall.notebook.sql.data_sets import data_set, data_sets
+from footfall.notebook.sql.data_sets import data_sets, planner
 
 #: Text, kind and detail.
 Candidate = tuple[str, str, str]
@@ -93,10 +93,9 @@ def _candidates(statement: Statement, names: Mapping[str, Any]) -> tuple[str, li
     word = fragment[0] if fragment else ""
     if before[: len(before) - len(word)].endswith("$"):
         return word, _variables(word, names)
+    known = variables.columns(statement.query, names)
     try:
-        _, data = data_set(names, statement.data)
-        known = variables.columns(statement.query, names)
-        candidates = data._session.complete(statement.query, statement.at, known)
+        candidates = planner(names, statement.data).complete(statement.query, statement.at, known)
     except FootfallError:
         return word, []
     return word, [_of_variable(candidate, known, names) for candidate in candidates]

@@ -22,5 +22,5 @@ def without_traceback() -> Iterator[None]:
         raise
     except (FootfallError, KeyboardInterrupt) as error:
         said = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
-        vars(error)["_render_traceback_"] = said.splitlines
+        vars(error).setdefault("_render_traceback_", said.splitlines)
         raise

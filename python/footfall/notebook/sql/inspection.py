@@ -10,7 +10,7 @@ from footfall.errors import FootfallError
 from footfall.notebook.sql import variables
 from footfall.notebook.sql.cells import Statement, statement_at
 from footfall.notebook.sql.completion import visible
-from footfall.notebook.sql.data_sets import data_set
+from footfall.notebook.sql.data_sets import planner
 from footfall.output.text import printable
 
 
@@ -53,10 +53,9 @@ class Inspector:
 
 def meaning_of(statement: Statement, names: Mapping[str, Any]) -> str:
     """Return what the name at the cursor means; nothing if it means nothing."""
+    known = variables.columns(statement.query, names)
     try:
-        _, data = data_set(names, statement.data)
-        known = variables.columns(statement.query, names)
-        found = data._session.describe(statement.query, statement.at, known)
+        found = planner(names, statement.data).describe(statement.query, statement.at, known)
     except FootfallError:
         return ""
     if found is None:

@@ -6,18 +6,12 @@ import functools
 from dataclasses import dataclass
 from typing import Any, Callable
 
-from footfall.dataset import Dataset
-from footfall.errors import DefinitionError, QueryError
-from footfall.inputs import options
-from footfall.inputs.values import rows
-from footfall.notebook.sql import arguments, variables
+from footfall.errors import DefinitionError
+from footfall.notebook.sql import arguments, descriptions, plans, variables
 from footfall.notebook.sql.data_sets import data_set
 from footfall.notebook.sql.failures import without_traceback
 from footfall.output import facts
-from footfall.output.text import printable
 from footfall.result import Result
-
-_EXPLAIN = "EXPLAIN\n"
 
 
 def register(shell: Any) -> None:
@@ -85,7 +79,7 @@ class Magics:
         for note in bound.notes:
             print(f"Note: {note}")
         if asked.explain:
-            print(_plan(data, asked.query, bound))
+            print(plans.plan(data, asked.query, bound))
             return None
         if asked.into == variable:
             raise DefinitionError(f"--into {variable}: is the data set that is asked; choose another name")
@@ -110,10 +104,7 @@ class Magics:
         if rest:
             raise DefinitionError(f"%tables {rest}: takes nothing but --data; %describe {rest} shows one table")
         variable, data = data_set(self.shell.user_ns, wanted)
-        own = [(name, ", ".join(columns)) for name, columns in _tables(data).items()]
-        others = variables.columns("", self.shell.user_ns).keys() - dict(own).keys()
-        told = [(name, f"variable of type {type(self.shell.user_ns[name]).__qualname__}") for name in sorted(others)]
-        return Facts(f"Tables of {variable}", own + told)
+        return Facts(f"Tables of {variable}", descriptions.of_all(data, self.shell.user_ns))
 
     def describe(self, line: str) -> Facts:
         """Show what a table, or a function, is: its columns and their types, or what it takes and returns.
@@ -121,18 +112,8 @@ class Magics:
         %describe TABLE [--data VAR]
         """
         wanted, name = arguments.data_alone("%describe", line)
-        name, *more = name.split() or [""]
-        if more and wanted is None:
-            wanted, _ = arguments.data_alone("%describe", " ".join(more))
         _, data = data_set(self.shell.user_ns, wanted)
-        known = variables.columns(f'"{name}"', self.shell.user_ns)
-        for query in (f"SELECT * FROM {name}", f"SELECT {name}"):
-            found = data._session.describe(query, len(query), known)
-            if found is not None and found[0] in ("table", "function"):
-                kind, of, schema, meaning = found
-                return Facts(f"{kind.capitalize()} {of}", [("meaning", meaning), ("schema", schema)])
-        there = [*_tables(data), *known]
-        raise DefinitionError(f"%describe {name}: is no table and no function{options.choices(name, there)}")
+        return Facts(*descriptions.of_one(data, self.shell.user_ns, name))
 
     def engine(self, line: str) -> Facts:
         """Show where the work is done, or open the data set again to have it done elsewhere.
@@ -145,34 +126,3 @@ class Magics:
             data = data._on(name)
             self.shell.push({variable: data})
         return Facts(f"Engine of {variable}", [("engine", data._opened.engine), ("data", data.source)])
-
-
-def _tables(data: Dataset) -> dict[str, list[str]]:
-    """Return all tables that the data set has, derived ones too, and their columns."""
-    derived = {}
-    for name in ("visits", "attributed_visits"):
-        query = f"SELECT  FROM {name}"
-        columns = [text for text, kind, _ in data._session.complete(query, len("SELECT "), None) if kind == "column"]
-        if columns:
-            derived[name] = columns
-    return {**data.tables, **derived}
-
-
-def _plan(data: Dataset, query: str, bound: variables.Bound) -> str:
-    """Return how a statement would be computed."""
-    if query.lstrip()[: len(_EXPLAIN)].split()[:1] != [_EXPLAIN.strip()]:
-        query = _EXPLAIN + query
-    try:
-        planned = data._sql(query, bound.parameters, bound.tables)
-    except QueryError as error:
-        raise (_a_line_above(error) if query.startswith(_EXPLAIN) else error) from None
-    plans = [f"{row['plan_type']}\n{row['plan']}" for row in rows(planned.to_arrow())]
-    return printable("\n".join(plans), keep="\n")
-
-
-def _a_line_above(error: QueryError) -> QueryError:
-    """Return the error with the place that it has without the line that stands before the statement."""
-    if error.line is None:
-        return error
-    message = str(error).replace(f"\n  line {error.line}, ", f"\n  line {error.line - 1}, ")
-    return QueryError(message, line=error.line - 1, column=error.column)

@@ -8,10 +8,12 @@ from types import FunctionType, ModuleType
 from typing import Any
 
 from footfall.dataset import Dataset
-from footfall.engines.protocol import Columns
 from footfall.errors import DefinitionError
 from footfall.inputs import arrow, options, parameters, statements
 from footfall.inputs.arrow import ArrowStream
+
+#: Names and types of columns, by table.
+Tables = dict[str, list[tuple[str, str]]]
 
 
 @dataclass(frozen=True)
@@ -43,7 +45,7 @@ def bind(query: str, data: Dataset, names: Mapping[str, Any]) -> Bound:
     DataError
         If a table cannot be read.
     """
-    placeholders, missing = data._session.names_in(query)
+    placeholders, missing = data._session.planner.names_in(query)
     statements.refuse_missing(query, placeholders, names, "variable")
     bound = {name: _parameter(query, name, names[name], data) for name in placeholders}
     found = {name: variable for name in missing if (variable := _named(name, names)) is not None}
@@ -57,7 +59,7 @@ def is_table(value: object) -> bool:
     return arrow.exports(type(value))
 
 
-def columns(query: str, names: Mapping[str, Any]) -> Columns:
+def columns(query: str, names: Mapping[str, Any]) -> Tables:
     """Return the tables among the variables, with the columns of those that the statement names."""
     named = {token.name for token in statements.tokens(query)}
     there = {name: value for name, value in names.items() if not name.startswith("_") and is_table(value)}

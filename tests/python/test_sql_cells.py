@@ -331,6 +331,26 @@ def test_tables_of_any_kind_are_read(shell):
             {"user_id": "ana", "s": 2}, {"user_id": "rui", "s": 3}], type(frame)  # fmt: skip
 
 
+class Stream:
+    """Hands out rows, and tells nothing else."""
+
+    def __arrow_c_stream__(self, requested_schema=None):
+        return SCORES.__arrow_c_stream__(requested_schema)
+
+
+class Broken:
+    def __arrow_c_stream__(self, requested_schema=None):
+        raise ValueError("gone")
+
+
+def test_whatever_exports_a_stream_is_read_or_fails_at_its_place(shell, capsys):
+    shell.push({"stream": Stream(), "broken": Broken(), "column": SCORES.column("score")})
+    assert len(run(shell, "%sql SELECT * FROM stream")) == 2
+    error = failure(shell, "%%sql\nSELECT *\nFROM broken", capsys)
+    assert "gone" in str(error) and (error.line, error.column) == (2, 6)
+    assert "is no table but of type ChunkedArray" in str(failure(shell, "%sql SELECT * FROM column", capsys))
+
+
 def test_a_result_is_read_in_the_next_cell_beside_the_tables(shell, data):
     run(shell, "%%sql --into Top\nSELECT user_id, count(*) AS n FROM pings GROUP BY 1 ORDER BY n DESC, 1 LIMIT 3")
     expected = {row["user_id"]: row["n"] for row in rows(shell.user_ns["Top"])}

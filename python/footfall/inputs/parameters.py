@@ -77,7 +77,7 @@ def array(name: str, value: Any, zone: Zone) -> pyarrow.Array:
     import pyarrow as pa
 
     try:
-        if not _is_list(value):
+        if not is_list(value):
             return _of_one_kind(name, [value], zone)
         values = _of_one_kind(name, list(value), zone)
     except (pa.ArrowException, OverflowError, UnicodeError) as error:
@@ -89,7 +89,15 @@ def array(name: str, value: Any, zone: Zone) -> pyarrow.Array:
 def can_be(value: Any) -> bool:
     """Return whether a parameter may have this value, by its type alone."""
     value = _plain(value)
-    return value is None or _is_list(value) or _kind(value) is not None
+    return value is None or is_list(value) or _kind(value) is not None
+
+
+def is_list(value: Any) -> bool:
+    """Return whether it is a list, a set, a range, or an array of one dimension of NumPy, pandas, polars or Arrow."""
+    if isinstance(value, (list, tuple, range, Set)) or getattr(value, "ndim", None) == 1:
+        return True
+    is_typed = arrow.exports(value) and (hasattr(value, "type") or hasattr(value, "dtype"))
+    return is_typed and not (hasattr(value, "columns") or hasattr(value, "column_names"))
 
 
 def _of_one_kind(name: str, values: list[Any], zone: Zone) -> pyarrow.Array:
@@ -226,13 +234,6 @@ def _of_pandas(value: np.datetime64 | np.timedelta64) -> Any:
     if np.datetime_data(value.dtype)[0] in _DAYS:
         return value.astype("datetime64[D]").item()
     return pd.Timestamp(value)
-
-
-def _is_list(value: Any) -> bool:
-    """Return whether it is a list, a set, a range, or an array of one dimension of NumPy, pandas, polars or Arrow."""
-    if isinstance(value, (list, tuple, range, Set)) or getattr(value, "ndim", None) == 1:
-        return True
-    return arrow.exports(value) and not any(hasattr(value, name) for name in ("columns", "column_names", "schema"))
 
 
 def _shown(value: Any) -> str:

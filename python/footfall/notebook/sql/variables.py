@@ -8,7 +8,7 @@ from types import FunctionType, ModuleType
 from typing import Any
 
 from footfall.dataset import Dataset
-from footfall.errors import DefinitionError
+from footfall.errors import DataError, DefinitionError
 from footfall.inputs import arrow, options, parameters, statements
 from footfall.inputs.arrow import ArrowStream
 
@@ -42,8 +42,6 @@ def bind(query: str, data: Dataset, names: Mapping[str, Any]) -> Bound:
     ------
     QueryError
         If there is no such variable, or no parameter and no table can be made of it; it points at its place.
-    DataError
-        If a table cannot be read.
     """
     placeholders, missing = data._session.planner.names_in(query)
     statements.refuse_missing(query, placeholders, names, "variable")
@@ -55,8 +53,8 @@ def bind(query: str, data: Dataset, names: Mapping[str, Any]) -> Bound:
 
 
 def is_table(value: object) -> bool:
-    """Return whether a variable may be a table, by its type alone."""
-    return arrow.exports(type(value))
+    """Return whether a variable may be a table; no stream is read for it."""
+    return arrow.exports(type(value)) and not parameters.is_list(value)
 
 
 def columns(query: str, names: Mapping[str, Any]) -> Tables:
@@ -100,12 +98,15 @@ def _named(table: str, names: Mapping[str, Any]) -> str | None:
 
 def _table(query: str, table: str, variable: str, names: Mapping[str, Any], data: Dataset) -> ArrowStream:
     value = names[variable]
-    if not arrow.exports(value):
-        kind, hint = type(value).__qualname__, "; collect it first" if hasattr(value, "collect") else ""
-        meant = options.meant(table, data.tables)
-        message = f"there is no table {table}, and the variable {variable} is no table but of type {kind}{hint}{meant}"
-        raise statements.error_at(message, query, statements.place_of_table(query, table))
-    return arrow.read(variable, value)
+    try:
+        if is_table(value):
+            return arrow.read(variable, value)
+        hint = "; collect it first" if hasattr(value, "collect") else ""
+        kind = f"no table but of type {type(value).__qualname__}{hint}{options.meant(table, data.tables)}"
+        message = f"there is no table {table}, and the variable {variable} is {kind}"
+    except DataError as error:
+        message = str(error)
+    raise statements.error_at(message, query, statements.place_of_table(query, table))
 
 
 def _note(name: str) -> str:

@@ -6,12 +6,13 @@ Usage: python -m benches.completion [--rounds 30] [--pings 10000000]
 from __future__ import annotations
 
 import argparse
+import io
 import statistics
 import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
 from typing import Any, Callable
 
@@ -62,8 +63,8 @@ def _kernel() -> Iterator[Any]:
     from jupyter_client import KernelManager
 
     with tempfile.TemporaryDirectory() as folder:
-        manager = KernelManager(kernel_name="python3", transport="ipc")
-        manager.start_kernel(cwd=folder)
+        manager = KernelManager(kernel_name="python3", transport="ipc", connection_file=f"{folder}/kernel.json")
+        manager.start_kernel()
         client = manager.client()
         client.start_channels()
         try:
@@ -106,11 +107,12 @@ def _first_rows(pings: int) -> bool:
     shell = InteractiveShell()
     load(shell)
     shell.push({"data": footfall.open(data.folder("city", pings), tz=data.TZ)})
-    shell.run_cell("%%sql\nSELECT * FROM establishments").raise_error()
-    Path("/proc/self/clear_refs").write_text("5")
-    before, started = _peak_mb(), time.perf_counter()
-    done = shell.run_cell("%%sql\nSELECT * FROM pings")
-    seconds, more = time.perf_counter() - started, _peak_mb() - before
+    with redirect_stdout(io.StringIO()):
+        shell.run_cell("%%sql\nSELECT * FROM establishments").raise_error()
+        Path("/proc/self/clear_refs").write_text("5")
+        before, started = _peak_mb(), time.perf_counter()
+        done = shell.run_cell("%%sql\nSELECT * FROM pings")
+        seconds, more = time.perf_counter() - started, _peak_mb() - before
     done.raise_error()
     print(
         f"SELECT * FROM pings: {len(done.result):,} of {pings:,} rows after {seconds:.2f} s (bar {BAR_FIRST_ROWS_S}), "

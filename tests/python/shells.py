@@ -46,7 +46,7 @@ def kernel(folder, *cells):
     from jupyter_client import KernelManager
 
     environment = {**os.environ, "IPYTHONDIR": str(folder), "PYTHONPATH": str(PROJECT / "python")}
-    manager = KernelManager(kernel_name="python3", transport="ipc")
+    manager = KernelManager(kernel_name="python3", transport="ipc", connection_file=f"{folder}/kernel.json")
     manager.start_kernel(env=environment, cwd=str(folder))
     client = manager.client()
     client.start_channels()

@@ -24,6 +24,8 @@ def new_shell(folder, **names):
     config = Config()
     config.HistoryManager.enabled = False
     shell = InteractiveShell(config=config, ipython_dir=str(folder))
+    # A shell takes the place of the program that it is in.
+    shell.restore_sys_module_state()
     load(shell)
     shell.push(names)
     return shell
@@ -55,6 +57,7 @@ def kernel(folder, *cells):
         for cell in (LOAD, *cells):
             said = told(client, cell)
             assert said["status"] == "ok", said
+        client.interrupt = manager.interrupt_kernel
         yield client
     finally:
         client.stop_channels()

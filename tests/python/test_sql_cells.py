@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import decimal
+import threading
+import time
 from datetime import date, datetime, timedelta, timezone
 
 import numpy as np
@@ -457,3 +459,22 @@ def test_cells_in_a_kernel(tmp_path):
         assert said["traceback"][-1].strip() == "^"
         said = told(client, "data.sql('SELECT categry FROM ads')")
         assert any("Traceback" in line for line in said["traceback"])
+
+
+def test_an_interrupt_ends_a_statement_and_the_next_answers(tmp_path):
+    opened = ("import footfall, pyarrow as pa\n"
+              "many = pa.table({'n': range(100_000)})\n"
+              "data = footfall.open({'ads': pa.table({'ad_id': [7], 'campaign_id': ['lunch'], 'category': ['food']})},"
+              " progress=False)")  # fmt: skip
+    with kernel(tmp_path, opened) as client:
+        interrupted = []
+
+        def interrupt():
+            interrupted.append(time.monotonic())
+            client.interrupt()
+
+        threading.Timer(2, interrupt).start()
+        said = told(client, "%%sql\nSELECT sum(a.n + b.n) FROM many a CROSS JOIN many b")
+        assert said["status"] == "error" and [line.split(":")[0] for line in said["traceback"]] == ["KeyboardInterrupt"]
+        assert time.monotonic() - interrupted[0] < 2
+        assert "100,000" in told(client, "%sql SELECT count(*) AS rows FROM many")["shown"]

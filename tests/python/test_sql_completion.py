@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pyarrow as pa
 import pytest
 from shells import SCORES, answer, completions, kernel, new_shell
 from worlds import random_world
@@ -74,6 +75,16 @@ def test_names_of_python_do_not_stand_in_sql(shell, code):
         assert not {"import", "print", "data", "ids"} & {text for text, _, _ in offered}
 
 
+def test_hostile_names_are_quoted_and_printable(shell):
+    hostile = pa.table({'a"; DROP TABLE pings --': [1], "b\x1b[2J": [2]})
+    shell.push({"hostile": hostile})
+    offered = completions(shell, "%%sql\nSELECT | FROM hostile")
+    assert offered[0][0] == '"a""; DROP TABLE pings --"'
+    assert all("\x1b" not in type_ for _, type_, _ in completions(shell, "%%sql\nSELECT * FROM hostile WHERE host|"))
+    result = shell.run_cell(f"%sql SELECT {offered[0][0]} AS a FROM hostile").result
+    assert result.to_arrow().to_pylist() == [{"a": 1}]
+
+
 def test_variables_stand_after_a_dollar(shell):
     offered = completions(shell, "%%sql\nSELECT * FROM pings WHERE array_has($|, user_id)")
     assert ("ids", "variable list", "") in offered and ("start", "variable int", "") in offered
@@ -85,6 +96,8 @@ def test_options_and_data_sets_stand_in_the_first_line(shell):
     assert completions(shell, "%%sql --in|") == [("--into", "option NAME", "--in")]
     assert texts(shell, "%%sql --data |\nSELECT 1") == ["data"]
     assert "--explain" in texts(shell, "%%sql --all |")
+    assert texts(shell, "%sql --in|") == ["--into"] and "--into" not in texts(shell, "%sql --limit 3 |")
+    assert texts(shell, "%%sql --limit |") == []
 
 
 def test_a_magic_is_completed_by_ipython(shell):

@@ -62,7 +62,9 @@ def statement_at(code: str, at: int) -> Statement | None:
         return None
     end = arguments.begin(line["line"])
     begin = start + line.start("line")
-    return _of(line["line"][end:], line["line"][:end].rstrip(), begin, begin + end, at)
+    # Right behind an option, the cursor is at it.
+    behind = begin + end + (end > 0 and not line["line"][end - 1].isspace())
+    return _of(line["line"][end:], line["line"][:end].rstrip(), begin, behind, at)
 
 
 def _of(query: str, options: str, begin: int, start: int, at: int) -> Statement | None:

@@ -9,16 +9,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from typing import Any, Callable
+from typing import Any
 
 from footfall.errors import FootfallError
 from footfall.notebook.sql import arguments, variables
 from footfall.notebook.sql.cells import Statement, statement_at
 from footfall.notebook.sql.data_sets import data_sets, planner
+from footfall.output.text import printable
 
 #: Text, kind and detail.
 Candidate = tuple[str, str, str]
-Matcher = Callable[[Any], dict[str, Any]]
 
 _IDENTIFIER = "footfall.sql"
 #: Letters of a detail that are shown: the columns of a table may be many.
@@ -80,7 +80,7 @@ def found(candidates: Iterable[Candidate], fragment: str, limit: int | None) -> 
 
 def _type(kind: str, detail: str) -> str:
     """Return what a front end shows beside a candidate; it takes the first letter for a sign."""
-    text = " ".join(f"{kind} {detail}".split())
+    text = printable(" ".join(f"{kind} {detail}".split()))
     return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 1]}…"
 
 

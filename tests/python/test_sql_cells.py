@@ -145,6 +145,15 @@ def test_times_and_durations_add_up(data):
     assert row == {"a": given["start"] + given["window"], "b": given["start"] - given["window"]}
 
 
+def test_a_duration_is_added_to_a_column(shell):
+    shell.push({"window": timedelta(hours=6)})
+    (row,) = rows(run(shell, "%sql SELECT timestamp AS a, timestamp + $window AS b FROM pings LIMIT 1"))
+    assert row["b"] - row["a"] == timedelta(hours=6)
+    counts = [rows(run(shell, f"%sql SELECT count(*) AS n FROM pings WHERE timestamp - {given} > '2000-01-01'"))
+              for given in ("$window", "INTERVAL '6 hours'")]  # fmt: skip
+    assert counts[0] == counts[1] != [{"n": 0}]
+
+
 def test_hostile_text_is_text(shell, data):
     before = rows(data.sql("SELECT count(*) AS n FROM pings"))
     shell.push({"x": "'; DROP TABLE pings --"})
@@ -198,6 +207,7 @@ def test_parameters_are_a_mapping_from_names(data, parameters):
     ("SELECT 1,\n2,\n3,\n4 FORM pings x", (4, 8), "Expected"),
     ("SELECT\n\n\n'never ended", (4, 1), "Unterminated"),
     ("SELECT *\nFROM pings\nWHERE timestamp > 'noon'", (3, 19), "noon"),
+    ("SELECT *\nFROM pings\nWHERE latitude > $user", (3, 18), "Cannot cast string 'ana'"),
     ("SELECT *\nFROM user", (2, 6), "the variable user is no table but of type str"),
 ])  # fmt: skip
 def test_an_error_points_at_its_place(shell, cell, place, words, capsys):

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any, Callable
 
-from footfall.notebook import interrupts, namespace
+from footfall.notebook import interrupts, namespace, sql
 
 #: What a notebook has, part by part; each function takes the shell.
-_PARTS: tuple[Callable[[Any], None], ...] = (namespace.register, interrupts.register)
+_PARTS: tuple[Callable[[Any], None], ...] = (namespace.register, interrupts.register, sql.register)
 
 
 def load(shell: Any) -> None:

@@ -31,6 +31,28 @@ def new_shell(folder, **names):
     return shell
 
 
+def run(shell, code):
+    """What a cell gives; it must not fail."""
+    done = shell.run_cell(code)
+    done.raise_error()
+    return done.result
+
+
+def rows(result):
+    return result.to_arrow().to_pylist()
+
+
+def failure(shell, code, capsys):
+    """The error that a cell fails with, and what is shown of it."""
+    capsys.readouterr()
+    done = shell.run_cell(code)
+    assert not done.success
+    shown = plain("".join(capsys.readouterr()))
+    assert "Traceback" not in shown and ".py" not in shown, shown
+    assert str(done.error_in_exec) in shown
+    return done.error_in_exec
+
+
 def completions(shell, code):
     """What is offered where ``|`` stands in `code`: (text, type, what it replaces) of each."""
     from IPython.core.completer import provisionalcompleter

@@ -11,13 +11,15 @@ import time
 import busy
 import pytest
 
-CHILD = f"""
+CHILD = (
+    f"""
 import signal, sys, time
 {busy.TABLES}
 # A run in the background inherits an ignored Ctrl-C; a terminal's does not.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 small, SQL = {busy.SMALL}, {busy.SQL!r}
-""" + """
+"""
+    + """
 stacked = footfall.open({**tables, "establishments": establishments(1_000)}, progress=sys.argv[2] == "progress")
 data = footfall.open(tables, progress=sys.argv[2] == "progress")
 work = {
@@ -44,6 +46,7 @@ except KeyboardInterrupt:
     print("still busy for", time.process_time() - busy, flush=True)
     print("then", small.establishment_visits(by="period").to_arrow().num_rows, flush=True)
 """
+)
 
 
 @pytest.fixture

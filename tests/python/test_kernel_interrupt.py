@@ -54,7 +54,7 @@ class Kernel:
         return "".join(printed).strip()
 
     def stop(self, code, after):
-        """Start a cell, press stop while it works, wait for its end; the error's name, and the seconds from the stop."""
+        """Start a cell and press stop while it works; the name of its error, and how many seconds it took to end."""
         self.client.execute(code)
         time.sleep(after)
         began = time.monotonic()

@@ -200,7 +200,7 @@ mine = alt.Chart(alt.InlineData([dict(a=1)])).mark_point().encode(x="a:Q")
         "alt.hconcat(mine, mine | ours)",
         "ours & mine",
     ):
-        assert set(bundle(kernel(joined))) == {LIVE, SVG, "text/plain"}, joined
+        assert set(bundle(kernel(joined))) == {LIVE, SVG, "image/png", "text/plain"}, joined
     for own in ("mine", "mine | mine"):
         assert LIVE not in bundle(kernel(own)), own
     kernel("_ = alt.renderers.enable('json')")

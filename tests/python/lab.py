@@ -34,6 +34,11 @@ def chromium():
     return next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 
 
+def import_path():
+    """What another Python needs as PYTHONPATH to import what this one does, wherever it starts."""
+    return os.pathsep.join(str(Path(entry).resolve()) for entry in sys.path if entry)
+
+
 class Home:
     """Jupyter's folders of a user who has nothing yet."""
 
@@ -54,8 +59,11 @@ class Home:
         places = {"JUPYTER_CONFIG_DIR": "config", "JUPYTER_DATA_DIR": "data", "JUPYTER_RUNTIME_DIR": "runtime",
                   "JUPYTERLAB_SETTINGS_DIR": "settings", "JUPYTERLAB_WORKSPACES_DIR": "workspaces",
                   "IPYTHONDIR": "ipython"}  # fmt: skip
-        path = os.pathsep.join(entry for entry in sys.path if entry)
-        return {**os.environ, "PYTHONPATH": path, **{name: str(self.folder / place) for name, place in places.items()}}
+        return {
+            **os.environ,
+            "PYTHONPATH": import_path(),
+            **{name: str(self.folder / place) for name, place in places.items()},
+        }
 
     def trust(self, *names):
         """Sign notebooks, as their user does by running them."""

@@ -47,6 +47,13 @@ except ZeroDivisionError:
 """
 
 
+@pytest.fixture(scope="module", autouse=True)
+def kernels_import_what_tests_do():
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYTHONPATH", lab.import_path())
+        yield
+
+
 @pytest.fixture(scope="module")
 def tour(project):
     """The tour, without its SQL cells and what they answer where there are none yet."""

@@ -25,7 +25,6 @@ LABEL_LIMIT = 210
 
 _NAME = "footfall"
 _NOT_CHOSEN = "default"
-_PARTS = ("layer", "concat", "hconcat", "vconcat")
 
 
 @alt.theme.register(_NAME, enable=False)
@@ -142,16 +141,19 @@ def _with_look(chart: Any) -> Any:
 
 def _joined(chart: Any) -> Any:
     """Return how IPython shows what Altair made of several charts: with our look if one of them is ours."""
-    if alt.renderers.active == _NOT_CHOSEN and _has_ours(chart):
-        return shown((_with_look(chart) if alt.theme.active == _NOT_CHOSEN else chart).to_dict())
-    return chart._repr_mimebundle_()
+    if isinstance(chart, _Ours) or alt.renderers.active != _NOT_CHOSEN or not any(map(_has_ours, _parts(chart))):
+        return chart._repr_mimebundle_()
+    return shown((_with_look(chart) if alt.theme.active == _NOT_CHOSEN else chart).to_dict())
 
 
 def _has_ours(chart: Any) -> bool:
-    parts: list[Any] = [
-        part for kind in _PARTS if isinstance(found := getattr(chart, kind, None), list) for part in found
-    ]
-    return isinstance(chart, _Ours) or any(map(_has_ours, parts))
+    return isinstance(chart, _Ours) or any(map(_has_ours, _parts(chart)))
+
+
+def _parts(chart: Any) -> list[Any]:
+    """Return the charts that a chart is made of."""
+    parts = (getattr(chart, kind, None) for kind in ("layer", "concat", "hconcat", "vconcat"))
+    return next((found for found in parts if isinstance(found, list)), [])
 
 
 def _show_joined_in_notebooks() -> None:

@@ -8,7 +8,7 @@
 //! | [`spelling`] | the name that a mistyped one was meant to be |
 //! | [`error`] | one error type: which are the user's, which are ours |
 //! | [`whole_file`] | files that are written whole or not at all |
-//! | [`geo`] | great-circle distance; the grid of establishments |
+//! | [`geo`] | great-circle distance; the grid of establishments; H3 cells and the shapes of a map |
 //! | [`zones`] | the newest time-zone database of this machine |
 //! | [`calendar`] | time zone to local month, week, day, hour, weekday, part of the day; and back |
 //! | [`timestamps`] | text that is a point in time |

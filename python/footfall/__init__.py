@@ -11,6 +11,8 @@ Examples
 
 from __future__ import annotations
 
+from typing import Any
+
 from footfall import synth
 from footfall._native import __version__
 from footfall.dataset import Dataset
@@ -50,3 +52,10 @@ __all__ = [
     "synth",
     "visit_join",
 ]
+
+
+def load_ipython_extension(shell: Any) -> None:
+    """Give any IPython kernel or terminal what our kernel has: ``%load_ext footfall``."""
+    from footfall import notebook
+
+    notebook.load(shell)

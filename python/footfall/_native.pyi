@@ -1,7 +1,7 @@
 """What the Rust core gives to Python. The package's own modules call it; callers use those."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Callable, Optional, TypedDict, Union, final
+from typing import Any, Callable, Optional, Protocol, TypedDict, Union, final
 
 import numpy as np
 import numpy.typing as npt
@@ -20,9 +20,16 @@ __all__ = [
     "Zone",
     "__version__",
     "attribute_visits",
+    "cell_boundaries",
+    "cell_resolution",
+    "cells_dissolved",
+    "cells_of",
+    "circle",
+    "geojson_of_wkb",
     "haversine_m",
     "ingest",
     "jobs",
+    "simplified",
     "synth",
     "visit_join",
     "wilson_interval",
@@ -42,6 +49,11 @@ _Degrees = npt.NDArray[np.float64]
 _Tick = Callable[[int, Optional[int]], object]
 _Slice = tuple[str, Optional[tuple[int, int]], Optional[tuple[str, int, int]]]
 _Part = tuple[str, str]
+
+_NamedColumns = Mapping[str, Sequence[tuple[str, str]]]
+
+class _ArrowArray(Protocol):
+    def __arrow_c_array__(self, requested_schema: object | None = None) -> tuple[object, object]: ...
 
 class _CsvOptions(TypedDict):
     separator: Optional[str]
@@ -153,9 +165,31 @@ class Session:
     ) -> Session: ...
     def visit_filter(self, visits: ArrowStream, pieces: int) -> ArrowStream: ...
     def beside(self, given: dict[str, ArrowStream]) -> Session: ...
-    def sql(self, query: str, progress: Optional[_Tick]) -> ArrowStream: ...
+    def sql(
+        self,
+        query: str,
+        parameters: Optional[Mapping[str, _ArrowArray]] = None,
+        tables: Optional[Mapping[str, ArrowStream]] = None,
+        limit: Optional[int] = None,
+        progress: Optional[_Tick] = None,
+    ) -> ArrowStream: ...
+    def names_in(self, query: str) -> tuple[list[str], list[str]]: ...
+    def complete(
+        self, query: str, at: int, tables: Optional[_NamedColumns] = None
+    ) -> list[tuple[str, str, str]]: ...
+    def describe(
+        self, query: str, at: int, tables: Optional[_NamedColumns] = None
+    ) -> Optional[tuple[str, str, str, str]]: ...
     def check(self, all: bool, progress: Optional[_Tick]) -> ArrowStream: ...
     def unusable(self, name: str, limit: int, progress: Optional[_Tick]) -> ArrowStream: ...
     def csv_options(self) -> dict[str, _CsvOptions]: ...
     def formats(self) -> dict[str, list[str]]: ...
     def sample_findings(self) -> ArrowStream: ...
+
+def cells_of(latitude: _ArrowArray, longitude: _ArrowArray, resolution: int) -> _ArrowArray: ...
+def cell_resolution(south: float, west: float, north: float, east: float) -> int: ...
+def cell_boundaries(cells: _ArrowArray) -> list[Optional[str]]: ...
+def cells_dissolved(cells: _ArrowArray) -> tuple[bytes, float]: ...
+def geojson_of_wkb(geometries: _ArrowArray) -> list[Optional[str]]: ...
+def circle(latitude: float, longitude: float, radius_m: float, points: int) -> str: ...
+def simplified(latitude: _Degrees, longitude: _Degrees, tolerance_m: float) -> list[int]: ...

@@ -20,7 +20,9 @@ from footfall.inputs.selection import Selection
 from footfall.jobs import Jobs
 from footfall.output import facts
 from footfall.output.progress import Tick, bar
+from footfall.queries import Queries
 from footfall.result import Result
+from footfall.trade_areas import TradeAreas
 
 if TYPE_CHECKING:
     from footfall.engines.protocol import Session
@@ -41,7 +43,10 @@ class Opened:
     reading : Reading
         How its files are read.
     again : callable
-        Takes nothing and returns (function, arguments) that open the data set in another process.
+        Takes an engine, or None for the same, and returns (function, arguments) that open the data set on it, also in
+        another process.
+    engine : str
+        Where the work is done, in a word or by its address.
     closed : bool
         Whether `Dataset.close` was called.
     """
@@ -49,12 +54,13 @@ class Opened:
     session: Session
     zone: _native.Zone
     reading: Reading
-    again: Callable[[], tuple[Callable[..., Dataset], tuple[Any, ...]]]
+    again: Callable[[str | None], tuple[Callable[..., Dataset], tuple[Any, ...]]]
+    engine: str
     closed: bool = False
 
 
 @dataclass(frozen=True, repr=False, eq=False)
-class Dataset(Jobs, Checks):
+class Dataset(Jobs, Queries, TradeAreas, Checks):
     """Tables, a time zone and definitions; made by `footfall.open`. It never changes.
 
     Other processes may work on it, too: forks, and those that get it pickled, which open its files again. It can stand
@@ -93,6 +99,10 @@ class Dataset(Jobs, Checks):
     def _session(self) -> Session:
         self._refuse_if_closed()
         return self._own
+
+    @property
+    def _zone(self) -> _native.Zone:
+        return self._opened.zone
 
     @property
     def _whole(self) -> Session:
@@ -159,36 +169,6 @@ class Dataset(Jobs, Checks):
         quality.tell_unlinked(self._whole, job)
         return result if len(result) else replace(result, why_empty=quality.tell_empty(self._whole, entry))
 
-    def sql(self, query: str) -> Result:
-        """Run a query over the tables.
-
-        Parameters
-        ----------
-        query : str
-            SELECT over establishments, ads, interactions, pings, and what is derived from them: visits (user_id,
-            timestamp, establishment_id, distance_m) and attributed_visits (those, and attributed, ad_id,
-            interaction_timestamp). The functions local_month, local_week, local_day, local_hour, local_weekday and
-            day_part read a timestamp in `tz`.
-
-        Returns
-        -------
-        Result
-            The rows.
-
-        Raises
-        ------
-        QueryError
-            If the query does not run: the message says why and where, and which name was probably meant.
-
-        Examples
-        --------
-        >>> import footfall, pyarrow as pa
-        >>> data = footfall.open({"ads": pa.table({"ad_id": [7], "campaign_id": ["lunch"], "category": ["food"]})})
-        >>> data.sql("SELECT count(*) AS ads FROM ads").to_arrow().to_pylist()
-        [{'ads': 1}]
-        """
-        return self._timed("Query", lambda tick: self._session.sql(query, tick), sql=query)
-
     def persist(self) -> Dataset:
         """Keep the usable rows of the tables in memory: of the workers of a cluster, or else of this machine.
 
@@ -251,7 +231,7 @@ class Dataset(Jobs, Checks):
 
     def __reduce__(self) -> tuple[Any, ...]:
         self._refuse_if_closed()
-        return _again, (*self._opened.again(), self.selection, self.progress)
+        return _again, (*self._opened.again(None), self.selection, self.progress)
 
     def sample(self, *, users: float) -> Dataset:
         """Keep a fraction of the users, with all their rows, so that attribution survives.
@@ -360,6 +340,11 @@ class Dataset(Jobs, Checks):
         session = self._whole.restrict(users=selection.users, start_us=selection.start_us, end_us=selection.end_us)
         return replace(self, _own=session, selection=selection)
 
+    def _on(self, engine: str) -> Dataset:
+        """Return the same, opened again on another engine."""
+        self._refuse_if_closed()
+        return _again(*self._opened.again(engine), self.selection, self.progress)
+
     def _instant_us(self, name: str, value: Instant | None) -> int | None:
         return None if value is None else options.instant_us(name, value, self._opened.zone)
 
@@ -392,6 +377,6 @@ class Dataset(Jobs, Checks):
 
 
 def _again(open_: Callable[..., Dataset], arguments: tuple[Any, ...], selection: Selection, progress: bool) -> Dataset:
-    """Open a data set that was pickled."""
+    """Open a data set that was pickled, or that goes on elsewhere."""
     whole = replace(open_(*arguments), progress=progress)
     return whole if selection == Selection() else whole._select(selection)

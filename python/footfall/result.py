@@ -60,6 +60,8 @@ class Result:
         How long that took.
     why_empty : str
         Why a job has no rows, if it is because all rows of a table are unusable.
+    limit : int or None
+        The most rows that a query was asked for; None if for all.
 
     Examples
     --------
@@ -82,6 +84,12 @@ class Result:
     by: Unit = "period"
     sql: str | None = None
     why_empty: str = ""
+    limit: int | None = None
+
+    @property
+    def may_be_cut(self) -> bool:
+        """Whether there may be more rows than these, as many as were asked for."""
+        return self.limit is not None and len(self) >= self.limit
 
     def __len__(self) -> int:
         """Return the number of rows."""
@@ -199,6 +207,8 @@ class Result:
         rows = display.plural(len(self), "row")
         count = f"the first {shown:,} of {rows}" if shown < len(self) else rows
         why = f": {self.why_empty}" if self.why_empty else ""
+        if self.may_be_cut:
+            why += " (there may be more)"
         return printable(f"{self.title}: {count}{why}, in {display.duration(self.seconds)}")
 
     def made_with(self) -> str:

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use datafusion::arrow::array::{
     Array, ArrayRef, ArrowPrimitiveType, AsArray, BooleanArray, Date32Array, Float64Array, Int64Array, PrimitiveArray,
-    StringViewArray, TimestampMicrosecondArray,
+    StringViewArray, TimestampMicrosecondArray, UInt64Array,
 };
 use datafusion::arrow::compute::{cast, concat};
 use datafusion::arrow::datatypes::{DataType, Decimal128Type, Float64Type, Int64Type, TimestampMicrosecondType};
@@ -14,8 +14,10 @@ use datafusion::prelude::SessionContext;
 
 use crate::calendar::{Calendar, Clock, day_part};
 use crate::candidates::by_piece::VisitFilter;
+use crate::engine::errors::external;
 use crate::engine::nouns::instant_type;
 use crate::engine::small_tables::Ads;
+use crate::geo::cells;
 use crate::geo::haversine::haversine_m;
 use crate::ids::Id;
 use crate::statistics::{SumsByUser, wilson_interval};
@@ -70,6 +72,7 @@ pub fn register(context: &SessionContext, calendar: &Calendar, z: f64) {
     context.register_udf(wilson_by_user_function("wilson_low_by_user", z, |interval| interval.0));
     context.register_udf(wilson_by_user_function("wilson_high_by_user", z, |interval| interval.1));
     context.register_udf(haversine_function());
+    context.register_udf(cell_function());
     context.register_udf(share_function());
 }
 
@@ -162,6 +165,28 @@ pub fn sampled(fraction: f64) -> ScalarUDF {
 }
 
 /// `share_of_user(user_id, shares)`: one of so many shares of the users, from 0 on; the same in every table and engine.
+/// `h3_cell(latitude, longitude, resolution)`: null where there is no place.
+fn cell_function() -> ScalarUDF {
+    let kernel = |arrays: &[ArrayRef]| {
+        let [latitudes, longitudes] = [0, 1].map(|i| arrays[i].as_primitive::<Float64Type>());
+        let resolutions = arrays[2].as_primitive::<Int64Type>();
+        let mut last = None;
+        let mut resolution = |number: i64| match last {
+            Some((known, resolution)) if known == number => Ok(resolution),
+            _ => cells::resolution(number).map(|resolution| last.insert((number, resolution)).1).map_err(external),
+        };
+        let of = |row: usize| {
+            if !arrays.iter().all(|array| array.is_valid(row)) {
+                return Ok(None);
+            }
+            Ok(cells::cell_of(latitudes.value(row), longitudes.value(row), resolution(resolutions.value(row))?))
+        };
+        Ok(Arc::new((0..latitudes.len()).map(of).collect::<PlanResult<UInt64Array>>()?) as ArrayRef)
+    };
+    let takes = vec![DataType::Float64, DataType::Float64, DataType::Int64];
+    function("h3_cell", takes, DataType::UInt64, Box::new(kernel))
+}
+
 fn share_function() -> ScalarUDF {
     let kernel = |arrays: &[ArrayRef]| {
         let (ids, shares) = (arrays[0].as_string_view(), arrays[1].as_primitive::<Int64Type>());

@@ -21,9 +21,14 @@ use crate::candidates::by_piece::VisitFilter;
 use crate::engine::attribution::ads::AttributionSpec;
 use crate::engine::attribution::table::AttributedVisits;
 use crate::engine::context::{new_context, plain_context, planned, thread_count};
-use crate::engine::errors::{error_of, query_error_of};
+use crate::engine::errors::error_of;
+use crate::engine::functions;
 use crate::engine::jobs::{Job, Request};
 use crate::engine::nouns::EVIDENCE;
+use crate::engine::query::completion::{Candidate, candidates};
+use crate::engine::query::description::{Description, describe};
+use crate::engine::query::scope::Variables;
+use crate::engine::query::{self, UserQuery};
 use crate::engine::run::{Heartbeat, Table, run, run_outward, silent, try_run_outward};
 use crate::engine::small_tables::{Ads, Establishments};
 use crate::engine::sources::catalog::sources;
@@ -32,7 +37,6 @@ use crate::engine::sources::source::Source;
 use crate::engine::sources::usable::usable_rows;
 use crate::engine::text::dialect::CsvOptions;
 use crate::engine::visits::table::Visits;
-use crate::engine::{functions, query};
 use crate::{Error, Result};
 
 /// The definitions that a caller may change, and the machine's limits.
@@ -280,9 +284,25 @@ impl Session {
     }
 
     /// Answers the user's query over the nouns and derived nouns.
-    pub fn sql(&self, query: &str, heartbeat: Heartbeat) -> Result<Table> {
-        let answer = try_run_outward(query::frame(&self.context, &self.options.calendar, query)?, heartbeat)?;
-        answer.map_err(|error| query::with_excerpt(query_error_of(error), query))
+    pub fn sql(&self, query: &UserQuery, heartbeat: Heartbeat) -> Result<Table> {
+        let calendar = &self.options.calendar;
+        let answer = try_run_outward(query::frame(&self.context, calendar, query)?, heartbeat)?;
+        answer.map_err(|error| query::failure(error, &self.context, calendar, query))
+    }
+
+    /// The placeholders of a statement, and the tables that it reads and this data set has not.
+    pub fn names_in(&self, text: &str) -> (Vec<String>, Vec<String>) {
+        query::names_in(&self.context, text)
+    }
+
+    /// What may stand for the name that ends at letter `at` of a statement. Nothing is read for it.
+    pub fn complete(&self, text: &str, at: usize, variables: &Variables) -> Result<Vec<Candidate>> {
+        candidates(&self.context, text, at, variables)
+    }
+
+    /// What the name around letter `at` of a statement means. Nothing is read for it.
+    pub fn describe(&self, text: &str, at: usize, variables: &Variables) -> Result<Option<Description>> {
+        describe(&self.context, text, at, variables)
     }
 
     /// Answers a statement of ours.

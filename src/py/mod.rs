@@ -6,6 +6,7 @@ mod ingest;
 mod kernels;
 mod reading;
 mod session;
+mod shapes;
 mod synth;
 mod zone;
 
@@ -28,6 +29,7 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(kernels::visit_join, module)?)?;
     module.add_function(wrap_pyfunction!(kernels::attribute_visits, module)?)?;
     module.add_function(wrap_pyfunction!(ingest::ingest, module)?)?;
+    shapes::add(module)?;
     module.add_function(wrap_pyfunction!(synth::synth, module)?)?;
     Ok(())
 }

@@ -4,16 +4,21 @@ use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 
+use datafusion::common::ScalarValue;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList};
+use pyo3_arrow::PyArray;
 use pyo3_arrow::input::AnyRecordBatch;
 
 use super::arrow::{batches_of, table};
 use super::errors::raise;
 use super::reading::{GivenTable, PyCsvOptions, PyReading, PySlice, given};
 use super::zone::PyZone;
+use crate::engine::errors::error_of;
 use crate::engine::files::file::TableFile;
 use crate::engine::jobs::{JOBS, Job, Request};
+use crate::engine::query::UserQuery;
+use crate::engine::query::scope::{Column, Variables};
 use crate::engine::run::{Heartbeat, Table};
 use crate::engine::session::{Options, Restriction, Session};
 use crate::engine::sources::slice::Slice;
@@ -34,6 +39,21 @@ struct Definitions {
 
 fn tables(given: BTreeMap<String, AnyRecordBatch>) -> PyResult<BTreeMap<String, Table>> {
     given.into_iter().map(|(name, table)| Ok((name, batches_of(table)?))).collect()
+}
+
+/// Names and types of columns, by table.
+type NamedColumns = BTreeMap<String, Vec<(String, String)>>;
+
+fn variables(tables: Option<NamedColumns>) -> Variables {
+    let column = |(name, data_type)| Column { name, data_type };
+    let tables = tables.unwrap_or_default().into_iter();
+    tables.map(|(name, columns)| (name, columns.into_iter().map(column).collect())).collect()
+}
+
+/// The values of placeholders, each an array of one.
+fn values(parameters: BTreeMap<String, PyArray>) -> PyResult<BTreeMap<String, ScalarValue>> {
+    let value = |array: PyArray| ScalarValue::try_from_array(array.array(), 0).map_err(|error| raise(error_of(error)));
+    parameters.into_iter().map(|(name, array)| Ok((name, value(array)?))).collect()
 }
 
 /// Runs `work` without the GIL; between heartbeats Python hears of progress and may stop it.
@@ -193,9 +213,49 @@ impl PySession {
         self.0.beside(tables(given)?).map(Self).map_err(raise)
     }
 
-    fn sql<'py>(&self, py: Python<'py>, query: &str, progress: Option<Py<PyAny>>) -> PyResult<Bound<'py, PyAny>> {
-        let result = attended(py, progress.as_ref(), |heartbeat| self.0.sql(query, heartbeat))?;
-        table(py, result)
+    #[pyo3(signature = (query, parameters=None, tables=None, limit=None, progress=None))]
+    fn sql<'py>(
+        &self,
+        py: Python<'py>,
+        query: String,
+        parameters: Option<BTreeMap<String, PyArray>>,
+        tables: Option<BTreeMap<String, AnyRecordBatch>>,
+        limit: Option<usize>,
+        progress: Option<Py<PyAny>>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let parameters = values(parameters.unwrap_or_default())?;
+        let query = UserQuery { text: query, parameters, tables: self::tables(tables.unwrap_or_default())?, limit };
+        table(py, attended(py, progress.as_ref(), |heartbeat| self.0.sql(&query, heartbeat))?)
+    }
+
+    fn names_in(&self, query: &str) -> (Vec<String>, Vec<String>) {
+        self.0.names_in(query)
+    }
+
+    #[pyo3(signature = (query, at, tables=None))]
+    fn complete(
+        &self,
+        py: Python<'_>,
+        query: &str,
+        at: usize,
+        tables: Option<NamedColumns>,
+    ) -> PyResult<Vec<(String, &'static str, String)>> {
+        let variables = variables(tables);
+        let candidates = py.detach(|| self.0.complete(query, at, &variables)).map_err(raise)?;
+        Ok(candidates.into_iter().map(|it| (it.text, it.kind.name(), it.detail)).collect())
+    }
+
+    #[pyo3(signature = (query, at, tables=None))]
+    fn describe(
+        &self,
+        py: Python<'_>,
+        query: &str,
+        at: usize,
+        tables: Option<NamedColumns>,
+    ) -> PyResult<Option<(&'static str, String, String, String)>> {
+        let variables = variables(tables);
+        let description = py.detach(|| self.0.describe(query, at, &variables)).map_err(raise)?;
+        Ok(description.map(|it| (it.kind.name(), it.name, it.schema, it.meaning)))
     }
 
     fn formats(&self) -> BTreeMap<&'static str, Vec<String>> {

@@ -1,7 +1,7 @@
 //! A synthetic city with planted answers: Recife-like, seeded, of any size, streamed to Parquet.
 //!
 //! [`write_city`] writes `establishments.parquet`, `ads.parquet`, `pings/part-*.parquet`,
-//! `interactions/part-*.parquet` and `truth.json`. The same [`City`] gives the same bytes, whatever the number of
+//! `interactions/part-*.parquet`, `basemap.geojson` and `truth.json`. The same [`City`] gives the same bytes, whatever the number of
 //! threads: each user comes from streams of random numbers of their own, seeded by (seed, user), and a part holds a
 //! fixed range of users, sorted by user and time. A city has exactly as many pings as it is asked for.
 //!
@@ -14,6 +14,7 @@
 //! | `town` | days, neighbourhoods, roads, establishments, ads, tastes |
 //! | `truth` | what was planted and counted |
 //! | `people` | what users do on a day, and the pings and interactions that this leaves |
+//! | `basemap` | what a map draws below the data |
 //! | `tables` | rows into Arrow and Parquet |
 //! | `parts` | threads, progress, cancellation |
 //!
@@ -44,6 +45,7 @@
 //!
 //! On a day on which clocks go forward or back, plans keep to the hours since midnight; counts stay local.
 
+mod basemap;
 mod ids;
 mod parts;
 mod people;
@@ -54,6 +56,7 @@ mod tests;
 mod town;
 mod truth;
 
+use std::fmt::Display;
 use std::fs;
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
@@ -100,6 +103,7 @@ pub fn write_city(root: &Path, city: &City, progress: &(dyn Fn(u64) + Sync), can
     let world = World::new(city)?;
     clear(root)?;
     write_truth(root, &json!({ "complete": false }))?;
+    write_json(root, "basemap.geojson", &basemap::basemap(&world.places))?;
     write_table(root, "establishments.parquet", &tables::establishments(&world.market, &world.sizes)?)?;
     write_table(root, "ads.parquet", &tables::ads(&world.market, &world.sizes)?)?;
     let counts = write_parts(&world, &Destination { root, progress, cancel }, threads)?;
@@ -146,8 +150,12 @@ fn clear(root: &Path) -> Result<()> {
 }
 
 fn write_truth(root: &Path, truth: &Value) -> Result<()> {
-    let path = root.join("truth.json");
-    whole_file::write(&path, format!("{truth:#}\n").as_bytes()).map_err(|error| unreadable(&path, error))
+    write_json(root, "truth.json", &format!("{truth:#}"))
+}
+
+fn write_json(root: &Path, name: &str, text: &impl Display) -> Result<()> {
+    let path = root.join(name);
+    whole_file::write(&path, format!("{text}\n").as_bytes()).map_err(|error| unreadable(&path, error))
 }
 
 fn write_table(root: &Path, name: &str, rows: &arrow::array::RecordBatch) -> Result<()> {

@@ -54,6 +54,20 @@ def remote(request, clusters):
     return clusters(request.param)
 
 
+# Statements.
+
+
+def test_a_statement_takes_parameters_tables_and_a_limit(ask):
+    data = ask(BUSY)
+    query = "SELECT user_id, count(*) AS n FROM pings WHERE NOT array_has($ids, user_id) GROUP BY 1 ORDER BY 1"
+    ids = [BUSY.pings[0]["user_id"]]
+    here = on_this_machine(BUSY.tables(), tz=BUSY.tz)
+    assert ipc_bytes(data.sql(query, {"ids": ids}, limit=2)) == ipc_bytes(here.sql(query, {"ids": ids}, limit=2))
+    few = {"few": pa.table({"user_id": ids})}
+    found = data._sql("SELECT count(DISTINCT user_id) AS n FROM pings JOIN few USING (user_id)", {}, few)
+    assert found.to_arrow().to_pylist() == [{"n": 1}]
+
+
 # Layouts.
 
 

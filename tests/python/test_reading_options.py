@@ -166,7 +166,7 @@ def test_a_worker_reads_as_the_driver_does(brazilian, small):
     session_options = {"tz": zones.zone("UTC"), "threads": 1, "memory_limit": None,
                        "definitions": footfall.Definitions().native()}  # fmt: skip
     driver = _native.Session(str(brazilian), {}, reading=said.native(), **session_options)
-    ads = pa.table(driver.sql("SELECT * FROM ads", None))
+    ads = pa.table(driver.sql("SELECT * FROM ads"))
     opening = Opening((packets.of_table("ads", ads),) if small else (), session_options, EVERYTHING, said)
     (slices,) = driver.pieces("interactions", 1)
     work = Count(opening, "interactions", "n", "SELECT action, count(*) AS n FROM interactions GROUP BY 1 ORDER BY 1")

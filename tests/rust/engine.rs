@@ -7,6 +7,7 @@ use arrow::array::{ArrayRef, Float64Array, Int64Array, RecordBatch, StringArray,
 use arrow::util::pretty::pretty_format_batches;
 use footfall::calendar::Calendar;
 use footfall::engine::jobs::{JOBS, Request};
+use footfall::engine::query::UserQuery;
 use footfall::engine::run::silent;
 use footfall::engine::session::{Options, Session};
 use footfall::engine::sources::reading::{Given, Reading};
@@ -81,8 +82,12 @@ fn limited(threads: usize, memory_limit: Option<usize>) -> Session {
     Session::open(None, world(), Reading::default(), options).expect("a valid world")
 }
 
+fn asked(query: &str) -> UserQuery {
+    UserQuery { text: query.into(), ..UserQuery::default() }
+}
+
 fn answer(session: &Session, query: &str) -> String {
-    let (_, batches) = session.sql(query, &mut silent).expect("a valid query");
+    let (_, batches) = session.sql(&asked(query), &mut silent).expect("a valid query");
     pretty_format_batches(&batches).expect("printable").to_string()
 }
 
@@ -158,6 +163,6 @@ fn a_question_about_some_users_reaches_the_pings_before_the_join() {
 #[test]
 fn a_session_reads_only() {
     for statement in ["CREATE TABLE t AS SELECT 1", "DROP TABLE pings", "SET datafusion.execution.batch_size = 1"] {
-        assert!(session(1).sql(statement, &mut silent).is_err(), "{statement}");
+        assert!(session(1).sql(&asked(statement), &mut silent).is_err(), "{statement}");
     }
 }

@@ -37,19 +37,34 @@ def adapter(engine: Any, *, insecure: bool = False) -> Adapter:
     """Return the adapter of the cluster that `engine` names or is connected to."""
     from footfall.engines import connect
 
-    found = None
     if isinstance(engine, str):
-        name, has_address, address = engine.partition("://")
-        if not has_address and name in STARTED:
-            return connect.local(name)
-        if address and name in REACHED:
-            return connect.remote(name, address, insecure=insecure)
-    else:
-        found = connect.adapter_of(engine)
+        name, address = _parts(engine)
+        return connect.remote(name, address, insecure=insecure) if address else connect.local(name)
+    found = connect.adapter_of(engine)
     if found is None:
-        expected = (
-            "local, dask, spark, dask+tls://host:port, dask://host:port, spark://host:port, a distributed.Client"
-            " or a SparkSession"
-        )
-        raise DefinitionError(f"engine = {engine!r}: expected {expected}")
+        raise _unknown(engine)
     return found
+
+
+def check_name(engine: str) -> None:
+    """Raise DefinitionError if there is no engine of that name, or it is not installed; nothing is started."""
+    if engine != "local":
+        from footfall.engines import cluster
+
+        cluster.check_installed(_parts(engine)[0].partition("+")[0])
+
+
+def _parts(engine: str) -> tuple[str, str]:
+    """Return the name of a cluster's engine, and its address; no address for a cluster that is started."""
+    name, has_address, address = engine.partition("://")
+    if name in (REACHED if has_address else STARTED) and bool(has_address) == bool(address):
+        return name, address
+    raise _unknown(engine)
+
+
+def _unknown(engine: Any) -> DefinitionError:
+    expected = (
+        "local, dask, spark, dask+tls://host:port, dask://host:port, spark://host:port, a distributed.Client"
+        " or a SparkSession"
+    )
+    return DefinitionError(f"engine = {engine!r}: expected {expected}")

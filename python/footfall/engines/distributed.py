@@ -63,6 +63,11 @@ class DistributedSession:
     opening: Opening
     unit: str = "tasks"
 
+    @property
+    def planner(self) -> _native.Session:
+        """The session that knows the names in statements."""
+        return self.local
+
     def tables(self) -> dict[str, list[str]]:
         """Return the tables that are there, and their columns."""
         return self.local.tables()
@@ -95,9 +100,16 @@ class DistributedSession:
         """Return the statement that `run` computes."""
         return self.local.job_sql(job, by=by, users=users, rank_by=rank_by)
 
-    def sql(self, query: str, progress: Tick | None) -> ArrowStream:
+    def sql(
+        self,
+        query: str,
+        parameters: Mapping[str, Any] | None,
+        tables: Mapping[str, ArrowStream] | None,
+        limit: int | None,
+        progress: Tick | None,
+    ) -> ArrowStream:
         """Return the rows of a query; the driver's machine runs it by itself."""
-        return self.local.sql(query, progress)
+        return self.local.sql(query, parameters, tables, limit, progress)
 
     def check(self, all: bool, progress: Tick | None) -> ArrowStream:
         """Return what is wrong with the tables; the driver's machine looks by itself."""
@@ -204,14 +216,14 @@ class DistributedSession:
     def _count(self, table: str) -> int:
         query = f"SELECT count(*) AS rows FROM {table}"
         if table in SMALL:
-            return int(arrow.to_pyarrow(self.local.sql(query, None)).column("rows")[0].as_py())
+            return int(arrow.to_pyarrow(self.local.sql(query)).column("rows")[0].as_py())
         counted = self._map(Count(self._opening(table), table, "rows", query))
         (rows,) = packets.tables(self._merged(counted, None)).values()
         return sum(rows.column("rows").to_pylist())
 
     def _nothing(self, count: Count) -> Any:
         """Return what `count` makes of no rows."""
-        none = arrow.to_pyarrow(self.local.sql(f"SELECT * FROM {count.table} LIMIT 0", None))
+        none = arrow.to_pyarrow(self.local.sql(f"SELECT * FROM {count.table} LIMIT 0"))
         return replace(count, opening=replace(self.opening, reading=Reading())).rows(none, count.sql)
 
     def _opening(self, table: str) -> Opening:
@@ -237,9 +249,7 @@ def open_session(
     local = _native.Session(root, tables, reading=reading.native(), threads=threads, **options)
     there = local.tables()
     small = tuple(
-        packets.of_table(name, arrow.to_pyarrow(local.sql(f"SELECT * FROM {name}", None)))
-        for name in SMALL
-        if name in there
+        packets.of_table(name, arrow.to_pyarrow(local.sql(f"SELECT * FROM {name}"))) for name in SMALL if name in there
     )
     pieces = {name: _pieces(local, name, tables.get(name), cluster.cores) for name in LARGE if name in there}
     # A worker has other work on its other cores.

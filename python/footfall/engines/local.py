@@ -40,6 +40,11 @@ class LocalSession:
     kept: list[_native.Session] = field(default_factory=list)
     unit: str = "rows"
 
+    @property
+    def planner(self) -> _native.Session:
+        """The session that knows the names in statements."""
+        return self.given
+
     def tables(self) -> dict[str, list[str]]:
         """Return the tables that are there, and their columns."""
         return self.given.tables()
@@ -63,9 +68,16 @@ class LocalSession:
         """Return the statement that `run` computes."""
         return self.given.job_sql(job, by=by, users=users, rank_by=rank_by)
 
-    def sql(self, query: str, progress: Tick | None) -> ArrowStream:
+    def sql(
+        self,
+        query: str,
+        parameters: Mapping[str, Any] | None,
+        tables: Mapping[str, ArrowStream] | None,
+        limit: int | None,
+        progress: Tick | None,
+    ) -> ArrowStream:
         """Return the rows of a query over the tables, `visits` and `attributed_visits`."""
-        return self._asked().sql(query, progress)
+        return self._asked().sql(query, parameters, tables, limit, progress)
 
     def check(self, all: bool, progress: Tick | None) -> ArrowStream:
         """Return what is wrong with the tables as they were given; of `all` checks also those that found nothing."""
@@ -87,8 +99,10 @@ class LocalSession:
         """Keep the usable rows of all tables in memory."""
         if not self.kept:
             tables = self.given.tables()
-            rows: Any = {name: arrow.to_pyarrow(self.given.sql(f"SELECT * FROM {name}", progress)) for name in tables}
-            self.kept.append(_native.Session(None, rows, reading=Reading().native(), **self.options))
+            given: Any = {
+                name: arrow.to_pyarrow(self.given.sql(f"SELECT * FROM {name}", progress=progress)) for name in tables
+            }
+            self.kept.append(_native.Session(None, given, reading=Reading().native(), **self.options))
 
     def unpersist(self) -> None:
         """Let them go."""

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
+from footfall import _native
 from footfall.engines.packets import Packet
 from footfall.engines.work import Work
 from footfall.inputs.arrow import ArrowStream
@@ -20,6 +21,11 @@ class Session(Protocol):
     @property
     def unit(self) -> str:
         """What progress counts."""
+        ...
+
+    @property
+    def planner(self) -> _native.Session:
+        """The session of this machine that knows the names in statements; it reads no file for them."""
         ...
 
     def tables(self) -> dict[str, list[str]]:
@@ -44,8 +50,18 @@ class Session(Protocol):
         """Return the statement that `run` computes."""
         ...
 
-    def sql(self, query: str, progress: Tick | None) -> ArrowStream:
-        """Return the rows of a query over the tables, `visits` and `attributed_visits`."""
+    def sql(
+        self,
+        query: str,
+        parameters: Mapping[str, Any] | None,
+        tables: Mapping[str, ArrowStream] | None,
+        limit: int | None,
+        progress: Tick | None,
+    ) -> ArrowStream:
+        """Return the rows, at most `limit`, of a query over the tables, `visits`, `attributed_visits` and `tables`.
+
+        Its placeholders have the values of `parameters`, arrays of one value each.
+        """
         ...
 
     def check(self, all: bool, progress: Tick | None) -> ArrowStream:

@@ -109,7 +109,7 @@ class Load(_Work):
         """Do the work."""
         with packets.piece(given) as content:
             session = self.opening.session(self.table, content)
-            rows = arrow.to_pyarrow(session.sql(f"SELECT * FROM {self.table}", None))
+            rows = arrow.to_pyarrow(session.sql(f"SELECT * FROM {self.table}"))
         return [packets.of_kept(self.table, rows, given[0].share)]
 
 
@@ -133,7 +133,7 @@ class Count(_Work):
 
     def rows(self, content: Content, sql: str) -> pyarrow.Table:
         """Return what `sql` makes of the piece."""
-        return arrow.to_pyarrow(self.opening.session(self.table, content).sql(sql, None))
+        return arrow.to_pyarrow(self.opening.session(self.table, content).sql(sql))
 
 
 @dataclass(frozen=True)
@@ -161,7 +161,7 @@ class CountUsers(_Work):
     def of(self, given: Sequence[Packet]) -> list[Packet]:
         """Do the work."""
         session = self.opening.beside({**self.nothing, **packets.tables(given)})
-        return [packets.of_table(PARTS, arrow.to_pyarrow(session.sql(self.sql, None)))]
+        return [packets.of_table(PARTS, arrow.to_pyarrow(session.sql(self.sql)))]
 
 
 @dataclass(frozen=True)

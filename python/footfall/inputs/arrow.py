@@ -25,6 +25,11 @@ class ArrowStream(Protocol):
         ...
 
 
+def exports(value: Any) -> bool:
+    """Return whether `value` speaks the protocol: as a table, or as one column."""
+    return hasattr(value, "__arrow_c_stream__") or hasattr(value, "__arrow_c_array__")
+
+
 def read(name: str, table: Any) -> pyarrow.Table:
     """Return what the caller gave as table `name`, without a copy; a stream is read to its end.
 
@@ -33,7 +38,7 @@ def read(name: str, table: Any) -> pyarrow.Table:
     DataError
         If it does not speak the protocol, or its rows cannot be read; the message names the table.
     """
-    if not hasattr(table, "__arrow_c_stream__") and not hasattr(table, "__arrow_c_array__"):
+    if not exports(table):
         kind = f"{type(table).__module__}.{type(table).__qualname__}"
         hint = "; collect it first" if hasattr(table, "collect") else ""
         reason = f"needs an Arrow table (pyarrow, polars, pandas >= 2.2, DuckDB), but is a {kind}{hint}"

@@ -1,32 +1,45 @@
 //! The user's own statement: planned, unless it does more than ask, or told what is wrong with it and where.
+//!
+//! | module | what it does |
+//! |---|---|
+//! | [`depth`] | how deep a statement nests |
+//! | [`tokens`] | a statement as tokens, finished or not |
+//! | [`meanings`] | what tables, columns and functions mean |
+//! | [`mistakes`] | what is wrong with it, and where |
+//! | [`scope`] | the tables that it names, and their columns |
+//! | [`completion`] | what may stand at a place of it |
+//! | [`description`] | what a name in it means |
 
+pub mod completion;
 pub mod depth;
+pub mod description;
+pub mod meanings;
+pub mod mistakes;
+pub mod scope;
+pub mod tokens;
 
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::sync::Arc;
 use std::thread;
 
-use datafusion::common::{DataFusionError, Result as PlanResult};
-use datafusion::logical_expr::LogicalPlan;
+use datafusion::catalog::MemTable;
+use datafusion::common::metadata::ScalarAndMetadata;
+use datafusion::common::{DataFusionError, ParamValues, Result as PlanResult, ScalarValue};
+use datafusion::logical_expr::{LogicalPlan, LogicalPlanBuilder};
 use datafusion::prelude::{DataFrame, SQLOptions, SessionContext};
 use datafusion::sql::parser::{DFParserBuilder, Statement};
 use datafusion::sql::sqlparser::ast::Statement as SqlStatement;
 
 use self::depth::{balanced, depth_of, depth_of_text};
+use self::mistakes::{explained, placed, with_excerpt};
+use self::scope::fork;
+use self::tokens::pieces_of;
 use crate::calendar::Calendar;
-use crate::engine::errors::{external, not_there, query_error_of};
+use crate::engine::errors::{error_of, external, query_error_of};
 use crate::engine::planning::texts::with_instants;
-use crate::engine::run::threads;
-use crate::spelling::{closest, question};
+use crate::engine::run::{Table, threads};
 use crate::{Error, Result};
 
-/// The tables that a query may name, each with those that it is made of.
-const TABLES: [(&str, &[&str]); 6] = [
-    ("establishments", &[]),
-    ("ads", &[]),
-    ("interactions", &[]),
-    ("pings", &[]),
-    ("visits", &["pings", "establishments"]),
-    ("attributed_visits", &["pings", "establishments", "interactions", "ads"]),
-];
 /// Parentheses and sub-queries within each other that the parser follows.
 const DEEPEST_TEXT: usize = 100;
 /// Steps of a plan or an expression above each other beyond which threads would need larger stacks.
@@ -39,16 +52,63 @@ const STACK: usize = 32 << 20;
 const STACK_PER_STEP: usize = 8 << 10;
 /// Letters that may nest, beyond which a statement is refused.
 const MOST_STEPS: usize = 400_000;
-/// Letters of a line that are shown before and after a place in it.
-const SHOWN: usize = 60;
+
+/// The user's statement, and what it may use beside the tables of the data set.
+#[derive(Debug, Clone, Default)]
+pub struct UserQuery {
+    /// SQL.
+    pub text: String,
+    /// The values of its placeholders, by their names without `$`.
+    pub parameters: BTreeMap<String, ScalarValue>,
+    /// Further tables.
+    pub tables: BTreeMap<String, Table>,
+    /// The most rows that are wanted.
+    pub limit: Option<usize>,
+}
+
+impl UserQuery {
+    fn values(&self) -> ParamValues {
+        let values = self.parameters.iter();
+        let values = values.map(|(name, value)| (name.clone(), ScalarAndMetadata::from(value.clone())));
+        ParamValues::Map(values.collect::<HashMap<_, _>>())
+    }
+
+    /// Refuses a placeholder that has no value.
+    fn must_be_bound(&self) -> PlanResult<()> {
+        let pieces = pieces_of(&self.text);
+        let mut placeholders = pieces.iter().filter_map(|piece| Some((piece.placeholder()?, piece.place)));
+        match placeholders.find(|(name, _)| !self.parameters.contains_key(*name)) {
+            None => Ok(()),
+            Some((name, place)) => {
+                Err(external(Error::Query { message: format!("there is no value for ${name}"), place: Some(place) }))
+            }
+        }
+    }
+}
+
+/// The placeholders of a statement, without their `$`, and the tables that it reads beside those of `context`; none if
+/// it cannot be parsed.
+pub fn names_in(context: &SessionContext, text: &str) -> (Vec<String>, Vec<String>) {
+    let pieces = pieces_of(text);
+    let mut placeholders: Vec<String> = pieces.iter().filter_map(|piece| piece.placeholder().map(Into::into)).collect();
+    placeholders.sort_unstable();
+    placeholders.dedup();
+    let parsed = parsed(text).ok().and_then(|mut statements| statements.pop_front());
+    let tables = parsed.and_then(|statement| context.state().resolve_table_references(&statement).ok());
+    let tables = tables.into_iter().flatten().filter(|table| table.schema().is_none());
+    let names = tables.map(|table| table.table().to_string());
+    (placeholders, names.filter(|name| !context.table_exist(name.as_str()).unwrap_or(true)).collect())
+}
 
 /// Plans the user's statement, on a stack that is as deep as the statement may be.
-pub fn frame(context: &SessionContext, calendar: &Calendar, sql: &str) -> Result<DataFrame> {
-    let steps = steps_of(sql);
+pub fn frame(context: &SessionContext, calendar: &Calendar, query: &UserQuery) -> Result<DataFrame> {
+    let steps = steps_of(&query.text);
     if steps > MOST_STEPS {
         return Err(Error::query(format!("the query is too long: {steps} letters beside its values, of {MOST_STEPS}")));
     }
-    let plan = || plan_of(context, calendar, sql).map_err(|error| with_excerpt(explained(error, context), sql));
+    let forked = if query.tables.is_empty() { None } else { Some(with_tables(context, &query.tables)?) };
+    let context = forked.as_ref().unwrap_or(context);
+    let plan = || plan_of(context, calendar, query).map_err(|error| explained(error, context, &query.text));
     let plan = thread::scope(|scope| {
         let thread = thread::Builder::new().stack_size(STACK + steps * STACK_PER_STEP).spawn_scoped(scope, plan);
         let thread = thread.map_err(|error| Error::query(format!("too long to be planned here: {error}")))?;
@@ -67,9 +127,22 @@ fn steps_of(sql: &str) -> usize {
     sql.as_bytes().iter().copied().filter(may_nest).count()
 }
 
-fn plan_of(context: &SessionContext, calendar: &Calendar, sql: &str) -> PlanResult<LogicalPlan> {
-    let parser = DFParserBuilder::new(sql).with_recursion_limit(DEEPEST_TEXT).build();
-    let statements = parser?.parse_statements();
+fn with_tables(context: &SessionContext, tables: &BTreeMap<String, Table>) -> Result<SessionContext> {
+    let context = fork(context)?;
+    for (name, (schema, batches)) in tables {
+        let table = MemTable::try_new(Arc::clone(schema), vec![batches.clone()]).map_err(error_of)?;
+        context.register_table(name.as_str(), Arc::new(table)).map_err(error_of)?;
+    }
+    Ok(context)
+}
+
+fn parsed(sql: &str) -> PlanResult<VecDeque<Statement>> {
+    DFParserBuilder::new(sql).with_recursion_limit(DEEPEST_TEXT).build()?.parse_statements()
+}
+
+fn plan_of(context: &SessionContext, calendar: &Calendar, query: &UserQuery) -> PlanResult<LogicalPlan> {
+    let sql = query.text.as_str();
+    let statements = parsed(sql);
     if statements.is_err() && most_nots(sql) >= DEEPEST_TEXT {
         return refused(format!("NOT is nested {} deep, and {DEEPEST_TEXT} is the most", most_nots(sql)));
     }
@@ -87,7 +160,14 @@ fn plan_of(context: &SessionContext, calendar: &Calendar, sql: &str) -> PlanResu
     reads_only.verify_plan(&plan)?;
     let plan = if depth_of(&plan)? > DEEPEST_CHAIN { balanced(plan)? } else { plan };
     not_deeper(depth_of(&plan)?)?;
-    with_instants(plan, calendar)
+    query.must_be_bound()?;
+    let plan = if query.parameters.is_empty() { plan } else { plan.with_param_values(query.values())? };
+    let plan = with_instants(plan, calendar)?;
+    match (query.limit, &plan) {
+        // What explains a plan stands above all else.
+        (None, _) | (_, LogicalPlan::Explain(_) | LogicalPlan::Analyze(_)) => Ok(plan),
+        (limit, _) => LogicalPlanBuilder::from(plan).limit(0, limit)?.build(),
+    }
 }
 
 /// Counts the longest run of NOT: the parser does not tell that it is too long, but looks for the statement's end in
@@ -126,75 +206,31 @@ fn question_of(statement: &Statement) -> Option<&SqlStatement> {
     }
 }
 
-/// Tells what is wrong with a statement by the names that there are.
-fn explained(error: DataFusionError, context: &SessionContext) -> Error {
-    let said = error.diagnostic().map(|diagnostic| diagnostic.message.clone()).unwrap_or_default();
-    let named = |before: &str| Some(said.strip_prefix(before)?.split_once('\'')?.0);
-    let better = match (named("table '"), named("Invalid function '")) {
-        (Some(table), _) => Some(missing_table(table, context)),
-        (_, Some(function)) => Some(missing_function(function, context)),
-        _ => None,
+/// Tells what went wrong in running a statement. Where that is no place of it but the value of a placeholder, without
+/// which it can be planned, it is the placeholder's.
+pub fn failure(error: DataFusionError, context: &SessionContext, calendar: &Calendar, query: &UserQuery) -> Error {
+    let error = placed(query_error_of(error), &query.text);
+    let Error::Query { message, place: None } = error else { return with_excerpt(error, &query.text) };
+    let can_be_planned = |query: &UserQuery| {
+        let frame = frame(context, calendar, query).ok();
+        frame.is_some_and(|frame| threads().block_on(frame.create_physical_plan()).is_ok())
     };
-    match (query_error_of(error), better) {
-        (Error::Query { place, .. }, Some(message)) => Error::Query { message, place },
-        (other, _) => other,
-    }
-}
-
-fn missing_table(name: &str, context: &SessionContext) -> String {
-    let is_there = |name: &str| context.table_exist(name).unwrap_or(false);
-    let there: Vec<String> = TABLES.iter().filter(|(name, _)| is_there(name)).map(|(name, _)| (*name).into()).collect();
-    let missing = not_there(&format!("table `{name}`"), name, "tables", there);
-    match TABLES.iter().find(|(known, of)| *known == name && !of.is_empty()) {
-        None => missing,
-        Some((_, of)) => {
-            let without: Vec<&str> = of.iter().copied().filter(|table| !is_there(table)).collect();
-            format!("{missing} To make {name} takes {} too", without.join(" and "))
-        }
-    }
-}
-
-fn missing_function(name: &str, context: &SessionContext) -> String {
-    let state = context.state();
-    let (scalar, aggregate) = (state.scalar_functions().keys(), state.aggregate_functions().keys());
-    let names: Vec<&str> = scalar.chain(aggregate).chain(state.window_functions().keys()).map(String::as_str).collect();
-    let meant = closest(name, names).map(|name| format!("`{name}`"));
-    format!("there is no function `{name}`{}", question(meant))
-}
-
-/// Adds the line of `sql` that an error is about, with its column marked.
-pub fn with_excerpt(error: Error, sql: &str) -> Error {
-    let Error::Query { message, place: Some((number, column)) } = error else { return error };
-    let place = Some((number, column));
-    let line = usize::try_from(number).ok().and_then(|number| sql.lines().nth(number.checked_sub(1)?));
-    let Some(line) = line else { return Error::Query { message, place } };
-    let before = (column as usize).saturating_sub(1);
-    let start = before.saturating_sub(SHOWN);
-    let shown: String = line.chars().skip(start).take(2 * SHOWN).collect();
-    let blank = |letter: char| if letter == '\t' { '\t' } else { ' ' };
-    let margin: String = shown.chars().take(before - start).map(blank).collect();
-    let message = format!("{message}\n  line {number}, column {column}:\n    {shown}\n    {margin}^");
-    Error::Query { message, place }
+    let without = |name: &String| {
+        let mut query = query.clone();
+        query.parameters.insert(name.clone(), ScalarValue::Null);
+        query
+    };
+    let is_of_plan = !query.parameters.is_empty() && !can_be_planned(query);
+    let blamed = query.parameters.keys().filter(|_| is_of_plan).find(|name| can_be_planned(&without(name)));
+    let pieces = pieces_of(&query.text);
+    let place = pieces.iter().find(|piece| blamed.is_some() && piece.placeholder() == blamed.map(String::as_str));
+    let message = blamed.map_or_else(|| message.clone(), |name| format!("${name}: {message}"));
+    with_excerpt(Error::Query { message, place: place.map(|piece| piece.place) }, &query.text)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_place_is_marked_in_its_line() {
-        let error = Error::Query { message: "no".into(), place: Some((2, 6)) };
-        assert_eq!(
-            with_excerpt(error, "SELECT a\nFROM b").to_string(),
-            "no\n  line 2, column 6:\n    FROM b\n         ^"
-        );
-        let far = Error::Query { message: "no".into(), place: Some((1, 1_001)) };
-        let shown = with_excerpt(far, &"x".repeat(5_000)).to_string();
-        assert!(shown.len() < 400 && shown.ends_with(&format!("\n    {}^", " ".repeat(SHOWN))));
-        for place in [None, Some((0, 0)), Some((9, 9)), Some((u64::MAX, u64::MAX))] {
-            assert_eq!(with_excerpt(Error::Query { message: "no".into(), place }, "SELECT").to_string(), "no");
-        }
-    }
 
     #[test]
     fn values_do_not_nest() {

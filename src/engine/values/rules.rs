@@ -58,9 +58,9 @@ impl Actions {
         &self.0
     }
 
-    /// Whether nothing is to be replaced in `word`.
-    pub fn are_ours(word: &str) -> bool {
-        matches!(word, "view" | "click")
+    /// Our words that the caller gives no other meaning.
+    pub fn kept(&self) -> impl Iterator<Item = &'static str> {
+        ["view", "click"].into_iter().filter(|word| !self.0.contains_key(*word))
     }
 
     /// Our word for the caller's: their own words first, then `view`, `impression` and `click` in any letter case.
@@ -116,5 +116,6 @@ mod tests {
             ["view", "view", "view", "click"].map(Some)
         );
         assert_eq!([known("click"), known("impressão"), known("")], [Some("view"), None, None]);
+        assert_eq!(actions.kept().collect::<Vec<_>>(), ["view"]);
     }
 }

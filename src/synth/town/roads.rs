@@ -21,6 +21,33 @@ impl Roads {
         Self { next: shortest_roads(&hubs), hubs }
     }
 
+    /// The roads between neighbourhoods next to each other, with their bends.
+    pub fn between_neighbourhoods(&self) -> Vec<[Point; 3]> {
+        let hubs = 0..self.hubs.len();
+        let pairs = hubs.clone().flat_map(|from| hubs.clone().map(move |to| (from, to)));
+        let roads = pairs.filter(|(from, to)| from < to && self.next[*from][*to] == *to);
+        roads.map(|(from, to)| [self.hubs[from], self.bend(from, to), self.hubs[to]]).collect()
+    }
+
+    /// The streets of a neighbourhood up to so far from its middle; the two avenues come first.
+    pub fn streets_within(&self, hub: usize, reach_m: f64) -> Vec<[Point; 2]> {
+        let (sin, cos) = (hub as f64 * TURN).sin_cos();
+        let middle = self.hubs[hub];
+        let at = |along: f64, across: f64| Point {
+            x: middle.x + along * cos - across * sin,
+            y: middle.y + along * sin + across * cos,
+        };
+        let blocks = (reach_m / BLOCK_M) as i32;
+        let mut numbers: Vec<i32> = (-blocks..=blocks).collect();
+        numbers.sort_by_key(|number| number.abs());
+        let street = |number: i32| {
+            let off_m = f64::from(number) * BLOCK_M;
+            let half_m = (reach_m * reach_m - off_m * off_m).max(0.0).sqrt();
+            [[at(-half_m, off_m), at(half_m, off_m)], [at(off_m, -half_m), at(off_m, half_m)]]
+        };
+        numbers.into_iter().flat_map(street).collect()
+    }
+
     /// Puts the corners of a ride behind `path`: to the middle of the neighbourhood, on to the other one, and there.
     pub fn ride(&self, from: Point, to: Point, path: &mut Vec<Point>) {
         let (mut hub, last) = (self.nearest(from), self.nearest(to));

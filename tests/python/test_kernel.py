@@ -1,0 +1,386 @@
+"""The Jupyter kernel: it conforms, has `ff` and `data` from the start, and stops when it is told to."""
+
+# The attributes of the classes are read by Jupyter's own tests.
+# ruff: noqa: RUF012
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import jupyter_kernel_test
+import nbclient
+import nbformat
+import notebooks
+import papermill
+import pytest
+from machine import family, listening
+from typer.testing import CliRunner
+from worlds import JOBS_BY, JOBS_BY_USER
+
+import footfall
+from footfall.cli import app
+from footfall.notebook.namespace import Unopened
+
+TZ = "America/Recife"
+OPENED = "type(data) is ff.Dataset"
+
+
+def footfall_kernel(*arguments, code=0):
+    done = CliRunner().invoke(app, ["kernel", *map(str, arguments)])
+    assert done.exit_code == code, done.output
+    return done.output
+
+
+@pytest.fixture(scope="module", autouse=True)
+def prefix(tmp_path_factory):
+    """An environment of its own, with our kernel in it, and nothing of the user's."""
+    folder = tmp_path_factory.mktemp("jupyter")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("JUPYTER_PATH", str(folder / "share" / "jupyter"))
+        patch.setenv("JUPYTER_RUNTIME_DIR", str(folder / "runtime"))
+        patch.setenv("JUPYTER_DATA_DIR", str(folder / "user"))
+        patch.setenv("JUPYTER_CONFIG_DIR", str(folder / "config"))
+        patch.setenv("IPYTHONDIR", str(folder / "ipython"))
+        patch.setenv("PYTHONPATH", os.pathsep.join(path for path in sys.path if path))
+        for name in ("FOOTFALL_DATA", "FOOTFALL_TZ", "FOOTFALL_ENGINE"):
+            patch.delenv(name, raising=False)
+        footfall_kernel("install", "--prefix", folder)
+        yield folder
+
+
+class Conforming(jupyter_kernel_test.KernelTests):
+    """Jupyter's own tests of kernels, less the history that IPython's kernel does not tell as they ask."""
+
+    __test__ = False
+    settings: dict
+    language_name = "python"
+    file_extension = ".py"
+    code_hello_world = "print('hello, world')"
+    code_stderr = "import sys; print('oh', file=sys.stderr)"
+    completion_samples = [{"text": "haversine = ff.haver", "matches": {"haversine_m"}}]
+    complete_code_samples = ["1", "ff.open", "def f(): pass\n\n"]
+    incomplete_code_samples = ["def f():", "ff.open("]
+    invalid_code_samples = ["1 2", "def"]
+    code_page_something = "ff.open?"
+    code_generate_error = "raise ValueError"
+    code_execute_result = [{"code": "6 * 7", "result": "42"}, {"code": "ff.__name__", "result": "'footfall'"}]
+    code_display_data = [{"code": "from IPython.display import HTML, display; display(HTML('<b>x</b>'))",
+                          "mime": "text/html"}]  # fmt: skip
+    supported_history_operations = ("tail",)
+    code_inspect_sample = "ff.open"
+    code_clear_output = "from IPython.display import clear_output; clear_output()"
+
+    @classmethod
+    def setUpClass(cls):
+        cls.kernel = notebooks.running(**cls.settings)
+        cls.km, cls.kc = cls.kernel.__enter__()
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.kernel.__exit__(None, None, None)
+
+    def test_it_says_what_it_is(self):
+        self.flush_channels()
+        asked = self.kc.kernel_info()
+        reply = self.kc.get_shell_msg(timeout=10)
+        assert reply["parent_header"]["msg_id"] == asked
+        assert reply["content"]["implementation"] == "footfall"
+        assert reply["content"]["implementation_version"] == footfall.__version__
+        assert "debugger" in reply["content"]["supported_features"]
+
+
+class TestOverTcp(Conforming):
+    __test__ = True
+    settings = {}
+
+
+class TestOverIpc(Conforming):
+    __test__ = True
+    settings = {"transport": "ipc"}
+
+    def test_its_messages_go_by_no_port(self):
+        """One is open: where ipykernel takes what forks print, of those who know a random key; it gives nothing."""
+        assert self.km.get_connection_info()["transport"] == "ipc"
+        ports = listening(family(self.km.provisioner.process.pid))
+        assert len(ports) <= 1 and all(host == "127.0.0.1" for host, _ in ports)
+
+
+class TestEncrypted(Conforming):
+    __test__ = True
+    settings = {"transport_encryption": "required"}
+
+    def test_nobody_without_the_key_is_answered(self):
+        known = self.km.get_connection_info()
+        assert known.pop("curve_secretkey") and known.pop("curve_publickey")
+        stranger = self.km.client_factory()
+        stranger.load_connection_info(known)
+        stranger.start_channels()
+        try:
+            with pytest.raises(RuntimeError):
+                stranger.wait_for_ready(timeout=1)
+        finally:
+            stranger.stop_channels()
+
+
+@pytest.fixture(scope="module")
+def client(city):
+    """A client of a kernel on the sample city; the tests on it are in order."""
+    with notebooks.running(env={**os.environ, "FOOTFALL_DATA": str(city), "FOOTFALL_TZ": TZ}) as (_, client):
+        yield client
+
+
+def reply(client, message):
+    while (answer := client.get_shell_msg(timeout=10))["parent_header"].get("msg_id") != message:
+        pass
+    return answer["content"]
+
+
+def test_looking_at_data_does_not_open_it(client):
+    """Completion, inspection and lists of variables may be asked at any key."""
+    assert "opens at first use" in notebooks.run(client, "print(data)").printed
+    assert notebooks.run(client, "isinstance(data, ff.Dataset), hasattr(data, 'shape')").value == "(True, False)"
+    assert "campaign_ctr" in reply(client, client.complete("data.campaign_"))["matches"]
+    assert "run" in reply(client, client.complete("x = data.ru"))["matches"]
+    told = reply(client, client.inspect("data.campaign_ctr"))
+    assert told["found"] and "click" in told["data"]["text/plain"]
+    assert "opens at first use" in reply(client, client.inspect("data"))["data"]["text/plain"]
+    listed = client.session.msg("debug_request", {"seq": 1, "type": "request", "command": "inspectVariables"})
+    client.control_channel.send(listed)
+    variables = client.get_control_msg(timeout=10)["content"]["body"]["variables"]
+    assert "ff" in {variable["name"] for variable in variables}
+    notebooks.run(client, "%whos")
+    assert notebooks.run(client, OPENED).value == "False"
+
+
+def test_data_is_opened_when_something_of_it_is_asked_for(client, city_data):
+    notebooks.run(client, "def ask(): return data.rows()")
+    assert notebooks.run(client, OPENED).value == "False"
+    assert notebooks.run(client, "ask()").value == str(city_data.rows())
+    assert notebooks.run(client, OPENED).value == "True"
+    assert notebooks.run(client, "data.tz").value == repr(TZ)
+    assert notebooks.run(client, "data.campaign_ctr().to_arrow().num_rows").value == str(len(city_data.campaign_ctr()))
+
+
+def test_a_reset_gives_the_names_back(client):
+    assert notebooks.run(client, "data = 1\n%reset -f").ok
+    assert notebooks.run(client, OPENED).value == "False"
+    shown = notebooks.run(client, "data")
+    assert shown.ok and "pings" in shown.shown[-1]["text/html"] and "pings" in shown.value
+    assert notebooks.run(client, OPENED).value == "True"
+
+
+def test_a_name_of_the_users_stays_the_users(client):
+    assert notebooks.run(client, "data = 1\n%load_ext footfall\ndata").value == "1"
+
+
+@pytest.mark.parametrize(
+    ("environment", "said"),
+    [({"FOOTFALL_DATA": "/nowhere/at all"}, "/nowhere/at all"),
+     ({"FOOTFALL_TZ": "America/Recif"}, "America/Recif"),
+     ({"FOOTFALL_ENGINE": "sparkle"}, "sparkle"),
+     ({"FOOTFALL_ENGINE": "dask://127.0.0.1:1"}, "nobody answers")],
+)  # fmt: skip
+def test_what_cannot_be_opened_is_a_message(city, environment, said):
+    with notebooks.running(env={**os.environ, "FOOTFALL_DATA": str(city), **environment}) as (_, client):
+        assert notebooks.run(client, "ff.__name__").value == "'footfall'"
+        for cell in ("data.rows()", "data"):
+            failed = notebooks.run(client, cell)
+            assert not failed.ok
+            assert said in failed.traceback and failed.traceback.count("FOOTFALL_DATA=") == 1
+            assert "Traceback" not in failed.traceback and ".py" not in failed.traceback
+        assert notebooks.run(client, f"data = ff.open({str(city)!r})\n{OPENED}").value == "True"
+
+
+def test_data_that_comes_later_is_found_then(tmp_path, city):
+    link = tmp_path / "later"
+    with notebooks.running(env={**os.environ, "FOOTFALL_DATA": str(link)}) as (_, client):
+        assert not notebooks.run(client, "data.rows()").ok
+        link.symlink_to(city)
+        assert notebooks.run(client, "data.rows()").ok
+
+
+def test_it_runs_as_a_module(tmp_path):
+    connection = tmp_path / "connection.json"
+    process = subprocess.Popen([sys.executable, "-m", "footfall.notebook", "-f", connection], stderr=subprocess.DEVNULL)
+    try:
+        with notebooks.connected(connection) as client:
+            assert notebooks.run(client, "ff.__name__").value == "'footfall'"
+    finally:
+        process.kill()
+        process.wait()
+
+
+def test_it_starts_beside_files_named_like_modules(tmp_path):
+    for name in ("random", "csv", "typing", "dataclasses", "pandas"):
+        (tmp_path / f"{name}.py").write_text("raise SystemExit('the wrong one')")
+    (tmp_path / "mine.py").write_text("answer = 42")
+    with notebooks.running(cwd=str(tmp_path)) as (_, client):
+        assert notebooks.run(client, "import mine; mine.answer").value == "42"
+
+
+CELLS = [
+    "root = tz = None",
+    "%load_ext footfall",
+    "data = ff.open(root, tz=tz, progress=False)",
+    "data.campaign_ctr(by='period').to_arrow().to_pylist()[:2]",
+    "data.visit_attribution().to_pandas().head(3)",
+    "data.rows()",
+]
+
+
+def by_nbclient(kernel, city):
+    made = notebooks.notebook(f"root, tz = {str(city)!r}, {TZ!r}", *CELLS[1:], kernel=kernel)
+    return nbclient.NotebookClient(made, timeout=60, kernel_name=kernel).execute()
+
+
+def by_papermill(kernel, city, folder):
+    nbformat.write(notebooks.notebook(*CELLS, kernel=kernel), folder / "in.ipynb")
+    given = {"root": str(city), "tz": TZ}
+    return papermill.execute_notebook(folder / "in.ipynb", folder / "out.ipynb", given, progress_bar=False)
+
+
+def test_a_notebook_answers_alike_however_it_is_run(city, city_data, tmp_path):
+    ours = notebooks.values(by_nbclient("footfall", city))
+    assert len(ours) == 3 and ours[-1] == str(city_data.rows())
+    assert notebooks.values(by_papermill("footfall", city, tmp_path)) == ours
+    assert notebooks.values(by_nbclient("python3", city)) == ours
+
+
+@pytest.fixture(scope="module")
+def large_city(tmp_path_factory):
+    return footfall.synth.city(tmp_path_factory.mktemp("large") / "city", pings=3_000_000, seed=3, progress=False)
+
+
+# Enough work for many seconds on any machine: millions of pings, each near hundreds of establishments.
+LONG = """
+import numpy as np, pyarrow as pa
+count, places, draw = 4_000_000, 1_000, np.random.default_rng(1)
+long = ff.open({
+    "pings": pa.table({"user_id": draw.integers(0, 100_000, count),
+                       "timestamp": pa.array(np.arange(count), pa.timestamp("s", "UTC")),
+                       "latitude": draw.uniform(0, 2e-4, count), "longitude": draw.uniform(0, 2e-4, count)}),
+    "establishments": pa.table({"establishment_id": np.arange(places), "category": ["food"] * places,
+                                "latitude": np.full(places, 1e-4), "longitude": np.full(places, 1e-4)})})
+"""
+
+
+def test_every_work_stops_when_it_is_told_to(large_city):
+    expected = footfall.open(large_city, tz=TZ).establishment_visits(by="period").to_arrow().to_pylist()[:3]
+    works = [f"data.{job}()" for job in JOBS_BY + JOBS_BY_USER]
+    works += ["data.check()", "data.persist(); data.unpersist()", "data.sql('SELECT count(*) FROM visits')"]
+    with notebooks.running(env={**os.environ, "FOOTFALL_DATA": str(large_city), "FOOTFALL_TZ": TZ}) as kernel:
+        manager, client = kernel
+        assert notebooks.run(client, LONG).ok and notebooks.run(client, "data.rows()").ok
+        # What IPython imports to show its first error.
+        assert not notebooks.run(client, "1 / 0").ok
+        for code in ["long.visit_profile()", *(f"while True: {work}" for work in works)]:
+            told, seconds = notebooks.interrupted(manager, client, code, after=0.7)
+            assert told["status"] == "error" and told["ename"] == "KeyboardInterrupt", code
+            assert seconds < 0.5, code
+            shown = "".join(told["traceback"])
+            assert "Cell" in shown and "dataset.py" not in shown, code
+            assert notebooks.run(client, "6 * 7").value == "42"
+        answer = notebooks.run(client, "data.establishment_visits(by='period').to_arrow().to_pylist()[:3]")
+        assert answer.value.replace("\n", "").replace(" ", "") == str(expected).replace(" ", "")
+
+
+def spec_in(folder):
+    return json.loads((Path(folder) / "share/jupyter/kernels/footfall/kernel.json").read_text("utf-8"))
+
+
+def test_the_command_writes_lists_and_removes_a_kernelspec(tmp_path, city):
+    footfall_kernel("install", "--prefix", tmp_path, "--data", city, "--tz", TZ, "--engine", "local")
+    spec = spec_in(tmp_path)
+    assert spec["argv"][0] == sys.executable and "footfall.notebook" in spec["argv"][2]
+    wanted = {"FOOTFALL_DATA": str(city), "FOOTFALL_TZ": TZ, "FOOTFALL_ENGINE": "local"}
+    assert spec["env"] == wanted
+    assert spec["metadata"] == {"debugger": True, "supported_encryption": ["curve"]}
+    assert spec["interrupt_mode"] == "signal"
+    listed = footfall_kernel("list", "--prefix", tmp_path)
+    assert all(text in listed for text in (str(tmp_path), sys.executable, str(city), TZ, "local"))
+    # What was said before is not kept.
+    footfall_kernel("install", "--prefix", tmp_path)
+    assert spec_in(tmp_path)["env"] == {}
+    assert str(tmp_path) in footfall_kernel("remove", "--prefix", tmp_path)
+    assert not list(tmp_path.rglob("kernel.json"))
+    assert "no kernel" in footfall_kernel("list", "--prefix", tmp_path)
+    assert "no kernel" in footfall_kernel("remove", "--prefix", tmp_path, code=2)
+
+
+def test_the_kernel_of_a_written_spec_has_its_data(tmp_path, city, monkeypatch):
+    monkeypatch.setenv("JUPYTER_PATH", str(tmp_path / "share" / "jupyter"))
+    monkeypatch.chdir(city.parent)
+    footfall_kernel("install", "--prefix", tmp_path, "--data", city.name, "--tz", TZ)
+    with notebooks.running(cwd="/") as (_, client):
+        assert notebooks.run(client, "data.source, data.tz").value == repr((str(city), TZ))
+
+
+def test_the_files_of_maps_come_and_go_with_the_kernel(project, tmp_path):
+    """A server in another environment serves them to the pages of its notebooks."""
+    built = project / "python/footfall/maps/static"
+    footfall_kernel("install", "--prefix", tmp_path)
+    served = tmp_path / "share/jupyter/labextensions/footfall/static"
+    assert sorted(path.name for path in served.rglob("*")) == sorted(path.name for path in built.rglob("*"))
+    footfall_kernel("remove", "--prefix", tmp_path)
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
+
+
+def test_by_default_the_kernel_is_the_users(prefix):
+    footfall_kernel("install")
+    there = prefix / "user" / "kernels" / "footfall"
+    assert (there / "logo-svg.svg").exists()
+    listed = footfall_kernel("list")
+    assert str(there) in listed and str(prefix / "share") in listed
+    footfall_kernel("remove", "--user")
+    assert not there.exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [(["--data", "/x", "--tz", "America/Recif"], "America/Recif"),
+     (["--data", "/x", "--engine", "sparkle"], "expected local, dask, spark"),
+     (["--data", "/x", "--engine", "dask://"], "expected local, dask, spark"),
+     (["--tz", "UTC"], "--data"), (["--data", ""], "names no folder"), (["--user"], "only one")],
+)  # fmt: skip
+def test_what_could_not_be_opened_is_refused(tmp_path, options, said):
+    assert said in footfall_kernel("install", "--prefix", tmp_path, *options, code=2)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_that_is_not_there_yet_is_told(tmp_path):
+    told = footfall_kernel("install", "--prefix", tmp_path, "--data", tmp_path / "later")
+    assert "warning" in told and spec_in(tmp_path)["env"]["FOOTFALL_DATA"] == str(tmp_path / "later")
+
+
+def test_a_spec_that_others_wrote_is_listed_as_text(tmp_path):
+    folder = tmp_path / "share/jupyter/kernels/footfall"
+    folder.mkdir(parents=True)
+    for content, said in [("{", "unreadable"), ("[]", "unreadable"), ('{"argv": ["\\u001b[2J[red]x"]}', "[2J[red]x")]:
+        (folder / "kernel.json").write_text(content)
+        listed = footfall_kernel("list", "--prefix", tmp_path)
+        assert said in listed and "\x1b" not in listed
+
+
+def test_the_wheel_carries_the_kernelspec_of_the_package(project):
+    """Pip unpacks `footfall.data/data` into the environment: Jupyter's launcher has the kernel then."""
+    package = project / "python/footfall/notebook/kernelspec"
+    wheel = project / "footfall.data/data/share/jupyter/kernels/footfall"
+    files = {path.name: path.read_bytes() for path in package.iterdir()}
+    assert {"kernel.json", "logo-32x32.png", "logo-64x64.png", "logo-svg.svg"} == set(files)
+    assert {path.name: path.read_bytes() for path in wheel.iterdir()} == files
+    assert json.loads(files["kernel.json"])["argv"][0] == "python"
+
+
+def test_an_unopened_data_set_has_no_names_of_its_own():
+    """What it adds to a data set is private, and no name of a data set opens it but what a data set holds."""
+    assert {name for name in vars(Unopened) if not name.startswith("_")} == set()
+    unopened = Unopened("/nowhere")
+    assert callable(unopened.rows) and unopened.progress is True
+    with pytest.raises(AttributeError, match="shape"):
+        unopened.shape  # noqa: B018
+    with pytest.raises((footfall.FootfallError, OSError), match="nowhere"):
+        unopened.source  # noqa: B018

@@ -1,22 +1,20 @@
-"""The stop button of a notebook: it ends the work, here and on clusters, and the kernel answers the next cell."""
+"""The stop button of a notebook: the work ends with its cell, here and on clusters, and the kernel goes on."""
 
 from __future__ import annotations
 
-import sys
 import time
 from pathlib import Path
 
 import busy
+import lab
 import machine
+import notebooks
 import pytest
 from worlds import JOBS_BY, JOBS_BY_USER
 
-pytest.importorskip("ipykernel", reason="Jupyter's kernel is not installed")
-
-JOBS = [*JOBS_BY, *JOBS_BY_USER]
-REPEATED = {**{job: f"data.{job}()" for job in JOBS}, "sql": "data.sql(SQL)", "check": "data.check()",
-            "persist": "data.persist().unpersist()"}  # fmt: skip
-# The answers of all jobs: what people did with the ads of these places, too.
+WORKS = {**{job: f"data.{job}()" for job in [*JOBS_BY, *JOBS_BY_USER]}, "sql": "data.sql(SQL)",
+         "check": "data.check()", "persist": "data.persist().unpersist()"}  # fmt: skip
+# All tables, so that each job has something to do: what people did with the ads of these places, too.
 SETUP = f"""
 {busy.TABLES}
 small, SQL = {busy.SMALL}, {busy.SQL!r}
@@ -26,7 +24,6 @@ tables["interactions"] = pa.table(dict(
     user_id=rng.integers(0, 100_000, count), ad_id=rng.integers(0, 100, count),
     action=pa.DictionaryArray.from_arrays(pa.array(rng.integers(0, 2, count), pa.int8()), ["view", "click"]),
     timestamp=pa.array(np.arange(count), pa.timestamp("s", "UTC"))))
-data = footfall.open(tables, engine=ENGINE, progress=PROGRESS)
 """
 STILL_BUSY = """
 import time
@@ -35,87 +32,57 @@ began = time.process_time()
 time.sleep(0.5)
 print(time.process_time() - began)
 """
-ANSWER = 'print(small.establishment_visits(by="period").to_arrow().num_rows)'
-
-
-class Kernel:
-    """A kernel, and a front end that runs cells in it and presses stop."""
-
-    def __init__(self, manager, client):
-        self.manager, self.client = manager, client
-
-    def run(self, code):
-        """Run a cell to its end; what it printed."""
-        printed = []
-        reply = self.client.execute_interactive(
-            code, timeout=300, output_hook=lambda heard: printed.append(heard["content"].get("text", ""))
-        )
-        assert reply["content"]["status"] == "ok", reply["content"]
-        return "".join(printed).strip()
-
-    def stop(self, code, after):
-        """Start a cell and press stop while it works; the name of its error, and how many seconds it took to end."""
-        self.client.execute(code)
-        time.sleep(after)
-        began = time.monotonic()
-        self.manager.interrupt_kernel()
-        reply = self.client.get_shell_msg(timeout=60)
-        return reply["content"].get("ename"), time.monotonic() - began
+ANSWER = 'small.establishment_visits(by="period").to_arrow().num_rows'
 
 
 @pytest.fixture(scope="module")
-def start():
-    """Starts kernels, and ends them."""
-    from jupyter_client.manager import start_new_kernel
+def opened():
+    """Kernels that have opened the tables on an engine."""
+    running = {}
 
-    running = []
+    def on(engine):
+        if engine not in running:
+            patch.setenv("PYTHONPATH", lab.import_path())
+            context = notebooks.running("python3")
+            running[engine] = context, *context.__enter__()
+            said = notebooks.run(running[engine][2], f"{SETUP}\ndata = footfall.open(tables, engine={engine!r})", 120)
+            assert said.ok, said.traceback
+        return running[engine][1:]
 
-    def started(engine="local", progress=True):
-        kernel = Kernel(*start_new_kernel(kernel_name="python3"))
-        running.append(kernel)
-        path = [entry for entry in sys.path if entry]
-        kernel.run(f"import sys; sys.path[:0] = {path!r}; ENGINE, PROGRESS = {engine!r}, {progress}\n{SETUP}")
-        return kernel
-
-    yield started
-    for kernel in running:
-        kernel.client.stop_channels()
-        kernel.manager.shutdown_kernel(now=True)
-
-
-@pytest.fixture(scope="module")
-def local(start):
-    return start()
+    with pytest.MonkeyPatch.context() as patch:
+        yield on
+    for context, *_ in running.values():
+        context.__exit__(None, None, None)
 
 
-@pytest.mark.parametrize("work", REPEATED)
-def test_local_work_ends_within_half_a_second(local, work):
-    error, seconds = local.stop(f"for _ in range(1_000): {REPEATED[work]}", after=0.7)
-    assert error == "KeyboardInterrupt" and seconds < 0.5
-    assert float(local.run(STILL_BUSY)) < 0.1, "the work goes on without its caller"
-    assert local.run(ANSWER) == "12"
+def interrupted(kernel, work, after):
+    """Start a cell, press stop while it works; how long it took to end. The next cell answers."""
+    manager, client = kernel
+    told, seconds = notebooks.interrupted(manager, client, f"for _ in range(1_000): {WORKS[work]}", after=after)
+    assert told.get("ename") == "KeyboardInterrupt", told
+    assert notebooks.run(client, ANSWER).value == "12"
+    return seconds
 
 
-@pytest.fixture(scope="module", params=["dask", "spark"])
-def on_cluster(request, start, clusters, live_clusters):
-    """A kernel whose data set works on a cluster, and the processes of that cluster."""
-    kernel = start(engine=clusters(request.param), progress=False)
-    return kernel, live_clusters(request.param)[0]
+@pytest.mark.parametrize("work", ["visit_attribution", "check", "persist"])
+def test_no_work_goes_on_without_its_cell(opened, work):
+    kernel = opened("local")
+    assert interrupted(kernel, work, after=0.7) < 0.5
+    assert float(notebooks.run(kernel[1], STILL_BUSY).printed) < 0.1
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("work", REPEATED)
-def test_work_on_a_cluster_ends_within_two_seconds(on_cluster, work):
-    kernel, cluster = on_cluster
-    error, seconds = kernel.stop(f"for _ in range(1_000): {REPEATED[work]}", after=3)
+@pytest.mark.parametrize("engine_of_kernel", ["dask", "spark"])
+@pytest.mark.parametrize("work", WORKS)
+def test_work_on_a_cluster_ends_within_two_seconds(opened, clusters, live_clusters, engine_of_kernel, work):
+    kernel = opened(clusters(engine_of_kernel))
+    assert interrupted(kernel, work, after=3) < 2
     stopped = time.monotonic()
-    assert error == "KeyboardInterrupt" and seconds < 2
-    while busy_share(cluster) > 0.5:
+    while busy_processors(live_clusters(engine_of_kernel)[0]) > 0.5:
         assert time.monotonic() - stopped < 2, "the workers go on"
-    assert kernel.run(ANSWER) == "12"
 
 
-def busy_share(cluster, seconds=0.5):
+def busy_processors(cluster, seconds=0.5):
     """How many processors the processes of a cluster use."""
     processes = machine.family(*cluster.processes.values())
     before = sum(map(ticks, processes))

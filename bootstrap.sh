@@ -12,8 +12,10 @@ cd "$(dirname "$0")"
 PATH="$PATH:${CARGO_HOME:-$HOME/.cargo}/bin"
 
 TOOLS="git make cc curl python rust rustfmt clippy"
-# Spark runs on Java; the tests of clusters look at processes and sockets.
+# Spark runs on Java; the tests of clusters look at processes and sockets. Notebooks are looked at in Chromium, which
+# Debian has as a package; elsewhere those tests are skipped where no Chromium is there.
 TOOLS_OF_TESTS="java ps ss"
+! grep -qx 'ID=debian' /etc/os-release 2>/dev/null || TOOLS_OF_TESTS="$TOOLS_OF_TESTS chromium"
 
 main() {
     case "${1:-}" in
@@ -42,13 +44,16 @@ install_missing() {
 }
 
 install_packages() {
-    command="$(manager) install -y $*"
+    command="$(manager) install -y$(no_more "$*") $*"
     [ "$(id -u)" = 0 ] || { echo "System packages need root. Run as root:  $command" >&2; exit 1; }
     echo "installing system packages: $command"
     [ "$(manager)" != apt-get ] || apt-get update -q
     # shellcheck disable=SC2086
     DEBIAN_FRONTEND=noninteractive $command
 }
+
+# What a browser recommends is not needed to look at a page.
+no_more() { case "$*" in *chromium*) echo " --no-install-recommends" ;; esac; }
 
 install_rust() {
     if command -v rustup >/dev/null; then
@@ -77,6 +82,10 @@ has() {
         rustfmt) cargo fmt --version >/dev/null 2>&1 ;;
         clippy) cargo clippy --version >/dev/null 2>&1 ;;
         java) at_least 17 "$(java -version 2>&1 | sed -n 's/.*version "\([0-9]*\).*/\1/p')" ;;
+        chromium)
+            for name in chromium chromium-browser google-chrome; do ! command -v "$name" >/dev/null || return 0; done
+            return 1
+            ;;
         *) command -v "$1" >/dev/null ;;
     esac
 }
@@ -91,6 +100,7 @@ what_is() {
         rust) echo "rust is missing or old: needs cargo $(rust_needed). Run ./bootstrap.sh or see https://rustup.rs" ;;
         java) echo "java is missing or old: 17 or later runs Spark. $(how java)" ;;
         ps | ss) echo "$1 is missing: the tests of clusters look at processes and sockets. $(how "$1")" ;;
+        chromium) echo "chromium is missing: the tests of notebooks look at them in a browser. $(how chromium)" ;;
         *) echo "$1 is missing: part of make check. Run: rustup component add $1" ;;
     esac
 }
@@ -114,6 +124,7 @@ package_of() {
         dnf:ss) echo iproute ;;
         apt-get:ps) echo procps ;;
         dnf:ps) echo procps-ng ;;
+        apt-get:chromium) echo chromium fonts-dejavu-core ;;
         *:git | *:make | *:curl) echo "$1" ;;
     esac
 }

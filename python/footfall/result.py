@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 from footfall.definitions import Definitions, Unit
 from footfall.errors import DefinitionError
 from footfall.inputs import options
-from footfall.output import display, formats
-from footfall.output.text import printable
+from footfall.output import display, formats, tables
+from footfall.output.text import printable, size
 from footfall.output.writing import whole_file
 
 if TYPE_CHECKING:
@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 
 _TERMINAL_ROWS = 10
 _NOTEBOOK_ROWS = 20
+# What a notebook saves of a result, 20 kB with quotes and line ends.
+_TEXT_BYTES = 5_000
+_HTML_BYTES = 13_500
 _OF_SPREADSHEETS = (".xlsx", ".xls", ".ods")
 # What the intervals of jobs mean, in plain words.
 _INTERVALS = {
@@ -218,14 +221,16 @@ class Result:
         return _INTERVALS.get(self.job["name"], "") if self.job else ""
 
     def __repr__(self) -> str:
-        shown = display.preview(self._table, _TERMINAL_ROWS)
-        return f"{self.headline(len(shown.rows))}\n{display.text_table(shown)}\n{self.made_with()}"
+        rows = min(len(self), _TERMINAL_ROWS)
+        table = tables.text_table(self._table, rows, _TEXT_BYTES)
+        return f"{self.headline(rows)}\n{table}\n{self.made_with()}"
 
     def _repr_html_(self) -> str:
-        shown = display.preview(self._table, _NOTEBOOK_ROWS)
-        headline = escape(self.headline(len(shown.rows)))
+        rows = min(len(self), _NOTEBOOK_ROWS)
         notes = "<br>".join(escape(note) for note in (self.interval(), self.made_with()) if note)
-        return f"<div><p><b>{headline}</b></p>{display.html_table(shown)}<p><small>{notes}</small></p></div>"
+        above, below = f"<div><p><b>{escape(self.headline(rows))}</b></p>", f"<p><small>{notes}</small></p></div>"
+        table = tables.html_table(self._table, rows, _HTML_BYTES - size(above + below))
+        return above + table + below
 
 
 def _writer(target: Path, spreadsheet: bool, decimal: str) -> Callable[..., None]:

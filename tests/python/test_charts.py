@@ -152,7 +152,7 @@ def test_the_look_is_below_what_the_user_chooses(one_of_each):
 def test_a_chart_is_shown_without_a_network_unless_the_user_has_a_renderer(one_of_each):
     for chart in (*one_of_each, one_of_each[0] | one_of_each[1]):
         bundle = chart._repr_mimebundle_()
-        assert set(bundle) == {"application/vnd.vegalite.v5+json", "image/svg+xml", "text/plain"}
+        assert set(bundle) == {"application/vnd.vegalite.v5+json", "image/svg+xml", "image/png", "text/plain"}
         assert bundle["image/svg+xml"].startswith("<svg")
         with alt.renderers.enable("json"):
             theirs, _ = chart._repr_mimebundle_()

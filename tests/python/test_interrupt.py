@@ -8,38 +8,24 @@ import subprocess
 import sys
 import time
 
+import busy
 import pytest
 
-# Enough work for many seconds on any machine: millions of pings, each near a dozen establishments.
-CHILD = """
+CHILD = (
+    f"""
 import signal, sys, time
-import numpy as np, pyarrow as pa
-import footfall
-
+{busy.TABLES}
 # A run in the background inherits an ignored Ctrl-C; a terminal's does not.
 signal.signal(signal.SIGINT, signal.default_int_handler)
-rng = np.random.default_rng(1)
-count, places = 4_000_000, 12
-
-def pings():
-    return pa.table({"user_id": rng.integers(0, 100_000, count),
-                     "timestamp": pa.array(np.arange(count), pa.timestamp("s", "UTC")),
-                     "latitude": rng.uniform(0, 2e-4, count), "longitude": rng.uniform(0, 2e-4, count)})
-
-def establishments(places):
-    return pa.table({"establishment_id": np.arange(places), "category": ["food"] * places,
-                     "latitude": np.full(places, 1e-4), "longitude": np.full(places, 1e-4)})
-
-tables = {"pings": pings(), "establishments": establishments(places)}
+small, SQL = {busy.SMALL}, {busy.SQL!r}
+"""
+    + """
 stacked = footfall.open({**tables, "establishments": establishments(1_000)}, progress=sys.argv[2] == "progress")
 data = footfall.open(tables, progress=sys.argv[2] == "progress")
-small = footfall.open({**tables, "pings": tables["pings"].slice(0, 10)}, progress=False)
 work = {
     "job": lambda: [data.visit_profile() for _ in range(1_000)],
     "stacked": lambda: stacked.visit_profile(),
-    "sql": lambda: [data.sql("SELECT category, avg(distance_m), count(DISTINCT user_id) "
-                             "FROM visits JOIN establishments USING (establishment_id) GROUP BY 1")
-                    for _ in range(1_000)],
+    "sql": lambda: [data.sql(SQL) for _ in range(1_000)],
     "check": lambda: [data.check() for _ in range(1_000)],
     "synth": lambda: footfall.synth.city(sys.argv[3], pings=500_000_000, progress=sys.argv[2] == "progress"),
     "ingest": lambda: [footfall.ingest(sys.argv[3], f"{sys.argv[3]} {n}", progress=sys.argv[2] == "progress")
@@ -60,6 +46,7 @@ except KeyboardInterrupt:
     print("still busy for", time.process_time() - busy, flush=True)
     print("then", small.establishment_visits(by="period").to_arrow().num_rows, flush=True)
 """
+)
 
 
 @pytest.fixture

@@ -15,6 +15,8 @@ from footfall.charts.theme import MUTED, Chart, ConcatChart, Drawing, LayerChart
 from footfall.output.display import percent
 
 _STARTS = range(0, 24, rows.HOURS_PER_DAY_PART)
+# Vega works it out, so that a chart need not hold it for each cell.
+_WHEN = "format(datum.hour, '02d') + ':00 to ' + format(datum.hour + 1, '02d') + ':00'"
 
 
 def category_hours(table: pa.Table, context: Context, options: Options) -> Drawing:
@@ -100,7 +102,7 @@ def _heatmap(
         ("clicks:Q", "Clicks", style.COUNT),
         ("share:Q", "Share of the category", style.PERCENT),
     )
-    base = style.chart(values).encode(y=y, x=hours, x2="end:Q")
+    base = style.chart(values).transform_calculate(end="datum.hour + 1", when=_WHEN).encode(y=y, x=hours, x2="end:Q")
     cells = base.mark_rect(stroke="white", strokeWidth=0.5).encode(color=colour, tooltip=tips)
     peaks = base.transform_filter("datum.peak").mark_rect(
         filled=False, stroke=style.MARKED, strokeWidth=2.5, clip=False
@@ -134,12 +136,9 @@ def _totals(values: Sequence[Row], names: list[str], width: int) -> Chart:
 
 
 def _value(row: Row) -> Row:
-    hour = row["hour"]
     return {
         "category": rows.category(row["category"]),
-        "hour": hour,
-        "end": hour + 1,
-        "when": f"{hour:02d}:00 to {hour + 1:02d}:00",
+        "hour": row["hour"],
         "interactions": row["interactions"],
         "views": row["views"],
         "clicks": row["clicks"],

@@ -14,6 +14,9 @@ from typing import Any, Union
 import altair as alt
 from altair.utils import update_nested
 
+from footfall.charts.showing import shown
+from footfall.output import notebook
+
 # Okabe, M. and Ito, K. (2008), Color Universal Design; without black and yellow, too dark and too light for bars.
 PALETTE = ["#0072B2", "#E69F00", "#009E73", "#D55E00", "#56B4E9", "#CC79A7"]
 INK = "#1F2933"
@@ -136,19 +139,31 @@ def _with_look(chart: Any) -> Any:
     return styled
 
 
-def shown(spec: dict[str, Any], **_: Any) -> dict[str, Any]:
-    """Return a chart as SVG, for any front end; and for those that draw Vega-Lite, live.
+def _joined(chart: Any) -> Any:
+    """Return how IPython shows what Altair made of several charts: with our look if one of them is ours."""
+    if isinstance(chart, _Ours) or alt.renderers.active != _NOT_CHOSEN or not any(map(_has_ours, _parts(chart))):
+        return chart._repr_mimebundle_()
+    return shown((_with_look(chart) if alt.theme.active == _NOT_CHOSEN else chart).to_dict())
 
-    They know the type of its version 5, and draw version 6 by it, too.
-    """
-    import vl_convert
 
-    live = {**spec, "$schema": "https://vega.github.io/schema/vega-lite/v5.json"}
-    return {
-        "application/vnd.vegalite.v5+json": live,
-        "image/svg+xml": vl_convert.vegalite_to_svg(spec),
-        "text/plain": "<footfall chart>",
-    }
+def _has_ours(chart: Any) -> bool:
+    return isinstance(chart, _Ours) or any(map(_has_ours, _parts(chart)))
+
+
+def _parts(chart: Any) -> list[Any]:
+    """Return the charts that a chart is made of."""
+    parts = (getattr(chart, kind, None) for kind in ("layer", "concat", "hconcat", "vconcat"))
+    return next((found for found in parts if isinstance(found, list)), [])
+
+
+def _show_joined_in_notebooks() -> None:
+    """Tell IPython, unless the user has told it already."""
+    bundles = notebook.shell().display_formatter.mimebundle_formatter
+    for kind in (alt.LayerChart, alt.ConcatChart, alt.HConcatChart, alt.VConcatChart):
+        if kind not in bundles:
+            bundles.for_type(kind, _joined)
 
 
 alt.renderers.register(_NAME, shown)
+if notebook.shell():
+    _show_joined_in_notebooks()

@@ -12,7 +12,7 @@ from rich.text import Text
 
 from footfall.errors import DefinitionError
 from footfall.inputs import options
-from footfall.output import display, formats
+from footfall.output import formats, tables
 from footfall.result import Result
 
 _STANDARD_OUTPUT = "-"
@@ -93,7 +93,7 @@ def _stream(result: Result, form: Format, spreadsheet: bool, decimal: str) -> No
 
 
 def _show_table(result: Result, top: int) -> None:
-    shown = display.preview(result.to_arrow(), top)
+    shown = tables.preview(result.to_arrow(), top)
     table = Table()
     for name, numeric in zip(shown.columns, shown.numeric):
         table.add_column(Text(name), justify="right" if numeric else "left")

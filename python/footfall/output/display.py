@@ -1,39 +1,11 @@
-"""How a table looks: in a terminal and in a notebook."""
+"""How values, times and counts are written."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
-from html import escape
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from footfall.inputs.values import to_python
 from footfall.output.text import printable
-
-if TYPE_CHECKING:
-    import pyarrow
-
-_WIDEST = 40
-
-
-@dataclass(frozen=True)
-class Preview:
-    """The first rows of a table as text, and which columns are numbers."""
-
-    columns: list[str]
-    rows: list[list[str]]
-    numeric: list[bool]
-
-
-def preview(table: pyarrow.Table, limit: int) -> Preview:
-    """Return the first `limit` rows of `table` as text."""
-    import pyarrow.types as types
-
-    head = table.slice(0, limit)
-    cells = [[cell(value) for value in to_python(column)] for column in head.columns]
-    numeric = [types.is_integer(field.type) or types.is_floating(field.type) for field in table.schema]
-    return Preview([printable(name) for name in table.column_names], [list(row) for row in zip(*cells)], numeric)
 
 
 def cell(value: Any) -> str:
@@ -107,33 +79,3 @@ def compact(count: int) -> str:
     if count < 10_000:
         return f"{count:,}"
     return f"{count / 1e3:.0f}k" if count < 999_500 else f"{count / 1e6:.1f}M"
-
-
-def text_table(shown: Preview) -> str:
-    """Return a preview as aligned lines."""
-    rows = [[_shortened(value) for value in row] for row in [shown.columns, *shown.rows]]
-    widths = [max(len(row[i]) for row in rows) for i in range(len(shown.columns))]
-
-    def line(row: Sequence[str]) -> str:
-        cells = zip(row, widths, shown.numeric)
-        return "  ".join(f"{value:{'>' if number else '<'}{width}}" for value, width, number in cells).rstrip()
-
-    return "\n".join(line(row) for row in rows)
-
-
-def html_table(shown: Preview) -> str:
-    """Return a preview as an HTML table; every value is escaped."""
-
-    def row(tag: str, values: Sequence[str]) -> str:
-        cells = zip(values, shown.numeric)
-        return "".join(
-            f'<{tag} style="text-align: {"right" if number else "left"}">{escape(value)}</{tag}>'
-            for value, number in cells
-        )
-
-    body = "".join(f"<tr>{row('td', values)}</tr>" for values in shown.rows)
-    return f"<table><thead><tr>{row('th', shown.columns)}</tr></thead><tbody>{body}</tbody></table>"
-
-
-def _shortened(text: str) -> str:
-    return text if len(text) <= _WIDEST else text[: _WIDEST - 1] + "…"

@@ -1,0 +1,99 @@
+"""The stop button of a notebook: the work ends with its cell, here and on clusters, and the kernel goes on."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import busy
+import lab
+import machine
+import notebooks
+import pytest
+from worlds import JOBS_BY, JOBS_BY_USER
+
+WORKS = {**{job: f"data.{job}()" for job in [*JOBS_BY, *JOBS_BY_USER]}, "sql": "data.sql(SQL)",
+         "check": "data.check()", "persist": "data.persist().unpersist()"}  # fmt: skip
+# All tables, so that each job has something to do: what people did with the ads of these places, too.
+SETUP = f"""
+{busy.TABLES}
+small, SQL = {busy.SMALL}, {busy.SQL!r}
+ads = dict(ad_id=np.arange(100), campaign_id=np.arange(100) % 9, category=["food"] * 100)
+tables["ads"] = pa.table({{**ads, "establishment_id": np.arange(100) % places}})
+tables["interactions"] = pa.table(dict(
+    user_id=rng.integers(0, 100_000, count), ad_id=rng.integers(0, 100, count),
+    action=pa.DictionaryArray.from_arrays(pa.array(rng.integers(0, 2, count), pa.int8()), ["view", "click"]),
+    timestamp=pa.array(np.arange(count), pa.timestamp("s", "UTC"))))
+"""
+STILL_BUSY = """
+import time
+time.sleep(0.3)
+began = time.process_time()
+time.sleep(0.5)
+print(time.process_time() - began)
+"""
+ANSWER = 'small.establishment_visits(by="period").to_arrow().num_rows'
+
+
+@pytest.fixture(scope="module")
+def opened():
+    """Kernels that have opened the tables on an engine."""
+    running = {}
+
+    def on(engine):
+        if engine not in running:
+            patch.setenv("PYTHONPATH", lab.import_path())
+            context = notebooks.running("python3")
+            running[engine] = context, *context.__enter__()
+            said = notebooks.run(running[engine][2], f"{SETUP}\ndata = footfall.open(tables, engine={engine!r})", 120)
+            assert said.ok, said.traceback
+        return running[engine][1:]
+
+    with pytest.MonkeyPatch.context() as patch:
+        yield on
+    for context, *_ in running.values():
+        context.__exit__(None, None, None)
+
+
+def interrupted(kernel, work, after):
+    """Start a cell, press stop while it works; how long it took to end. The next cell answers."""
+    manager, client = kernel
+    told, seconds = notebooks.interrupted(manager, client, f"for _ in range(1_000): {WORKS[work]}", after=after)
+    assert told.get("ename") == "KeyboardInterrupt", told
+    assert notebooks.run(client, ANSWER).value == "12"
+    return seconds
+
+
+@pytest.mark.parametrize("work", ["visit_attribution", "check", "persist"])
+def test_no_work_goes_on_without_its_cell(opened, work):
+    kernel = opened("local")
+    assert interrupted(kernel, work, after=0.7) < 0.5
+    assert float(notebooks.run(kernel[1], STILL_BUSY).printed) < 0.1
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("engine_of_kernel", ["dask", "spark"])
+@pytest.mark.parametrize("work", WORKS)
+def test_work_on_a_cluster_ends_within_two_seconds(opened, clusters, live_clusters, engine_of_kernel, work):
+    kernel = opened(clusters(engine_of_kernel))
+    assert interrupted(kernel, work, after=3) < 2
+    stopped = time.monotonic()
+    while busy_processors(live_clusters(engine_of_kernel)[0]) > 0.5:
+        assert time.monotonic() - stopped < 2, "the workers go on"
+
+
+def busy_processors(cluster, seconds=0.5):
+    """How many processors the processes of a cluster use."""
+    processes = machine.family(*cluster.processes.values())
+    before = sum(map(ticks, processes))
+    time.sleep(seconds)
+    return (sum(map(ticks, processes)) - before) / 100 / seconds
+
+
+def ticks(pid):
+    """Hundredths of a second of processor time that a process has used."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return 0
+    return int(fields[11]) + int(fields[12])

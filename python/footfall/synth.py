@@ -63,7 +63,7 @@ def city(
     >>> import footfall, tempfile
     >>> root = footfall.synth.city(tempfile.mkdtemp(), pings=1_000)
     >>> sorted(entry.name for entry in root.iterdir())
-    ['ads.parquet', 'establishments.parquet', 'interactions', 'pings', 'truth.json']
+    ['ads.parquet', 'basemap.geojson', 'establishments.parquet', 'interactions', 'pings', 'truth.json']
     """
     folder = Path(root).expanduser()
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):

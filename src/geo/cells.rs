@@ -102,7 +102,8 @@ fn within_one_turn(ring: Vec<Coord>) -> MultiPolygon {
         let shift = f64::from(turn) * 2.0 * HALF_TURN;
         let east_of_west_end = clipped(&ring, |corner| corner.x - shift + HALF_TURN);
         let mut part = clipped(&east_of_west_end, |corner| HALF_TURN - (corner.x - shift));
-        part.iter_mut().for_each(|corner| corner.x -= shift);
+        // What was cut ends exactly there.
+        part.iter_mut().for_each(|corner| corner.x = (corner.x - shift).clamp(-HALF_TURN, HALF_TURN));
         (part.len() > 2).then(|| Polygon::new(LineString(part), vec![]))
     };
     MultiPolygon((-1..=1).filter_map(on_turn).collect())
@@ -133,7 +134,7 @@ mod tests {
     #[test]
     fn a_city_is_some_forty_cells_wide() {
         assert_eq!(resolution_of_view(-8.2, -35.0, -7.9, -34.8), Resolution::Eight);
-        assert_eq!(resolution_of_view(-80.0, -180.0, 80.0, 180.0), Resolution::One);
+        assert_eq!(resolution_of_view(-80.0, -180.0, 80.0, 180.0), Resolution::Zero);
         assert_eq!(resolution_of_view(-17.0, 179.9, -16.8, -179.9), resolution_of_view(-17.0, -0.1, -16.8, 0.1));
         assert_eq!(resolution_of_view(1.0, 1.0, 1.0, 1.0), Resolution::Fifteen);
     }

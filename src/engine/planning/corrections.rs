@@ -1,4 +1,4 @@
-//! Corrections of plans that DataFusion makes: orders that it forgets.
+//! Corrections of plans that DataFusion makes: orders that it forgets, joins that do not yield.
 
 use std::sync::Arc;
 
@@ -9,10 +9,13 @@ use datafusion::optimizer::{Optimizer, OptimizerRule};
 use datafusion::physical_expr::{Distribution, LexOrdering, OrderingRequirements};
 use datafusion::physical_optimizer::PhysicalOptimizerRule;
 use datafusion::physical_optimizer::output_requirements::OutputRequirementExec;
+use datafusion::physical_plan::coop::CooperativeExec;
+use datafusion::physical_plan::joins::{CrossJoinExec, HashJoinExec, NestedLoopJoinExec, SortMergeJoinExec};
 use datafusion::physical_plan::limit::GlobalLimitExec;
 use datafusion::physical_plan::projection::ProjectionExec;
 use datafusion::physical_plan::sorts::sort::SortExec;
 use datafusion::physical_plan::sorts::sort_preserving_merge::SortPreservingMergeExec;
+use datafusion::physical_plan::unnest::UnnestExec;
 use datafusion::physical_plan::{ExecutionPlan, ExecutionPlanProperties, replace_children_if_necessary};
 
 use super::comparisons::CompareFiner;
@@ -25,6 +28,37 @@ pub fn logical_rules() -> Vec<Arc<dyn OptimizerRule + Send + Sync>> {
     rules.retain(|rule| rule.name() != "eliminate_duplicated_expr");
     rules.insert(0, Arc::new(CompareFiner));
     rules
+}
+
+/// Lets other tasks run between the batches of a join, and the join be stopped. DataFusion does so where rows are read,
+/// but of few rows a join may make any number.
+#[derive(Debug)]
+pub struct YieldInJoins;
+
+impl PhysicalOptimizerRule for YieldInJoins {
+    fn optimize(&self, plan: Arc<dyn ExecutionPlan>, _: &ConfigOptions) -> PlanResult<Arc<dyn ExecutionPlan>> {
+        let yielding = |node: Arc<dyn ExecutionPlan>| match multiplies(&node) {
+            true => Transformed::yes(Arc::new(CooperativeExec::new(node)) as _),
+            false => Transformed::no(node),
+        };
+        plan.transform_up(|node| Ok(yielding(node))).data()
+    }
+
+    fn name(&self) -> &str {
+        "yield_in_joins"
+    }
+
+    fn schema_check(&self) -> bool {
+        true
+    }
+}
+
+fn multiplies(node: &Arc<dyn ExecutionPlan>) -> bool {
+    node.is::<NestedLoopJoinExec>()
+        || node.is::<CrossJoinExec>()
+        || node.is::<HashJoinExec>()
+        || node.is::<SortMergeJoinExec>()
+        || node.is::<UnnestExec>()
 }
 
 /// Keeps the order of rows of which the first are left out. DataFusion keeps it for the first rows alone: it forgets

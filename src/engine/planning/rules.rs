@@ -5,7 +5,7 @@ use std::sync::Arc;
 use datafusion::physical_optimizer::PhysicalOptimizerRule;
 use datafusion::physical_optimizer::optimizer::PhysicalOptimizer;
 
-use super::corrections::{SkipInOrder, SortAsDemanded, SortAsMerged};
+use super::corrections::{SkipInOrder, SortAsDemanded, SortAsMerged, YieldInJoins};
 use super::order::KeepOrder;
 use crate::engine::codes::lookup::UseLookups;
 use crate::engine::counting::rules::{UseCodes, UseCounts, UseUserCounts};
@@ -19,6 +19,7 @@ pub fn corrected() -> Vec<Rule> {
     rules.insert(after("OutputRequirements", &rules), Arc::new(SkipInOrder));
     rules.insert(after("PushdownSort", &rules), Arc::new(SortAsMerged));
     rules.insert(after("EnsureCooperative", &rules), Arc::new(SortAsDemanded));
+    rules.push(Arc::new(YieldInJoins));
     rules
 }
 

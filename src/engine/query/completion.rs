@@ -1,5 +1,6 @@
 //! What may stand at a place of a statement.
 
+use datafusion::execution::SessionState;
 use datafusion::prelude::SessionContext;
 use datafusion::sql::sqlparser::keywords::Keyword;
 use datafusion::sql::sqlparser::tokenizer::Token;
@@ -135,7 +136,9 @@ pub fn candidates(context: &SessionContext, text: &str, at: usize, variables: &V
         }
         Wanted::Expression => {
             let scope = Scope::of(context, text, variables)?;
-            let functions = function_names(context).into_iter().map(|name| function(context, name));
+            let state = context.state();
+            let functions = function_names(&state).into_iter().filter(|name| name.starts_with(&typed));
+            let functions = functions.map(|name| function(&state, name));
             columns_in(&scope).into_iter().chain(functions).chain(keywords(&AMONG_COLUMNS)).collect()
         }
     };
@@ -212,8 +215,8 @@ fn column(column: &Column) -> Candidate {
     Candidate { text: written(&column.name), kind: Kind::Column, detail: column.data_type.clone() }
 }
 
-fn function(context: &SessionContext, name: String) -> Candidate {
-    let detail = signature_of(context, &name);
+fn function(state: &SessionState, name: String) -> Candidate {
+    let detail = signature_of(state, &name);
     Candidate { text: name, kind: Kind::Function, detail }
 }
 

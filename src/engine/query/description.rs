@@ -1,5 +1,6 @@
 //! What a name in a statement means.
 
+use datafusion::execution::SessionState;
 use datafusion::prelude::SessionContext;
 use datafusion::sql::sqlparser::tokenizer::Token;
 
@@ -31,7 +32,8 @@ pub fn describe(context: &SessionContext, text: &str, at: usize, variables: &Var
     };
     let Some(name) = pieces[number].name() else { return Ok(None) };
     let is_called = pieces.get(number + 1).is_some_and(|next| next.token == Token::LParen);
-    let function = || function_names(context).contains(&name).then(|| of_function(context, &name));
+    let state = context.state();
+    let function = || function_names(&state).contains(&name).then(|| of_function(&state, &name));
     if let Some(found) = if is_called { function() } else { None } {
         return Ok(Some(found));
     }
@@ -63,7 +65,7 @@ fn of_column(columns: &[Column], table: &str, name: &str) -> Option<Description>
     Some(Description { kind: Kind::Column, name, schema, meaning: meaning_of_column(&column.name).into() })
 }
 
-fn of_function(context: &SessionContext, name: &str) -> Description {
-    let (schema, meaning) = (signature_of(context, name), meaning_of_function(context, name));
+fn of_function(state: &SessionState, name: &str) -> Description {
+    let (schema, meaning) = (signature_of(state, name), meaning_of_function(state, name));
     Description { kind: Kind::Function, name: name.into(), schema, meaning }
 }

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use datafusion::execution::SessionState;
 use datafusion::logical_expr::Documentation;
-use datafusion::prelude::SessionContext;
 
 /// The tables that a query may name, what each is made of, and what it holds.
 pub const TABLES: [(&str, &[&str], &str); 6] = [
@@ -72,31 +72,29 @@ pub fn meaning_of_column(name: &str) -> &'static str {
 }
 
 /// The functions that a statement may call, in the order of the alphabet.
-pub fn function_names(context: &SessionContext) -> Vec<String> {
-    let state = context.state();
+pub fn function_names(state: &SessionState) -> Vec<String> {
     let (scalar, aggregate) = (state.scalar_functions().keys(), state.aggregate_functions().keys());
     let all: BTreeSet<&String> = scalar.chain(aggregate).chain(state.window_functions().keys()).collect();
     all.into_iter().filter(|name| !INNER.contains(&name.as_str())).cloned().collect()
 }
 
 /// How a function is called.
-pub fn signature_of(context: &SessionContext, name: &str) -> String {
+pub fn signature_of(state: &SessionState, name: &str) -> String {
     match FUNCTIONS.iter().find(|(function, ..)| *function == name) {
         Some((_, signature, _)) => (*signature).into(),
-        None => documented(context, name, |told| told.syntax_example.clone()).unwrap_or_else(|| format!("{name}(...)")),
+        None => documented(state, name, |told| told.syntax_example.clone()).unwrap_or_else(|| format!("{name}(...)")),
     }
 }
 
 /// What a function does; empty where nobody has said it.
-pub fn meaning_of_function(context: &SessionContext, name: &str) -> String {
+pub fn meaning_of_function(state: &SessionState, name: &str) -> String {
     match FUNCTIONS.iter().find(|(function, ..)| *function == name) {
         Some((.., meaning)) => (*meaning).into(),
-        None => documented(context, name, |told| told.description.clone()).unwrap_or_default(),
+        None => documented(state, name, |told| told.description.clone()).unwrap_or_default(),
     }
 }
 
-fn documented(context: &SessionContext, name: &str, tell: fn(&Documentation) -> String) -> Option<String> {
-    let state = context.state();
+fn documented(state: &SessionState, name: &str, tell: fn(&Documentation) -> String) -> Option<String> {
     let scalar = state.scalar_functions().get(name).and_then(|function| function.documentation().map(tell));
     let aggregate = || state.aggregate_functions().get(name).and_then(|function| function.documentation().map(tell));
     let window = || state.window_functions().get(name).and_then(|function| function.documentation().map(tell));

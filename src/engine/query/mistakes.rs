@@ -53,17 +53,20 @@ fn missing_from(sql: &str, place: Option<(u64, u64)>) -> Error {
     }
 }
 
-/// Gives an error that tells no place that of the only text of the statement that it quotes.
+/// Gives an error that tells no place that of the only text or call of the statement that it quotes, or of its end.
 pub fn placed(error: Error, sql: &str) -> Error {
     let Error::Query { message, place: None } = error else { return error };
     let is_quoted = |text: &str| !text.is_empty() && message.contains(&format!("'{text}'"));
     let pieces = pieces_of(sql);
-    let mut quoted = pieces.iter().filter(|piece| match &piece.token {
+    let is_called = |at: usize| pieces.get(at).is_some_and(|next| next.token == Token::LParen);
+    let mut quoted = pieces.iter().enumerate().filter(|(at, piece)| match &piece.token {
         Token::SingleQuotedString(text) => is_quoted(text),
+        Token::Word(word) => is_called(at + 1) && is_quoted(&word.value.to_lowercase()),
         _ => false,
     });
-    let place = match (quoted.next(), quoted.next()) {
-        (Some(only), None) => Some(only.place),
+    let place = match (quoted.next(), quoted.next(), pieces.last()) {
+        (Some((_, only)), None, _) => Some(only.place),
+        (None, _, Some(last)) if message.ends_with("found: EOF") => Some(last.place),
         _ => None,
     };
     Error::Query { message, place }
@@ -83,7 +86,7 @@ fn missing_table(name: &str, context: &SessionContext) -> String {
 }
 
 fn missing_function(name: &str, context: &SessionContext) -> String {
-    let names = function_names(context);
+    let names = function_names(&context.state());
     let meant = closest(name, names.iter().map(String::as_str)).map(|name| format!("`{name}`"));
     format!("there is no function `{name}`{}", question(meant))
 }

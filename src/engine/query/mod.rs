@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`depth`] | how deep a statement nests |
 //! | [`tokens`] | a statement as tokens, finished or not |
+//! | [`parameters`] | its placeholders and their values |
 //! | [`meanings`] | what tables, columns and functions mean |
 //! | [`mistakes`] | what is wrong with it, and where |
 //! | [`scope`] | the tables that it names, and their columns |
@@ -15,16 +16,16 @@ pub mod depth;
 pub mod description;
 pub mod meanings;
 pub mod mistakes;
+pub mod parameters;
 pub mod scope;
 pub mod tokens;
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::thread;
 
 use datafusion::catalog::MemTable;
-use datafusion::common::metadata::ScalarAndMetadata;
-use datafusion::common::{DataFusionError, ParamValues, Result as PlanResult, ScalarValue};
+use datafusion::common::{DataFusionError, Result as PlanResult, ScalarValue, TableReference};
 use datafusion::logical_expr::{LogicalPlan, LogicalPlanBuilder};
 use datafusion::prelude::{DataFrame, SQLOptions, SessionContext};
 use datafusion::sql::parser::{DFParserBuilder, Statement};
@@ -32,6 +33,7 @@ use datafusion::sql::sqlparser::ast::Statement as SqlStatement;
 
 use self::depth::{balanced, depth_of, depth_of_text};
 use self::mistakes::{explained, placed, with_excerpt};
+use self::parameters::{Parameters, bind, must_be_bound, names_of, with_values};
 use self::scope::fork;
 use self::tokens::pieces_of;
 use crate::calendar::Calendar;
@@ -59,45 +61,22 @@ pub struct UserQuery {
     /// SQL.
     pub text: String,
     /// The values of its placeholders, by their names without `$`.
-    pub parameters: BTreeMap<String, ScalarValue>,
+    pub parameters: Parameters,
     /// Further tables.
     pub tables: BTreeMap<String, Table>,
     /// The most rows that are wanted.
     pub limit: Option<usize>,
 }
 
-impl UserQuery {
-    fn values(&self) -> ParamValues {
-        let values = self.parameters.iter();
-        let values = values.map(|(name, value)| (name.clone(), ScalarAndMetadata::from(value.clone())));
-        ParamValues::Map(values.collect::<HashMap<_, _>>())
-    }
-
-    /// Refuses a placeholder that has no value.
-    fn must_be_bound(&self) -> PlanResult<()> {
-        let pieces = pieces_of(&self.text);
-        let mut placeholders = pieces.iter().filter_map(|piece| Some((piece.placeholder()?, piece.place)));
-        match placeholders.find(|(name, _)| !self.parameters.contains_key(*name)) {
-            None => Ok(()),
-            Some((name, place)) => {
-                Err(external(Error::Query { message: format!("there is no value for ${name}"), place: Some(place) }))
-            }
-        }
-    }
-}
-
 /// The placeholders of a statement, without their `$`, and the tables that it reads beside those of `context`; none if
 /// it cannot be parsed.
 pub fn names_in(context: &SessionContext, text: &str) -> (Vec<String>, Vec<String>) {
-    let pieces = pieces_of(text);
-    let mut placeholders: Vec<String> = pieces.iter().filter_map(|piece| piece.placeholder().map(Into::into)).collect();
-    placeholders.sort_unstable();
-    placeholders.dedup();
     let parsed = parsed(text).ok().and_then(|mut statements| statements.pop_front());
     let tables = parsed.and_then(|statement| context.state().resolve_table_references(&statement).ok());
     let tables = tables.into_iter().flatten().filter(|table| table.schema().is_none());
-    let names = tables.map(|table| table.table().to_string());
-    (placeholders, names.filter(|name| !context.table_exist(name.as_str()).unwrap_or(true)).collect())
+    let is_there = |name: &String| context.table_exist(TableReference::bare(name.as_str())).unwrap_or(true);
+    let names = tables.map(|table| table.table().to_string()).filter(|name| !is_there(name));
+    (names_of(text), names.collect())
 }
 
 /// Plans the user's statement, on a stack that is as deep as the statement may be.
@@ -106,7 +85,8 @@ pub fn frame(context: &SessionContext, calendar: &Calendar, query: &UserQuery) -
     if steps > MOST_STEPS {
         return Err(Error::query(format!("the query is too long: {steps} letters beside its values, of {MOST_STEPS}")));
     }
-    let forked = if query.tables.is_empty() { None } else { Some(with_tables(context, &query.tables)?) };
+    let has_own = !query.tables.is_empty() || !query.parameters.is_empty();
+    let forked = if has_own { Some(with_tables(context, &query.tables)?) } else { None };
     let context = forked.as_ref().unwrap_or(context);
     let plan = || plan_of(context, calendar, query).map_err(|error| explained(error, context, &query.text));
     let plan = thread::scope(|scope| {
@@ -131,7 +111,7 @@ fn with_tables(context: &SessionContext, tables: &BTreeMap<String, Table>) -> Re
     let context = fork(context)?;
     for (name, (schema, batches)) in tables {
         let table = MemTable::try_new(Arc::clone(schema), vec![batches.clone()]).map_err(error_of)?;
-        context.register_table(name.as_str(), Arc::new(table)).map_err(error_of)?;
+        context.register_table(TableReference::bare(name.as_str()), Arc::new(table)).map_err(error_of)?;
     }
     Ok(context)
 }
@@ -147,7 +127,7 @@ fn plan_of(context: &SessionContext, calendar: &Calendar, query: &UserQuery) -> 
         return refused(format!("NOT is nested {} deep, and {DEEPEST_TEXT} is the most", most_nots(sql)));
     }
     let mut statements = statements?;
-    let (Some(statement), true) = (statements.pop_front(), statements.is_empty()) else {
+    let (Some(mut statement), true) = (statements.pop_front(), statements.is_empty()) else {
         return refused("one statement at a time: this is none, or several");
     };
     let Some(question) = question_of(&statement) else {
@@ -155,13 +135,14 @@ fn plan_of(context: &SessionContext, calendar: &Calendar, query: &UserQuery) -> 
         return refused(format!("{word} is no question: only SELECT runs here (WITH, VALUES and EXPLAIN too)"));
     };
     not_deeper(depth_of_text(question))?;
+    must_be_bound(sql, &query.parameters)?;
+    bind(&mut statement, context, &query.parameters);
     let plan = threads().block_on(context.state().statement_to_plan(statement))?;
     let reads_only = SQLOptions::new().with_allow_ddl(false).with_allow_dml(false).with_allow_statements(false);
     reads_only.verify_plan(&plan)?;
     let plan = if depth_of(&plan)? > DEEPEST_CHAIN { balanced(plan)? } else { plan };
     not_deeper(depth_of(&plan)?)?;
-    query.must_be_bound()?;
-    let plan = if query.parameters.is_empty() { plan } else { plan.with_param_values(query.values())? };
+    let plan = if query.parameters.is_empty() { plan } else { with_values(plan)? };
     let plan = with_instants(plan, calendar)?;
     match (query.limit, &plan) {
         // What explains a plan stands above all else.

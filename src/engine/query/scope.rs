@@ -6,6 +6,7 @@ use std::sync::Arc;
 use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use datafusion::catalog::{CatalogProvider, MemoryCatalogProvider, MemoryCatalogProviderList, MemorySchemaProvider};
 use datafusion::catalog::{CatalogProviderList, SchemaProvider};
+use datafusion::common::TableReference;
 use datafusion::datasource::empty::EmptyTable;
 use datafusion::execution::session_state::SessionStateBuilder;
 use datafusion::prelude::SessionContext;
@@ -129,10 +130,11 @@ fn planned_columns(
     known: &BTreeMap<String, Vec<Column>>,
 ) -> Result<Vec<Column>> {
     for (name, columns) in known {
-        if !context.table_exist(name.as_str()).unwrap_or(true) {
+        let table = TableReference::bare(name.as_str());
+        if !context.table_exist(table.clone()).unwrap_or(true) {
             let fields = columns.iter().map(|column| Field::new(&column.name, DataType::Utf8View, true));
-            let table = EmptyTable::new(Arc::new(Schema::new(fields.collect::<Vec<_>>())));
-            context.register_table(name.as_str(), Arc::new(table)).map_err(error_of)?;
+            let columns = EmptyTable::new(Arc::new(Schema::new(fields.collect::<Vec<_>>())));
+            context.register_table(table, Arc::new(columns)).map_err(error_of)?;
         }
     }
     let plan = threads().block_on(context.state().create_logical_plan(query));

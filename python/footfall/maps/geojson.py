@@ -1,0 +1,116 @@
+"""A base map from GeoJSON: what its features are drawn as."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from footfall.errors import DataError
+from footfall.maps.layers import Layer
+from footfall.output.text import printable
+
+#: On a light map and on a dark one.
+SEA = ("#D3E2EC", "#0D171F")
+LAND = ("#F3F1EB", "#1B242C")
+_BORDER = ("#BDB7AB", "#46535F")
+_COAST = ("#A3BBCA", "#33495A")
+_ROAD = ("#FFFFFF", "#36434E")
+_CASING = ("#D9D4C8", "#141B21")
+_LABEL = ("#55616D", "#A9B6C1")
+_HALO = ("#FFFFFF", "#12191F")
+
+_WATER = ("water", "coast", "sea", "ocean")
+# By geometry: what a feature of no known kind is.
+_POLYGONS = {"land": "land", **dict.fromkeys(_WATER, "water")}
+_LINES = {"border": "border", **dict.fromkeys(_WATER, "coast")}
+
+
+def base_layers(collection: Any, source: str) -> list[Layer]:
+    """Return the layers of a FeatureCollection whose features have a `kind`, and a `name` where there is one.
+
+    Kinds are land, water, coast, border, road and, for points with a name, anything.
+
+    Raises
+    ------
+    DataError
+        If it is no FeatureCollection, or a geometry has no numbers.
+    """
+    parts: dict[str, list[Any]] = {}
+    names: list[str] = []
+    try:
+        for properties, kind, shape in _features(collection):
+            role = _role(properties.get("kind"), kind)
+            if kind == "point":
+                name = printable(str(properties.get("name") or ""))
+                names += [name] if name else []
+                parts.setdefault("label", []).extend([shape] if name else [])
+            else:
+                parts.setdefault(role, []).append([shape])
+    except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
+        raise DataError(f"base map {source}: is no GeoJSON FeatureCollection: {error!r}", table=source) from error
+    return drawn(parts, names)
+
+
+def drawn(parts: dict[str, list[Any]], names: list[str]) -> list[Layer]:
+    """Return the layers of shapes by what they are, in the order of drawing."""
+    return [layer(parts[role], names) for role, layer in _STYLES.items() if parts.get(role)]
+
+
+def _features(collection: Any) -> Iterator[tuple[dict[str, Any], str, Any]]:
+    """Yield properties, point, line or polygon, and coordinates."""
+    for feature in collection["features"]:
+        for kind, shape in _parts(feature["geometry"] or {"type": "GeometryCollection", "geometries": []}):
+            yield feature.get("properties") or {}, kind, shape
+
+
+def _parts(geometry: dict[str, Any]) -> Iterator[tuple[str, Any]]:
+    kind = geometry["type"]
+    if kind == "GeometryCollection":
+        for each in geometry["geometries"]:
+            yield from _parts(each)
+        return
+    shapes = geometry["coordinates"] if kind.startswith("Multi") else [geometry["coordinates"]]
+    single = {"Point": "point", "LineString": "line", "Polygon": "polygon"}[kind.replace("Multi", "")]
+    depth = {"point": 0, "line": 1, "polygon": 2}[single]
+    for shape in shapes:
+        yield single, _pairs(shape, depth)
+
+
+def _pairs(shape: Any, depth: int) -> Any:
+    """Return coordinates as pairs of floats: heights are left out."""
+    if depth:
+        return [_pairs(part, depth - 1) for part in shape]
+    return [float(shape[0]), float(shape[1])]
+
+
+def _role(kind: Any, shape: str) -> str:
+    if shape == "polygon":
+        return _POLYGONS.get(kind, "area")
+    return _LINES.get(kind, "road")
+
+
+def _fill(id: str, colours: tuple[str, str], edge: tuple[str, str] | None = None) -> Callable[..., Layer]:
+    width = 0.8 if edge else 0.0
+    return lambda shapes, _: Layer(
+        id, "fill", shapes, ([colours[0]], [colours[1]]), opacity=1.0, outline=edge, width=width
+    )
+
+
+def _line(id: str, colours: tuple[str, str], width: float) -> Callable[..., Layer]:
+    return lambda shapes, _: Layer(id, "line", shapes, ([colours[0]], [colours[1]]), opacity=1.0, width=width)
+
+
+def _labels(shapes: list[Any], names: list[str]) -> Layer:
+    return Layer("base-label", "label", shapes, ([_LABEL[0]], [_LABEL[1]]), names=names, outline=_HALO)
+
+
+# A road has a casing below, so that it is seen on land and on shades.
+_STYLES: dict[str, Callable[..., Layer]] = {
+    "land": _fill("base-land", LAND, _COAST),
+    "area": _fill("base-area", LAND, _BORDER),
+    "water": _fill("base-water", SEA, _COAST),
+    "coast": _line("base-coast", _COAST, 1.0),
+    "border": _line("base-border", _BORDER, 0.8),
+    "road": lambda shapes, names: _line("base-road", _ROAD, 1.6)(shapes, names),
+    "label": _labels,
+}

@@ -40,13 +40,14 @@ export async function draw(element, scene, { cooperativeGestures = false } = {})
     container: element,
     style: style(scene, base, isDark(scene)),
     bounds: scene.bounds,
-    fitBoundsOptions: { padding: 24 },
+    fitBoundsOptions: { padding: padding(element, scene) },
     maxBounds: scene.limits ?? undefined,
     attributionControl: false,
     dragRotate: false,
     pitchWithRotate: false,
     touchPitch: false,
     renderWorldCopies: true,
+    fadeDuration: 0,
     cooperativeGestures,
   });
   map.touchZoomRotate.disableRotation();
@@ -67,6 +68,12 @@ export async function draw(element, scene, { cooperativeGestures = false } = {})
   map.on("remove", forget);
   await drawn(map);
   return { map, scene, paint };
+}
+
+// Of what is to be seen, the legend covers nothing where there is room.
+function padding({ clientWidth }, { legend, covered }) {
+  const right = legend.length && clientWidth > 3 * covered ? covered : 0;
+  return { top: 24, bottom: 24, left: 24, right: 24 + right };
 }
 
 function drawn(map) {

@@ -50,13 +50,15 @@ class Inside {
 
 function baseStyle(base, made, dark) {
   if (base.kind === "style") return { sources: {}, layers: [], ...made };
-  return base.kind === "pmtiles" ? tiles(made, base.language, dark) : drawn(base, dark ? 1 : 0);
+  return base.kind === "pmtiles" ? tiles(made, base, dark ? 1 : 0) : drawn(base, dark ? 1 : 0);
 }
 
-function tiles(key, lang, dark) {
+function tiles(key, { language, flavor }, theme) {
   const source = { type: "vector", url: `pmtiles://${key}` };
+  const own = Object.entries(flavor).map(([name, colours]) => [name, colours[theme]]);
+  const colours = { ...namedFlavor(["white", "black"][theme]), ...Object.fromEntries(own) };
   // Without a server there are no icons; fonts are those of this computer.
-  const layers = protomaps("base", namedFlavor(dark ? "dark" : "light"), { lang })
+  const layers = protomaps("base", colours, { lang: language })
     .filter(({ id }) => id !== "pois" && !id.includes("shield"))
     .map((layer) => (layer.type === "symbol" ? { ...layer, layout: local(layer.layout) } : layer));
   return { sources: { base: source }, layers };

@@ -11,7 +11,7 @@ Examples
 
 from __future__ import annotations
 
-from footfall import synth
+from footfall import maps, synth
 from footfall._native import __version__
 from footfall.dataset import Dataset
 from footfall.definitions import Definitions
@@ -46,6 +46,7 @@ __all__ = [
     "attribute_visits",
     "haversine_m",
     "ingest",
+    "maps",
     "open",
     "synth",
     "visit_join",

@@ -102,11 +102,16 @@ def _addresses(style: dict[str, Any]) -> str:
 
 def _of_address(address: str, view: View) -> BaseMap:
     kind = "pmtiles" if address.split("?")[0].lower().endswith(".pmtiles") else "style"
-    return BaseMap(_world(view).layers, live={"kind": kind, "url": address, "language": "en"}, address=address)
+    own = _tiles() if kind == "pmtiles" else {"kind": kind}
+    return BaseMap(_world(view).layers, live={**own, "url": address}, address=address)
+
+
+def _tiles() -> dict[str, Any]:
+    return {"kind": "pmtiles", "language": "en", "flavor": geojson.FLAVOR}
 
 
 def _of_tiles(path: Path, view: View, megabytes: float) -> BaseMap:
     with tiles.Archive(path) as archive:
         packed, limits = archive.cut(view.bounds, int(megabytes * 1e6))
-        live = {"kind": "pmtiles", "data": packed, "language": "en"}
+        live = {**_tiles(), "data": packed}
         return BaseMap(tiles.layers(archive, view), archive.attribution(), live, limits)

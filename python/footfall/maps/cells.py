@@ -40,7 +40,7 @@ def _counted(id: str, table: pa.Table, value: str | None, resolution: int | None
     """Return places by cell, and by month where there is one: rows, users, or the sum of a column."""
     table, latitude, longitude = tables.coordinates(id, table)
     fine = chosen(latitude, longitude) if resolution is None else _checked(resolution)
-    keys = pa.table({"cell": _native.cells_of(latitude, longitude, fine)})
+    keys = pa.table({"cell": pa.array(_native.cells_of(latitude, longitude, fine))})
     unit = tables.unit(table)
     if unit:
         keys = keys.append_column(unit, table.column(unit))

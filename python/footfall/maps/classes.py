@@ -148,7 +148,7 @@ def sizes(column: str, values: Sequence[Number | None]) -> Sizes:
     known = [value for value in values if value is not None]
     if any(value < 0 for value in known):
         raise DefinitionError(f"size = {column!r}: has {min(known)}; a circle has no negative size")
-    most = 18.0 if len(known) <= 100 else 14.0 if len(known) <= 400 else 10.0
+    most = 20.0 if len(known) <= 100 else 16.0 if len(known) <= 400 else 12.0
     return Sizes(2.5, most, float(max(known, default=0)))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 from footfall.errors import DataError
@@ -16,8 +17,20 @@ _BORDER = ("#BDB7AB", "#46535F")
 _COAST = ("#A3BBCA", "#33495A")
 _ROAD = ("#FFFFFF", "#36434E")
 _CASING = ("#D9D4C8", "#141B21")
-_LABEL = ("#55616D", "#A9B6C1")
+_LABEL = ("#4A5661", "#B4C0CA")
 _HALO = ("#FFFFFF", "#12191F")
+#: What vector tiles are drawn in, by Protomaps' names of colours.
+FLAVOR = {
+    **dict.fromkeys(("background", "water"), SEA),
+    "earth": LAND,
+    "boundaries": _BORDER,
+    **dict.fromkeys(("minor_a", "minor_b", "minor_service", "major", "highway", "link", "other"), _ROAD),
+    **dict.fromkeys(("minor_casing", "major_casing_early", "major_casing_late"), _CASING),
+    **dict.fromkeys(("highway_casing_early", "highway_casing_late", "link_casing"), _CASING),
+    **dict.fromkeys(("subplace_label", "city_label", "state_label", "country_label"), _LABEL),
+    **dict.fromkeys(("roads_label_minor", "roads_label_major"), _LABEL),
+    **dict.fromkeys(("subplace_label_halo", "city_label_halo"), _HALO),
+}
 
 _WATER = ("water", "coast", "sea", "ocean")
 # By geometry: what a feature of no known kind is.
@@ -51,9 +64,10 @@ def base_layers(collection: Any, source: str) -> list[Layer]:
     return drawn(parts, names)
 
 
-def drawn(parts: dict[str, list[Any]], names: list[str]) -> list[Layer]:
-    """Return the layers of shapes by what they are, in the order of drawing."""
-    return [layer(parts[role], names) for role, layer in _STYLES.items() if parts.get(role)]
+def drawn(parts: dict[str, list[Any]], names: list[str], *, edges: bool = True) -> list[Layer]:
+    """Return the layers of shapes by what they are, in the order of drawing; tiles have edges that are none."""
+    made = [layer(parts[role], names) for role, layer in _STYLES.items() if parts.get(role)]
+    return made if edges else [replace(layer, width=0.0) if layer.kind == "fill" else layer for layer in made]
 
 
 def _features(collection: Any) -> Iterator[tuple[dict[str, Any], str, Any]]:

@@ -75,3 +75,12 @@ def legend(title: str, made: Classed, mark: Any) -> Legend:
     """Return the legend of classes."""
     light, dark = made.colours
     return Legend(title, [Item(mark, pair, label) for label, pair in zip(made.labels, zip(light, dark))])
+
+
+#: The layer that changes while it is looked at.
+MOVING = "moving"
+
+
+def moving() -> Layer:
+    """Return that layer, without points."""
+    return Layer(MOVING, "circle", [], (["#D55E00"], ["#F0813A"]))

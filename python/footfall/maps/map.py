@@ -2,31 +2,26 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from footfall.definitions import Definitions
-from footfall.errors import DataError, DefinitionError
-from footfall.inputs import arrow, options
+from footfall.errors import DefinitionError
+from footfall.inputs import options
+from footfall.maps.outputs import Outputs
 
 if TYPE_CHECKING:
-    from footfall.charts.theme import LayerChart
     from footfall.maps.layers import Layer
     from footfall.maps.questions import Data
     from footfall.maps.scene import Scene
-    from footfall.maps.widget import LiveMap
 
 _THEMES = ("auto", "light", "dark")
 _PIXELS = 200
-# Sharp on the screens of today, and a quarter of a megabyte.
-_SHARPNESS = 1.5
 
 
 @dataclass(frozen=True, repr=False, eq=False)
-class Map:
+class Map(Outputs):
     """A map of layers, each above those before. It never changes: each method returns another map.
 
     Layers take any Arrow table (a `footfall.Result`, pyarrow, polars, pandas, DuckDB) that has ``latitude`` and
@@ -109,9 +104,9 @@ class Map:
         below = []
         if "footprint" in located.column_names:
             id = self._id("footprints")
-            below = [places.areas(id, "footprints", located, column="footprint", color=color)]
+            below = [places.areas(id, "Footprints", located, column="footprint", color=color)]
         id = self._id("establishments")
-        return self._with(*below, places.points(id, "establishments", located, size=size, color=color))
+        return self._with(*below, places.points(id, "Establishments", located, size=size, color=color))
 
     def hexagons(
         self, table: Any = None, *, value: str | None = None, resolution: int | None = None, by: str | None = None
@@ -238,7 +233,7 @@ class Map:
         given = tables.read("areas", table)
         if color is None and "establishment_id" in given.column_names:
             color = "name" if "name" in given.column_names else "establishment_id"
-        return self._with(places.areas(self._id("areas"), "areas", given, column=column, color=color))
+        return self._with(places.areas(self._id("areas"), "Areas", given, column=column, color=color))
 
     def show(self, table: Any, *, value: str | None = None) -> Map:
         """Draw a table by what it has: cells, polygons, or places; `value` is its column of numbers."""
@@ -251,68 +246,12 @@ class Map:
             return self.areas(given, color=value)
         return self.establishments(given, size=value)
 
-    def live(self) -> LiveMap:
-        """Return a widget whose points `LiveMap.set` sets anew; it needs a running notebook, and ``anywidget``."""
-        from footfall.maps.layers import Layer
-        from footfall.maps.widget import LIVE, LiveMap
+    def _scene(self, *, moving: bool = False) -> Scene:
+        """Return what is to be shown; with the layer of a live map, whose points are still to come."""
+        from footfall.maps import layers, scene
 
-        moving = Layer(LIVE, "circle", [], (["#D55E00"], ["#F0813A"]))
-        return LiveMap(self._with(moving)._scene(), self.height)
-
-    def to_html(self, path: str | os.PathLike[str] | None = None) -> str | Path:
-        """Return the map as one page of HTML that works from disk, or write it.
-
-        Parameters
-        ----------
-        path : path, optional
-            A file that is there is replaced.
-
-        Returns
-        -------
-        str or pathlib.Path
-            The page, or `path`.
-        """
-        from footfall.maps import page
-
-        scene = self._scene()
-        made = page.page(scene, self._svg(scene))
-        return made if path is None else _written(path, made.encode())
-
-    def to_svg(self, path: str | os.PathLike[str] | None = None) -> str | Path:
-        """Return the map as a picture in SVG, or write it; no browser is needed."""
-        made = self._svg(self._scene())
-        return made if path is None else _written(path, made.encode())
-
-    def to_png(self, path: str | os.PathLike[str] | None = None, *, sharpness: float = 2.0) -> bytes | Path:
-        """Return the map as a picture in PNG, or write it: `sharpness` pixels for each of `width` and `height`."""
-        made = self._png(self._scene(), options.number("sharpness", sharpness))
-        return made if path is None else _written(path, made)
-
-    def to_chart(self) -> LayerChart:
-        """Return the picture as an Altair chart, which stands beside others."""
-        from footfall.maps.picture import chart
-
-        return chart(self._scene())
-
-    def _svg(self, scene: Scene) -> str:
-        return str(self._converted("vegalite_to_svg", scene))
-
-    def _png(self, scene: Scene, sharpness: float) -> bytes:
-        return bytes(self._converted("vegalite_to_png", scene, scale=sharpness))
-
-    def _converted(self, name: str, scene: Scene, **given: Any) -> Any:
-        import vl_convert
-
-        from footfall.maps.picture import chart
-
-        convert: Callable[..., Any] = getattr(vl_convert, name)
-        return convert(chart(scene).to_dict(validate=False), **given)
-
-    def _scene(self) -> Scene:
-        from footfall.maps import scene
-
-        size = self.width, self.height
-        return scene.scene(self.title, self.theme, self._layers, self._base(), size, self.tiles_mb)
+        shown = [*self._layers, *([layers.moving()] if moving else [])]
+        return scene.scene(self.title, self.theme, shown, self._base(), (self.width, self.height), self.tiles_mb)
 
     def _base(self) -> Any:
         """Return the base map that was chosen, or the one beside the data."""
@@ -345,24 +284,9 @@ class Map:
     def _with(self, *layers: Layer) -> Map:
         return replace(self, _layers=(*self._layers, *layers))
 
-    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
-        from footfall.maps import page
-
-        scene = self._scene()
-        return {"text/html": page.cell(scene, self._png(scene, _SHARPNESS), self.height), "text/plain": repr(self)}
-
     def __repr__(self) -> str:
         from footfall.output.display import plural
 
         shapes = sum(len(layer.shapes) for layer in self._layers)
         counts = f"{plural(len(self._layers), 'layer')}, {plural(shapes, 'shape')}"
         return f"<footfall map: {self.title + ', ' if self.title else ''}{counts}>"
-
-
-def _written(path: str | os.PathLike[str], content: bytes) -> Path:
-    from footfall.output.writing import whole_file
-
-    target = Path(path).expanduser()
-    with whole_file(target) as file:
-        file.write(content)
-    return target

@@ -28,6 +28,8 @@ _METRES_PER_DEGREE = math.radians(1) * EARTH_RADIUS_M
 _LEAST_METRES = 600
 # Of places far off, which are mostly wrong, a view shows none if it would be so many times larger for their sake.
 _FAR = 4.0
+# Pixels between what is to be seen and the edge.
+_PADDING = 24
 _WITHIN = (0.005, 0.995)
 
 
@@ -131,20 +133,22 @@ class View:
         x, y = _world(places[:, 1], places[:, 0])
         # A line that crosses the antimeridian is not torn: its first place says on which side it is.
         x += np.round(self.x - x[0]) if len(x) else 0
-        return np.column_stack([(x - self.x) * self.scale + self.width / 2, (y - self.y) * self.scale + self.height / 2])
+        return np.column_stack(
+            [(x - self.x) * self.scale + self.width / 2, (y - self.y) * self.scale + self.height / 2]
+        )
 
 
-def fitted(bounds: Bounds, width: int, height: int, padding: int = 24) -> View:
-    """Return the view of `width` and `height` pixels that holds `bounds`."""
-    (west, east), (top, bottom) = _world(
-        np.array([bounds.north, bounds.south]), np.array([bounds.west, bounds.east])
-    )
-    room = max(width - 2 * padding, 1), max(height - 2 * padding, 1)
+def fitted(bounds: Bounds, width: int, height: int, *, covered: int = 0) -> View:
+    """Return the view of `width` and `height` pixels that holds `bounds`, left of what is `covered` at the right."""
+    (west, east), (top, bottom) = _world(np.array([bounds.north, bounds.south]), np.array([bounds.west, bounds.east]))
+    room = max(width - covered - 2 * _PADDING, 1), max(height - 2 * _PADDING, 1)
     scale = min(room[0] / max(east - west, 1e-12), room[1] / max(bottom - top, 1e-12))
     # The world is not repeated, nor is its top below the picture's.
     scale = max(scale, width, height)
-    half = height / scale / 2
-    return View(float(west + east) / 2, float(np.clip((top + bottom) / 2, half, 1 - half)), scale, width, height)
+    half, aside = height / scale / 2, covered / scale / 2
+    return View(
+        float(west + east) / 2 + aside, float(np.clip((top + bottom) / 2, half, 1 - half)), scale, width, height
+    )
 
 
 def _world(latitudes: Floats, longitudes: Floats) -> tuple[Floats, Floats]:

@@ -46,14 +46,15 @@ def _cut(name: str, window: Bounds) -> list[Any]:
     found: list[Any] = []
     # Beyond the antimeridian, the world begins anew.
     for turn in (-360, 0, 360):
+        shift = np.array([turn, 0])
         for parts in _world()[name]:
-            outer = parts[0] + [turn, 0]
+            outer = parts[0] + shift
             if _is_apart(outer, window):
                 continue
             if name == "border":
                 found += _cut_line(outer, window)
             else:
-                rings = [_cut_ring(part + [turn, 0], window) for part in parts]
+                rings = [_cut_ring(part + shift, window) for part in parts]
                 found += [[ring for ring in rings if len(ring) > 3]] if len(rings[0]) > 3 else []
     return found
 

@@ -11,7 +11,7 @@ import altair as alt
 from footfall.charts.theme import Chart, LayerChart, Rows
 from footfall.maps.layers import Layer, Legend
 from footfall.maps.mercator import View
-from footfall.maps.scene import Scene
+from footfall.maps.scene import LEGEND_PIXELS, Scene
 
 _INK = ("#1F2933", "#E6EBF0")
 _MUTED = ("#5F6B76", "#A3AFBA")
@@ -20,7 +20,6 @@ _PANEL = ("#FFFFFF", "#18212A")
 # What is so far outside is not drawn at all.
 _MARGIN = 40
 _SCALE_PIXELS = 110
-_LEGEND = 168
 _ROUND = (1, 2, 5)
 
 
@@ -28,10 +27,11 @@ def chart(scene: Scene) -> LayerChart:
     """Return the picture as a chart."""
     theme = int(scene.theme == "dark")
     view = scene.view
-    size = {"width": view.width, "height": view.height}
     parts = [part for layer in _ordered(scene) for part in _drawn(layer, scene, theme)]
     parts += [*_furniture(scene, theme), *_legend(scene, theme)]
-    whole = LayerChart(layer=[_ground(scene, theme), *parts], **size, background=_PAGE[theme])
+    whole = LayerChart(
+        layer=[_ground(scene, theme), *parts], width=view.width, height=view.height, background=_PAGE[theme]
+    )
     heading: Any = alt.TitleParams(
         text=scene.title, subtitle=scene.step_text(scene.step), anchor="start", color=_INK[theme],
         subtitleColor=_MUTED[theme],
@@ -55,7 +55,7 @@ def _ground(scene: Scene, theme: int) -> Chart:
     )
 
 
-def _drawn(layer: Layer, scene: Scene, theme: int) -> list[Chart]:
+def _drawn(layer: Layer, scene: Scene, theme: int) -> list[Any]:
     shown = _shown(layer, scene)
     if layer.kind in ("circle", "label"):
         made = _points(layer, shown, scene.view, theme)
@@ -71,11 +71,11 @@ def _shown(layer: Layer, scene: Scene) -> list[int]:
     return [place for place, at in enumerate(layer.steps) if at == step]
 
 
-def _points(layer: Layer, shown: list[int], view: View, theme: int) -> Chart | None:
+def _points(layer: Layer, shown: list[int], view: View, theme: int) -> Any:
     rows = []
     for place in shown:
         (x, y), *_ = view.pixels([layer.shapes[place]]).tolist()
-        if _is_near(x, y, view):
+        if _is_near((x, y), (x, y), view):
             rows.append({"x": round(x, 1), "y": round(y, 1), **_look(layer, place, theme)})
     if not rows:
         return None
@@ -98,7 +98,7 @@ def _class(layer: Layer, place: int) -> int:
     return layer.classes[place] if layer.classes else 0
 
 
-def _labels(layer: Layer, rows: list[dict[str, Any]], view: View, theme: int) -> Chart:
+def _labels(layer: Layer, rows: list[dict[str, Any]], view: View, theme: int) -> LayerChart:
     halo = layer.outline[theme] if layer.outline else None
     look = {"fontSize": 11, "fill": layer.colours[theme][0], "stroke": halo, "strokeWidth": 2.5, "strokeJoin": "round"}
     below = _marks(rows, "text", view, **look).encode(**_at(view), text="name:N")
@@ -121,21 +121,18 @@ def _shapes(layer: Layer, shown: list[int], view: View, theme: int) -> list[Char
 
 def _near(layer: Layer, shape: Any, view: View) -> list[Any]:
     """Return the lines or polygons of a shape that touch the picture, in pixels."""
-    parts = [shape] if layer.kind == "line" else shape
     found = []
-    for part in parts if layer.kind == "fill" else shape:
+    for part in shape:
         rings = [view.pixels(ring).round(1) for ring in (part if layer.kind == "fill" else [part])]
-        low, high = rings[0].min(axis=0), rings[0].max(axis=0)
-        if _is_near(high[0], high[1], view, low) and len(rings[0]):
-            found.append([ring.tolist() for ring in rings] if layer.kind == "fill" else rings[0].tolist())
-    return found if parts else []
+        if _is_near(rings[0].min(axis=0), rings[0].max(axis=0), view):
+            found.append([ring.tolist() for ring in rings])
+    return found if layer.kind == "fill" else [line for (line,) in found]
 
 
-def _is_near(x: float, y: float, view: View, low: Any = None) -> bool:
-    left, top = (x, y) if low is None else low
-    return bool(
-        x >= -_MARGIN and y >= -_MARGIN and left <= view.width + _MARGIN and top <= view.height + _MARGIN
-    )
+def _is_near(low: Any, high: Any, view: View) -> bool:
+    """Return whether a box, from `low` to `high` in pixels, touches the picture."""
+    ends = view.width + _MARGIN, view.height + _MARGIN
+    return all(end >= -_MARGIN for end in high) and all(start <= end for start, end in zip(low, ends))
 
 
 def _geoshape(geometry: dict[str, Any], layer: Layer, colour: str, theme: int) -> Chart:
@@ -152,7 +149,9 @@ def _geoshape(geometry: dict[str, Any], layer: Layer, colour: str, theme: int) -
 
 def _marks(rows: Sequence[dict[str, Any]], mark: str, view: View, **look: Any) -> Chart:
     made = Chart(Rows(list(rows)))
-    return getattr(made, f"mark_{mark}")(clip=True, **{name: value for name, value in look.items() if value is not None})
+    return getattr(made, f"mark_{mark}")(
+        clip=True, **{name: value for name, value in look.items() if value is not None}
+    )
 
 
 def _at(view: View) -> dict[str, Any]:
@@ -172,7 +171,11 @@ def _furniture(scene: Scene, theme: int) -> list[Any]:
     rule = _marks([bar], "rule", view, stroke=_INK[theme], strokeWidth=2).encode(**_at(view), x2="x2:Q")
     text = _text(words, x, y - 5, view, _INK[theme], _PANEL[theme], align="left")
     credit = " · ".join(scene.attribution())
-    made = [_text(credit, view.width - 6, view.height - 5, view, _MUTED[theme], _PANEL[theme], "right", 9)] if credit else []
+    made = (
+        [_text(credit, view.width - 6, view.height - 5, view, _MUTED[theme], _PANEL[theme], "right", 9)]
+        if credit
+        else []
+    )
     return [rule, text, *made]
 
 
@@ -202,13 +205,13 @@ class _Panel:
 
     def __init__(self, view: View, theme: int) -> None:
         self.view, self.theme = view, theme
-        self.left, self.y = view.width - _LEGEND - 10, 10.0
+        self.left, self.y = view.width - LEGEND_PIXELS - 10, 10.0
         self.parts: list[Any] = []
 
     def drawn(self, legends: Sequence[Legend]) -> list[Any]:
         for legend in legends:
             self._block(legend)
-        box = {"x": self.left, "y": 10, "x2": self.left + _LEGEND, "y2": min(self.y + 8, self.view.height - 10)}
+        box = {"x": self.left, "y": 10, "x2": self.left + LEGEND_PIXELS, "y2": min(self.y + 8, self.view.height - 10)}
         look = {"fill": _PANEL[self.theme], "fillOpacity": 0.94, "stroke": _MUTED[self.theme], "strokeOpacity": 0.25}
         panel = _marks([box], "rect", self.view, cornerRadius=5, **look)
         return [panel.encode(**_at(self.view), x2="x2:Q", y2="y2:Q"), *self.parts]
@@ -227,7 +230,7 @@ class _Panel:
     def _words(self, words: str, x: float, colour: str, weight: int, y: float | None = None) -> None:
         row = [{"x": x, "y": (self.y if y is None else y) + 8, "words": words}]
         look: Any = {"align": "left", "baseline": "middle", "fontSize": 11, "fill": colour, "fontWeight": weight}
-        marks = _marks(row, "text", self.view, limit=self.left + _LEGEND - x - 8, **look)
+        marks = _marks(row, "text", self.view, limit=self.left + LEGEND_PIXELS - x - 8, **look)
         self.parts.append(marks.encode(**_at(self.view), text="words:N"))
 
     def _mark(self, item: Any, y: float) -> None:
@@ -239,7 +242,9 @@ class _Panel:
         else:
             area = math.pi * (item.size or 5) ** 2
             ring = {"filled": False, "stroke": colour, "strokeWidth": 2} if item.mark == "ring" else {"fill": colour}
-            marks = _marks([{"x": x, "y": y}], "point", self.view, size=area, **ring, **_solid(item)).encode(**_at(self.view))
+            marks = _marks([{"x": x, "y": y}], "point", self.view, size=area, **ring, **_solid(item)).encode(
+                **_at(self.view)
+            )
         self.parts.append(marks)
 
 

@@ -25,6 +25,7 @@ def points(id: str, title: str, given: Any, *, size: str | None, color: str | No
     tables.refuse_too_many(id, table.num_rows)
     table, latitude, longitude = _sorted(table, latitude, longitude, size)
     coloured, key = _coloured(table, color, title)
+    key = key if color or not size else []
     numbers = tables.numbers("size", table, size) if size else []
     scale = classes.sizes(size, numbers) if size else None
     radii = [scale.radius(value) for value in numbers] if scale else [_PLAIN] * table.num_rows
@@ -69,7 +70,8 @@ def _sizes(column: str, scale: classes.Sizes, coloured: Classed) -> Legend:
     grey = ("#7B8794", "#9AA5B1")
     colours = (coloured.colours[0][0], coloured.colours[1][0]) if len(coloured.labels) == 1 else grey
     examples = [(value, value_text(column, int(value) if value == int(value) else value)) for value in scale.examples()]
-    return Legend(column_words(column).capitalize(), [Item("circle", colours, text, scale.radius(value)) for value, text in examples])
+    items = [Item("circle", colours, text, scale.radius(value)) for value, text in examples]
+    return Legend(column_words(column).capitalize(), items)
 
 
 def areas(id: str, title: str, given: Any, *, column: str, color: str | None) -> Layer:
@@ -100,7 +102,7 @@ def circles(id: str, given: Any, *, radius_m: float) -> Layer:
     table, latitude, longitude = tables.coordinates(id, tables.read(id, given))
     tables.refuse_too_many(id, table.num_rows)
     texts = [_native.circle(*place, radius_m, _CORNERS) for place in zip(latitude.tolist(), longitude.tolist())]
-    title = f"within {radius_m:,.4g} m"
+    title = f"Within {radius_m:,.4g} m"
     return Layer(
         id,
         "fill",
@@ -108,6 +110,6 @@ def circles(id: str, given: Any, *, radius_m: float) -> Layer:
         ACCENT,
         opacity=0.12,
         outline=None,
-        width=1.2,
+        width=0.9,
         legend=[Legend("", [Item("ring", (ACCENT[0][0], ACCENT[1][0]), title)])],
     )

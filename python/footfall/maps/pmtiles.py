@@ -10,39 +10,24 @@ from __future__ import annotations
 import base64
 import gzip
 import json
-import math
 import struct
 import zlib
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from html.parser import HTMLParser
-from itertools import islice
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
 from footfall.errors import DataError, DefinitionError
+from footfall.maps.directories import Entry, before, directories, entries, tile_id, tiles_in
 from footfall.maps.mercator import Bounds
-from footfall.maps.varints import varints
 from footfall.output.text import printable
 
 _HEADER = struct.Struct("<7sB11Q6B4iB2i")
 _NONE, _GZIP = 1, 2
 _VECTOR = 1
-# Its header and first directory lie in the first 16 KiB of an archive: larger directories are leaves.
-_PER_LEAF = 2_000
 _MOST_TILES = 20_000
 # So much of what is beside the view goes along, for a map that is moved.
 _AROUND = 0.5
-
-
-@dataclass(frozen=True)
-class _Entry:
-    """A run of tiles with the same bytes; of a run of 0, the bytes are a directory."""
-
-    tile: int
-    offset: int
-    length: int
-    run: int
 
 
 @dataclass(frozen=True)
@@ -76,7 +61,7 @@ class Archive:
         except BaseException:
             self._file.close()
             raise
-        self._leaves: dict[int, list[_Entry]] = {}
+        self._leaves: dict[int, list[Entry]] = {}
 
     def __enter__(self) -> Archive:
         return self
@@ -97,7 +82,9 @@ class Archive:
     def attribution(self) -> list[str]:
         """Return who made the tiles, without the HTML that it may be in."""
         try:
-            metadata = json.loads(self._unpacked(self._bytes(*self._header.metadata), self._header.directory_compression))
+            metadata = json.loads(
+                self._unpacked(self._bytes(*self._header.metadata), self._header.directory_compression)
+            )
             text = str(metadata.get("attribution") or "")
         except (ValueError, AttributeError):
             text = ""
@@ -117,8 +104,8 @@ class Archive:
         found: dict[int, bytes] = {}
         deepest = None
         for zoom in range(self._header.min_zoom, self.max_zoom + 1):
-            names = list(tiles_in(window, zoom))
-            more = {name: packed for name in map(lambda place: tile_id(*place), names) if (packed := self._packed(name))}
+            names = [tile_id(*place) for place in tiles_in(window, zoom)]
+            more = {name: packed for name in names if (packed := self._packed(name))}
             size = sum(map(len, found.values())) + sum(map(len, more.values()))
             if size > limit or len(found) + len(names) > _MOST_TILES:
                 break
@@ -131,12 +118,12 @@ class Archive:
 
     def _written(self, found: dict[int, bytes], deepest: int) -> bytes:
         """Return the bytes of an archive of these tiles."""
-        entries, data, offset = [], [], 0
+        listed, data, offset = [], [], 0
         for name, packed in sorted(found.items()):
-            entries.append(_Entry(name, offset, len(packed), 1))
+            listed.append(Entry(name, offset, len(packed), 1))
             data.append(packed)
             offset += len(packed)
-        root, leaves = _directories(entries)
+        root, leaves = directories(listed)
         head = self._header
         ends = [_HEADER.size]
         for part in (root, b"{}", leaves):
@@ -145,7 +132,7 @@ class Archive:
         kinds = [1, _NONE, head.tile_compression, _VECTOR, head.min_zoom, deepest]
         west, south, east, north = head.bounds
         middle = [head.min_zoom, (west + east) // 2, (south + north) // 2]
-        counts = [len(entries)] * 3
+        counts = [len(listed)] * 3
         header = _HEADER.pack(b"PMTiles", 3, *places, *counts, *kinds, *head.bounds, *middle)
         return b"".join([header, root, b"{}", leaves, *data])
 
@@ -164,26 +151,26 @@ class Archive:
 
     def _packed(self, name: int) -> bytes | None:
         """Return the bytes of a tile as they are stored."""
-        entries = self._root
+        listed = self._root
         for _ in range(4):
-            entry = _before(entries, name)
+            entry = before(listed, name)
             if entry is None:
                 return None
             if entry.run:
                 is_in = name < entry.tile + entry.run
                 return self._bytes(self._header.data + entry.offset, entry.length) if is_in else None
-            entries = self._leaf(entry)
+            listed = self._leaf(entry)
         raise self._broken("its directories are nested too deeply")
 
-    def _leaf(self, entry: _Entry) -> list[_Entry]:
+    def _leaf(self, entry: Entry) -> list[Entry]:
         if entry.offset not in self._leaves:
             self._leaves[entry.offset] = self._directory(self._header.leaves + entry.offset, entry.length)
         return self._leaves[entry.offset]
 
-    def _directory(self, offset: int, length: int) -> list[_Entry]:
+    def _directory(self, offset: int, length: int) -> list[Entry]:
         packed = self._unpacked(self._bytes(offset, length), self._header.directory_compression)
         try:
-            return _entries(packed)
+            return entries(packed)
         except IndexError as error:
             raise self._broken("a directory ends early") from error
 
@@ -206,98 +193,6 @@ class Archive:
 
     def _broken(self, reason: str) -> DataError:
         return DataError(f"basemap {self._path}: {reason}", table=str(self._path), reason=reason)
-
-
-def tile_id(zoom: int, x: int, y: int) -> int:
-    """Return the number of a tile: all of lower zooms come first, then along a Hilbert curve.
-
-    Examples
-    --------
-    >>> [tile_id(*tile) for tile in ((0, 0, 0), (1, 0, 0), (1, 1, 0), (2, 0, 0))]
-    [0, 1, 4, 5]
-    """
-    number, side = (4**zoom - 1) // 3, 1 << zoom
-    half = side // 2
-    while half:
-        right, low = int(bool(x & half)), int(bool(y & half))
-        number += half * half * ((3 * right) ^ low)
-        if not low:
-            if right:
-                x, y = side - 1 - x, side - 1 - y
-            x, y = y, x
-        half //= 2
-    return number
-
-
-def tiles_in(window: Bounds, zoom: int) -> Iterator[tuple[int, int, int]]:
-    """Yield zoom, x and y of the tiles that `window` touches."""
-    side = 1 << zoom
-    left, right = (math.floor((degrees / 360 + 0.5) * side) for degrees in (window.west, window.east))
-    top, bottom = (min(max(math.floor(_y(degrees) * side), 0), side - 1) for degrees in (window.north, window.south))
-    for x in sorted({x % side for x in range(left, min(right, left + side) + 1)}):
-        for y in range(top, bottom + 1):
-            yield zoom, x, y
-
-
-def _y(latitude: float) -> float:
-    return 0.5 - math.atanh(math.sin(math.radians(latitude))) / (2 * math.pi)
-
-
-def _before(entries: list[_Entry], name: int) -> _Entry | None:
-    """Return the last entry that starts at `name` or before."""
-    low, high = 0, len(entries)
-    while low < high:
-        middle = (low + high) // 2
-        low, high = (middle + 1, high) if entries[middle].tile <= name else (low, middle)
-    return entries[low - 1] if low else None
-
-
-def _entries(packed: bytes) -> list[_Entry]:
-    numbers = varints(packed)
-    count = next(numbers, 0)
-    columns = [list(islice(numbers, count)) for _ in range(4)]
-    if len(columns[-1]) < count:
-        raise IndexError("it ends early")
-    entries: list[_Entry] = []
-    name = offset = 0
-    for step, run, length, place in zip(*columns):
-        name += step
-        # 0 follows the entry before; else it is one more than the offset.
-        offset = entries[-1].offset + entries[-1].length if place == 0 and entries else place - 1
-        entries.append(_Entry(name, offset, length, run))
-    return entries
-
-
-def _directories(entries: list[_Entry]) -> tuple[bytes, bytes]:
-    """Return the root directory, and the leaves of many entries."""
-    if len(entries) <= _PER_LEAF:
-        return _directory(entries), b""
-    parts = [entries[start : start + _PER_LEAF] for start in range(0, len(entries), _PER_LEAF)]
-    root, leaves, offset = [], [], 0
-    for part in parts:
-        leaves.append(_directory(part))
-        root.append(_Entry(part[0].tile, offset, len(leaves[-1]), 0))
-        offset += len(leaves[-1])
-    return _directory(root), b"".join(leaves)
-
-
-def _directory(entries: Sequence[_Entry]) -> bytes:
-    steps = [after.tile - before for before, after in zip([0, *(entry.tile for entry in entries)], entries)]
-    columns: list[list[Any]] = [
-        steps,
-        [entry.run for entry in entries],
-        [entry.length for entry in entries],
-        [entry.offset + 1 for entry in entries],
-    ]
-    return b"".join(_number(value) for value in [len(entries), *(value for column in columns for value in column)])
-
-
-def _number(value: int) -> bytes:
-    found = bytearray()
-    while value > 127:
-        found.append(value & 127 | 128)
-        value >>= 7
-    return bytes([*found, value])
 
 
 class _Text(HTMLParser):

@@ -9,9 +9,9 @@ import numpy as np
 from footfall.errors import DefinitionError, MissingTableError
 from footfall.inputs import arrow, options
 from footfall.maps.cells import chosen
+from footfall.maps.tables import UNITS
 
 _MEASURES = {"pings": "count(*)", "users": "count(DISTINCT user_id)", "visits": "count(*)"}
-_UNITS = ("day", "week", "month")
 
 
 class Data(Protocol):
@@ -42,8 +42,8 @@ def hexagons(data: Data, measure: str, resolution: int | None, by: str | None) -
     """Return how many pings, users or visits each cell has."""
     if measure not in _MEASURES:
         raise DefinitionError(f"value = {measure!r}: is not counted{options.choices(measure, _MEASURES)}")
-    if by is not None and by not in _UNITS:
-        raise DefinitionError(f"by = {by!r}: no such unit{options.choices(by, _UNITS)}")
+    if by is not None and by not in UNITS:
+        raise DefinitionError(f"by = {by!r}: no such unit{options.choices(by, UNITS)}")
     _needs(data, "pings")
     rows = "pings" if measure != "visits" else _visits(data)
     fine = resolution if resolution is not None else _resolution(data)

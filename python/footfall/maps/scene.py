@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import gzip
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,6 +21,8 @@ from footfall.output.words import value_text
 _WORLD = Bounds(-180.0, -60.0, 180.0, 75.0)
 # 0.1 m; the live map divides by it.
 _PER_DEGREE = 1_000_000
+#: How wide the legend is, at the right of the picture.
+LEGEND_PIXELS = 168
 
 
 @dataclass(frozen=True)
@@ -70,6 +72,7 @@ class Scene:
             "bounds": _corners(self.bounds),
             "limits": _corners(self.base.limits) if self.base.limits else None,
             "zoom": self.view.zoom,
+            "covered": LEGEND_PIXELS,
             "base": self.base.live or base,
             "layers": [layer_json(layer, self.steps) for layer in self.layers],
             "legend": legend_json(self.layers),
@@ -84,7 +87,8 @@ def scene(
 ) -> Scene:
     """Return the scene of these layers, in a view of `size` pixels that holds all of them."""
     bounds = _bounds(layers)
-    view = fitted(bounds, *size)
+    covered = LEGEND_PIXELS if any(layer.legend for layer in layers) and size[0] > 3 * LEGEND_PIXELS else 0
+    view = fitted(bounds, *size, covered=covered)
     base = base_map(basemap, view, megabytes)
     return Scene(printable(title), theme, layers, base, bounds, view, _steps(layers))
 
@@ -143,7 +147,7 @@ def _differences(line: Any) -> list[int]:
     return np.diff(whole, axis=0, prepend=0).reshape(-1).tolist()
 
 
-_SHAPES = {
+_SHAPES: dict[str, Callable[[Any], list[Any]]] = {
     "circle": _differences,
     "label": _differences,
     "line": lambda lines: [_differences(line) for line in lines],

@@ -21,7 +21,8 @@ from footfall.output.words import column_words, value_text
 
 # A browser draws more, but nobody sees them; and a saved notebook holds them all.
 MOST_SHAPES = 50_000
-_UNITS = ("month", "week", "day")
+#: The units of the calendar that a slider may go over.
+UNITS = tuple(unit for unit in _native.UNITS if unit != "period")
 # What a reader takes in at one place.
 _MOST_FIELDS = 9
 _LONGEST = 80
@@ -115,9 +116,9 @@ def polygons(geometry: dict[str, Any]) -> list[Any]:
     """Return the polygons of a GeoJSON geometry."""
     if geometry["type"] == "GeometryCollection":
         return [polygon for each in geometry["geometries"] for polygon in polygons(each)]
-    return {"Polygon": lambda: [geometry["coordinates"]], "MultiPolygon": lambda: geometry["coordinates"]}.get(
-        geometry["type"], list
-    )()
+    if geometry["type"] == "Polygon":
+        return [geometry["coordinates"]]
+    return list(geometry["coordinates"]) if geometry["type"] == "MultiPolygon" else []
 
 
 def numbers(option: str, table: pa.Table, column: str) -> list[Any]:
@@ -140,7 +141,7 @@ def numbers(option: str, table: pa.Table, column: str) -> list[Any]:
 
 def steps(table: pa.Table) -> list[Any] | None:
     """Return the month, week or day of each row, if the table has several: a slider goes over them."""
-    for unit in _UNITS:
+    for unit in UNITS:
         if unit in table.column_names and len(pc.unique(table.column(unit))) > 1:
             return to_python(table.column(unit))
     return None
@@ -148,7 +149,7 @@ def steps(table: pa.Table) -> list[Any] | None:
 
 def unit(table: pa.Table) -> str | None:
     """Return which calendar unit the rows are by."""
-    return next((unit for unit in _UNITS if unit in table.column_names), None)
+    return next((unit for unit in UNITS if unit in table.column_names), None)
 
 
 def facts(table: pa.Table, first: Sequence[str | None] = ()) -> tuple[list[str], list[list[str]]]:

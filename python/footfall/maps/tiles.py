@@ -13,10 +13,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from footfall.errors import DataError
+from footfall.maps.directories import tiles_in
 from footfall.maps.geojson import drawn
 from footfall.maps.layers import Layer
 from footfall.maps.mercator import View, latitude_of
-from footfall.maps.pmtiles import Archive, tiles_in
+from footfall.maps.pmtiles import Archive
 from footfall.maps.varints import varint, varints
 from footfall.output.text import printable
 
@@ -57,7 +58,7 @@ def layers(archive: Archive, view: View) -> list[Layer]:
                 whole = [shape] if feature.kind == _POLYGON else shape
                 parts.setdefault(_ROLES[feature.layer, feature.kind], []).append(whole)
     known = [place for place in sorted(places, key=lambda each: each[:2]) if place[1]][:_LABELS]
-    return drawn({**parts, "label": [place for _, _, place in known]}, [name for _, name, _ in known])
+    return drawn({**parts, "label": [place for _, _, place in known]}, [name for _, name, _ in known], edges=False)
 
 
 def _rank(properties: dict[str, Any]) -> float:

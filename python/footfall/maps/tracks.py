@@ -19,6 +19,7 @@ from footfall.maps.mercator import bounds_of, fitted
 _MOST_USERS = 6
 # A way is as the eye sees it at this size, four times as near.
 _PIXELS = 4000
+_FIX = 2.6
 
 
 def tracks(id: str, given: Any) -> list[Layer]:
@@ -46,12 +47,12 @@ def tracks(id: str, given: Any) -> list[Layer]:
 def _users(id: str, table: pa.Table) -> Classed:
     """Return the class of each row's user."""
     if "user_id" not in table.column_names:
-        return Classed([0] * table.num_rows, ["track"], ACCENT)
+        return Classed([0] * table.num_rows, ["Track"], ACCENT)
     users = table.column("user_id").to_pylist()
     if len(set(users)) > _MOST_USERS:
         raise DefinitionError(f"{id}: {len(set(users)):,} users; at most {_MOST_USERS} tracks can be told apart")
     made = classes.categories(users)
-    return Classed(made.classes, [f"user {label}" for label in made.labels], made.colours)
+    return Classed(made.classes, [f"User {label}" for label in made.labels], made.colours)
 
 
 def _places(table: pa.Table) -> Any:
@@ -64,7 +65,7 @@ def _simplified(table: pa.Table) -> pa.Table:
     longitude, latitude = _places(table).T
     view = fitted(bounds_of(latitude, longitude), _PIXELS, _PIXELS)
     kept = _native.simplified(np.ascontiguousarray(latitude), np.ascontiguousarray(longitude), view.metres_per_pixel)
-    return table.take(kept)
+    return table.take(pa.array(kept))
 
 
 def _unbroken(places: Any) -> list[Any]:
@@ -76,4 +77,6 @@ def _unbroken(places: Any) -> list[Any]:
 def _fixes(id: str, table: pa.Table, made: Classed) -> Layer:
     track = table.column("track").to_pylist()
     fields, tips = tables.facts(table.drop_columns(["track"]), ["user_id", "timestamp"])
-    return Layer(id, "circle", _places(table).tolist(), made.colours, track, [2.6] * len(track), None, None, fields, tips)
+    return Layer(
+        id, "circle", _places(table).tolist(), made.colours, track, [2.6] * len(track), None, None, fields, tips
+    )

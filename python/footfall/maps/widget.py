@@ -7,11 +7,8 @@ from typing import Any
 import anywidget
 import traitlets
 
-from footfall.maps import places, static
+from footfall.maps import layers, places, static
 from footfall.maps.scene import Scene, layer_json
-
-#: The layer that changes.
-LIVE = "live"
 
 
 class LiveMap(anywidget.AnyWidget):
@@ -27,18 +24,14 @@ class LiveMap(anywidget.AnyWidget):
     height = traitlets.Int(480).tag(sync=True)
 
     def __init__(self, scene: Scene, height: int) -> None:
-        super().__init__(scene=scene.packed(), height=height, points={"id": LIVE, "kind": "circle", **_nothing()})
+        super().__init__(scene=scene.packed(), height=height, points=layer_json(layers.moving()))
         self.on_msg(self._send_module)
 
     def set(self, table: Any, *, size: str | None = None, color: str | None = None) -> None:
         """Show the places of `table` in place of those before; options as in `Map.establishments`."""
-        layer = places.points(LIVE, "now", table, size=size, color=color)
+        layer = places.points(layers.MOVING, "Now", table, size=size, color=color)
         self.points = layer_json(layer)
 
     def _send_module(self, _: Any, content: Any, buffers: Any) -> None:
         if isinstance(content, dict) and content.get("wanted") == "module":
             self.send({"module": static.text("footfall-map.js")})
-
-
-def _nothing() -> dict[str, Any]:
-    return {"shapes": [], "classes": None, "radii": None, "steps": None, "names": None}

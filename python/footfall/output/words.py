@@ -20,7 +20,7 @@ def column_words(column: str) -> str:
     >>> column_words("ctr_low"), column_words("attributed_visits")
     ('CTR from', 'attributed visits')
     """
-    words = column.replace("_", " ").replace("ctr", "CTR")
+    words = column.replace("_", " ").replace("ctr", "CTR").replace("km2", "km²")
     return words.replace(" low", " from").replace(" high", " to")
 
 

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Prepares a plain Linux host to build Footfall: git, make, a C compiler, Python 3.9 or newer, Rust.
+# Prepares a plain Linux host to build Footfall: git, make, a C compiler, Python 3.9 or newer, Node, Rust.
 #
 #   ./bootstrap.sh            installs what is missing: system packages with apt or dnf (as root), Rust in your home
 #   ./bootstrap.sh --check    installs nothing, says what is missing and what to do; exit code 1 if something is
@@ -11,9 +11,9 @@ set -eu
 cd "$(dirname "$0")"
 PATH="$PATH:${CARGO_HOME:-$HOME/.cargo}/bin"
 
-TOOLS="git make cc curl python rust rustfmt clippy"
-# Spark runs on Java; the tests of clusters look at processes and sockets.
-TOOLS_OF_TESTS="java ps ss"
+TOOLS="git make cc curl python node rust rustfmt clippy"
+# Spark runs on Java; the tests of clusters look at processes and sockets, those of maps and notebooks at a browser.
+TOOLS_OF_TESTS="java ps ss chromium"
 
 main() {
     case "${1:-}" in
@@ -76,6 +76,7 @@ has() {
         rust) at_least "$(rust_needed)" "$(cargo --version 2>/dev/null | cut -d' ' -f2)" ;;
         rustfmt) cargo fmt --version >/dev/null 2>&1 ;;
         clippy) cargo clippy --version >/dev/null 2>&1 ;;
+        node) command -v npm >/dev/null && at_least 18 "$(node --version 2>/dev/null | tr -d v)" ;;
         java) at_least 17 "$(java -version 2>&1 | sed -n 's/.*version "\([0-9]*\).*/\1/p')" ;;
         *) command -v "$1" >/dev/null ;;
     esac
@@ -89,6 +90,8 @@ what_is() {
         curl) echo "curl is missing: fetches Rust's installer. $(how curl)" ;;
         python) echo "python is missing: 3.9 or newer with venv and pip, 3.11 preferred. $(how python)" ;;
         rust) echo "rust is missing or old: needs cargo $(rust_needed). Run ./bootstrap.sh or see https://rustup.rs" ;;
+        node) echo "node is missing or old: 18 or later, with npm, builds the live map. $(how node)" ;;
+        chromium) echo "chromium is missing: the tests of maps and notebooks look at pages. $(how chromium)" ;;
         java) echo "java is missing or old: 17 or later runs Spark. $(how java)" ;;
         ps | ss) echo "$1 is missing: the tests of clusters look at processes and sockets. $(how "$1")" ;;
         *) echo "$1 is missing: part of make check. Run: rustup component add $1" ;;
@@ -108,6 +111,9 @@ package_of() {
         dnf:python) echo python3.11 ;;
         *:python) echo python3 ;;
         apt-get:curl) echo curl ca-certificates ;;
+        apt-get:chromium) echo chromium fonts-dejavu-core ;;
+        *:chromium) echo chromium ;;
+        *:node) echo nodejs npm ;;
         apt-get:java) echo openjdk-17-jre-headless ;;
         dnf:java) echo java-17-amazon-corretto-headless ;;
         apt-get:ss) echo iproute2 ;;

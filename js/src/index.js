@@ -78,7 +78,7 @@ function padding({ clientWidth }, { legend, covered }) {
 
 function drawn(map) {
   return new Promise((resolve, reject) => {
-    map.once("idle", resolve);
+    map.once("load", resolve);
     map.once("error", ({ error }) => map.isStyleLoaded() || reject(error));
   });
 }

@@ -11,13 +11,12 @@ export function style(scene, base, dark) {
   const above = scene.layers.flatMap((layer) => layersOf(layer, scene, dark ? 1 : 0));
   const labels = under.layers.filter(({ type }) => type === "symbol");
   const ground = under.layers.filter(({ type }) => type !== "symbol");
-  // Names of places stay legible above areas, and below points.
-  const [points, areas] = [true, false].map((isPoint) => above.filter(({ type }) => (type === "circle") === isPoint));
   return {
     ...under,
     version: 8,
     sources: { ...under.sources, ...sources },
-    layers: [...ground, ...areas, ...labels, ...points],
+    // Names of places stay legible above the data.
+    layers: [...ground, ...above, ...labels],
     transition: { duration: 0 },
   };
 }
@@ -109,15 +108,19 @@ function fill(layer, scene, theme) {
   return [{ id: layer.id, type: "fill", paint }, ...edges];
 }
 
-function line(layer, { zoom }, theme) {
-  // Roads grow with the zoom; what is the data's stays as it is.
-  const width = zoom ? layer.width : ["interpolate", ["exponential", 1.5], ["zoom"], 9, layer.width / 3, 13, layer.width, 17, 6 * layer.width];
+// The lines of a base map grow with the zoom.
+const GROWTH = [[9, 1 / 3], [13, 1], [17, 6]];
+
+function line(layer, scene, theme) {
+  const stops = GROWTH.flatMap(([zoom, times]) => [zoom, times * layer.width]);
+  const width = layer.isBase ? ["interpolate", ["linear"], ["zoom"], ...stops] : layer.width;
   const paint = { "line-color": colour(layer, theme), "line-width": width, "line-opacity": layer.opacity };
-  return [{ id: layer.id, type: "line", paint, layout: { "line-cap": "round", "line-join": "round" } }];
+  const layout = { "line-cap": "round", "line-join": "round" };
+  return [{ id: layer.id, type: "line", minzoom: layer.minZoom, paint, layout }];
 }
 
 function label(layer, scene, theme) {
-  const layout = { "text-field": ["get", "name"], "text-font": FONTS, "text-size": 12, "text-max-width": 8 };
+  const layout = { "text-field": ["get", "name"], "text-font": FONTS, "text-size": 12, "text-max-width": 8, "symbol-sort-key": ["get", "i"] };
   const paint = { "text-color": layer.colours[theme][0], "text-halo-color": layer.outline[theme], "text-halo-width": 1.4 };
   return [{ id: layer.id, type: "symbol", layout, paint }];
 }

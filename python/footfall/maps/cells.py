@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -40,7 +41,7 @@ def _counted(id: str, table: pa.Table, value: str | None, resolution: int | None
     """Return places by cell, and by month where there is one: rows, users, or the sum of a column."""
     table, latitude, longitude = tables.coordinates(id, table)
     fine = chosen(latitude, longitude) if resolution is None else _checked(resolution)
-    keys = pa.table({"cell": pa.array(_native.cells_of(latitude, longitude, fine))})
+    keys = pa.table({"cell": pa.array(_native.cells_of(pa.array(latitude), pa.array(longitude), fine))})
     unit = tables.unit(table)
     if unit:
         keys = keys.append_column(unit, table.column(unit))
@@ -67,7 +68,7 @@ def chosen(latitude: Any, longitude: Any) -> int:
     """Return the resolution that fits a view of these places."""
     if not len(latitude):
         return 0
-    bounds = bounds_of(latitude, longitude)
+    bounds = bounds_of(latitude, longitude, np.ones(len(latitude)))
     return _native.cell_resolution(bounds.south, bounds.west, bounds.north, bounds.east)
 
 
@@ -81,7 +82,8 @@ def _layer(id: str, table: pa.Table, value: str) -> Layer:
     table, column = tables.cells(id, table)
     tables.refuse_too_many(id, len(column))
     _refuse_twice(id, table, column)
-    made = classes.shaded(value, tables.numbers("value", table, value))
+    numbers = tables.numbers("value", table, value)
+    made = classes.shaded(value, numbers)
     distinct = column.dictionary_encode()
     outlines = tables.polygons_of_cells(distinct.dictionary)
     fields, tips = tables.facts(table, [value])
@@ -97,6 +99,7 @@ def _layer(id: str, table: pa.Table, value: str) -> Layer:
         tips=tips,
         opacity=0.72,
         width=0.4,
+        weights=[max(number or 0.0, 0.0) for number in numbers],
         legend=[legend(column_words(value).capitalize(), made, "fill")],
     )
 

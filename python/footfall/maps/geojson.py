@@ -35,13 +35,16 @@ FLAVOR = {
 _WATER = ("water", "coast", "sea", "ocean")
 # By geometry: what a feature of no known kind is.
 _POLYGONS = {"land": "land", **dict.fromkeys(_WATER, "water")}
-_LINES = {"border": "border", **dict.fromkeys(_WATER, "coast")}
+_LINES = {"border": "border", "street": "street", "avenue": "avenue", **dict.fromkeys(_WATER, "coast")}
+# By which of these the names of places are more or less important.
+_IMPORTANCE = ("population", "population_rank", "homes")
 
 
 def base_layers(collection: Any, source: str) -> list[Layer]:
     """Return the layers of a FeatureCollection whose features have a `kind`, and a `name` where there is one.
 
-    Kinds are land, water, coast, border, road and, for points with a name, anything.
+    Kinds are land, water, coast, border, road, avenue, street and, for points with a name, anything; those with more
+    `population` or `homes` are named first.
 
     Raises
     ------
@@ -49,24 +52,41 @@ def base_layers(collection: Any, source: str) -> list[Layer]:
         If it is no FeatureCollection, or a geometry has no numbers.
     """
     parts: dict[str, list[Any]] = {}
-    names: list[str] = []
+    places: list[tuple[float, str, Any]] = []
     try:
         for properties, kind, shape in _features(collection):
             role = _role(properties.get("kind"), kind)
             if kind == "point":
-                name = printable(str(properties.get("name") or ""))
-                names += [name] if name else []
-                parts.setdefault("label", []).extend([shape] if name else [])
+                places.append((importance(properties), name_of(properties), shape))
             else:
                 parts.setdefault(role, []).append([shape])
     except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
         raise DataError(f"base map {source}: is no GeoJSON FeatureCollection: {error!r}", table=source) from error
-    return drawn(parts, names)
+    return drawn(parts, places)
 
 
-def drawn(parts: dict[str, list[Any]], names: list[str], *, edges: bool = True) -> list[Layer]:
-    """Return the layers of shapes by what they are, in the order of drawing; tiles have edges that are none."""
-    made = [layer(parts[role], names) for role, layer in _STYLES.items() if parts.get(role)]
+def importance(properties: dict[str, Any]) -> float:
+    """Return how important a place is among others."""
+    values = (properties.get(name) for name in _IMPORTANCE)
+    return float(next((value for value in values if isinstance(value, (int, float))), 0))
+
+
+def name_of(properties: dict[str, Any]) -> str:
+    """Return the name of a place; nothing if it has none."""
+    return printable(str(properties.get("name") or ""))
+
+
+def drawn(
+    parts: dict[str, list[Any]], places: list[tuple[float, str, Any]] | None = None, *, edges: bool = True
+) -> list[Layer]:
+    """Return the layers of shapes by what they are, in the order of drawing.
+
+    Places are given as importance, name and point. The edges of tiles are none of what is in them.
+    """
+    named = sorted((place for place in places or () if place[1]), key=lambda place: (-place[0], place[1]))
+    shapes = {**parts, "label": [point for _, _, point in named]}
+    names = [name for _, name, _ in named]
+    made = [layer(shapes[role], names) for role, layer in _STYLES.items() if shapes.get(role)]
     return made if edges else [replace(layer, width=0.0) if layer.kind == "fill" else layer for layer in made]
 
 
@@ -110,21 +130,23 @@ def _fill(id: str, colours: tuple[str, str], edge: tuple[str, str] | None = None
     )
 
 
-def _line(id: str, colours: tuple[str, str], width: float) -> Callable[..., Layer]:
-    return lambda shapes, _: Layer(id, "line", shapes, ([colours[0]], [colours[1]]), opacity=1.0, width=width)
+def _line(id: str, colours: tuple[str, str], width: float, min_zoom: float = 0.0) -> Callable[..., Layer]:
+    look: dict[str, Any] = {"opacity": 1.0, "width": width, "is_base": True, "min_zoom": min_zoom}
+    return lambda shapes, _: Layer(id, "line", shapes, ([colours[0]], [colours[1]]), **look)
 
 
 def _labels(shapes: list[Any], names: list[str]) -> Layer:
     return Layer("base-label", "label", shapes, ([_LABEL[0]], [_LABEL[1]]), names=names, outline=_HALO)
 
 
-# A road has a casing below, so that it is seen on land and on shades.
 _STYLES: dict[str, Callable[..., Layer]] = {
     "land": _fill("base-land", LAND, _COAST),
     "area": _fill("base-area", LAND, _BORDER),
     "water": _fill("base-water", SEA, _COAST),
     "coast": _line("base-coast", _COAST, 1.0),
-    "border": _line("base-border", _BORDER, 0.8),
-    "road": lambda shapes, names: _line("base-road", _ROAD, 1.6)(shapes, names),
+    "border": _line("base-border", _BORDER, 1.0),
+    "street": _line("base-street", _ROAD, 1.0, 10.0),
+    "avenue": _line("base-avenue", _ROAD, 2.2, 9.5),
+    "road": _line("base-road", _ROAD, 3.0),
     "label": _labels,
 }

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from footfall.maps.classes import Classed, Colours
+from footfall.maps.classes import TRACK, Classed, Colours
 
 Kind = Literal["circle", "line", "fill", "label"]
 
@@ -50,8 +50,15 @@ class Layer:
         Of each shape: its class (0 without), its radius in pixels, and the month, week or day at which it is shown.
     fields, tips
         What a shape tells when it is pointed at: headings, and for each the texts of all shapes.
+    names : list of str or None
+        What labels say, the most important first.
     outline : tuple of two colours, or None
         Of the edges; None for the shapes' own.
+    weights : list or None
+        Of each shape, how much it matters for the view, which leaves out the few that are far off; None if all of the
+        layer must be seen.
+    is_base : bool
+        Whether it is a part of the base map, whose lines grow with the zoom and are seen from `min_zoom` on.
     """
 
     id: str
@@ -69,6 +76,9 @@ class Layer:
     outline: tuple[str, str] | None = _EDGE
     width: float = 1.0
     legend: Sequence[Legend] = ()
+    weights: list[float] | None = None
+    is_base: bool = False
+    min_zoom: float = 0.0
 
 
 def legend(title: str, made: Classed, mark: Any) -> Legend:
@@ -83,4 +93,4 @@ MOVING = "moving"
 
 def moving() -> Layer:
     """Return that layer, without points."""
-    return Layer(MOVING, "circle", [], (["#D55E00"], ["#F0813A"]))
+    return Layer(MOVING, "circle", [], TRACK)

@@ -26,11 +26,11 @@ _NORTHMOST = 85.0511
 _METRES_PER_DEGREE = math.radians(1) * EARTH_RADIUS_M
 # A view of one place shows some streets around it.
 _LEAST_METRES = 600
-# Of places far off, which are mostly wrong, a view shows none if it would be so many times larger for their sake.
-_FAR = 4.0
+# The bulk of places, and how far around it others are seen, in its own size.
+_BULK = (0.04, 0.96)
+_AROUND = 0.3
 # Pixels between what is to be seen and the edge.
 _PADDING = 24
-_WITHIN = (0.005, 0.995)
 
 
 @dataclass(frozen=True)
@@ -56,19 +56,24 @@ class Bounds:
         return Bounds(west, max(self.south - up, -_NORTHMOST), east, min(self.north + up, _NORTHMOST))
 
 
-def bounds_of(latitudes: Floats, longitudes: Floats) -> Bounds:
-    """Return the rectangle of all places, or of all but the few that are far off.
+def bounds_of(latitudes: Floats, longitudes: Floats, weights: Floats | None = None) -> Bounds:
+    """Return the rectangle of all places; with weights, of all but those that are far off from the bulk.
 
     Examples
     --------
     >>> bounds_of(np.array([-17.0, -16.0]), np.array([179.0, -179.0]))
     Bounds(west=179.0, south=-17.0, east=181.0, north=-16.0)
     """
-    latitudes = np.clip(latitudes, -_NORTHMOST, _NORTHMOST)
-    longitudes = _unwrapped(longitudes)
-    south, north = _range(latitudes)
-    west, east = _range(longitudes)
+    south, north = _range(np.clip(latitudes, -_NORTHMOST, _NORTHMOST), weights)
+    west, east = _range(_unwrapped(longitudes), weights)
     return _at_least(Bounds(west, south, east, north))
+
+
+def union(all: Sequence[Bounds]) -> Bounds:
+    """Return the rectangle that holds all rectangles."""
+    corners = [[(each.south, each.west), (each.north, each.east)] for each in all]
+    latitudes, longitudes = np.array([corner for pair in corners for corner in pair]).T
+    return bounds_of(latitudes, (longitudes + 180) % 360 - 180)
 
 
 def _unwrapped(longitudes: Floats) -> Floats:
@@ -80,12 +85,15 @@ def _unwrapped(longitudes: Floats) -> Floats:
     return np.where(longitudes < first, longitudes + 360, longitudes)
 
 
-def _range(values: Floats) -> tuple[float, float]:
+def _range(values: Floats, weights: Floats | None) -> tuple[float, float]:
     low, high = float(values.min()), float(values.max())
-    inner_low, inner_high = (float(end) for end in np.quantile(values, _WITHIN))
-    # Where nearly all lie at one place, the rest are what there is to see.
-    is_far = inner_high > inner_low and high - low > _FAR * (inner_high - inner_low)
-    return (inner_low, inner_high) if is_far else (low, high)
+    if weights is None or not weights.sum() > 0:
+        return low, high
+    order = np.argsort(values)
+    reached = np.cumsum(weights[order]) / weights.sum()
+    first, last = (float(values[order][np.searchsorted(reached, end)]) for end in _BULK)
+    around = _AROUND * (last - first)
+    return max(low, first - around), min(high, last + around)
 
 
 def _at_least(bounds: Bounds) -> Bounds:

@@ -25,7 +25,7 @@ _PER_DEGREE = 100
 def layers(window: Bounds) -> list[Layer]:
     """Return what lies in `window`, cut at its edges."""
     land = [[rings] for rings in _cut("land", window)]
-    return drawn({"land": land, "border": [[line] for line in _cut("border", window)]}, [])
+    return drawn({"land": land, "border": [[line] for line in _cut("border", window)]})
 
 
 @lru_cache(maxsize=1)

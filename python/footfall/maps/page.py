@@ -34,7 +34,7 @@ _PAGE = """<!DOCTYPE html>
 
 def cell(scene: Scene, png: bytes, height: int) -> str:
     """Return the output of a cell: a picture, and what makes it a live map where the notebook's server has that."""
-    picture = f'<img src="{_data(png, "image/png")}" alt="{_words(scene)}" style="max-width: 100%">'
+    picture = f'<img src="{_data(png, "image/png")}" alt="{_words(scene)}" style="width: {scene.view.width}px; max-width: 100%">'
     try:
         script = static.text("notebook.js")
     except InternalError:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import altair as alt
+import numpy as np
 
 from footfall.charts.theme import Chart, LayerChart, Rows
 from footfall.maps.layers import Layer, Legend
@@ -21,6 +22,10 @@ _PANEL = ("#FFFFFF", "#18212A")
 _MARGIN = 40
 _SCALE_PIXELS = 110
 _ROUND = (1, 2, 5)
+# Pixels of a letter of a name, on average, and of a line.
+_LETTER, _LINE = 6.2, 15
+# The zooms between which the lines of a base map grow, and how.
+_GROWTH = ((9, 13, 17), (1 / 3, 1, 6))
 
 
 def chart(scene: Scene) -> LayerChart:
@@ -40,12 +45,10 @@ def chart(scene: Scene) -> LayerChart:
 
 
 def _ordered(scene: Scene) -> list[Layer]:
-    """Return all layers, names of places above areas and below points, as the live map does."""
-    labels = [layer for layer in scene.base.layers if layer.kind == "label"]
-    ground = [layer for layer in scene.base.layers if layer.kind != "label"]
-    areas = [layer for layer in scene.layers if layer.kind != "circle"]
-    points = [layer for layer in scene.layers if layer.kind == "circle"]
-    return [*ground, *areas, *labels, *points]
+    """Return all layers, the names of places above the data, as the live map does."""
+    base = [layer for layer in scene.base.layers if layer.min_zoom <= scene.view.zoom]
+    labels = [layer for layer in base if layer.kind == "label"]
+    return [*(layer for layer in base if layer.kind != "label"), *scene.layers, *labels]
 
 
 def _ground(scene: Scene, theme: int) -> Chart:
@@ -80,7 +83,7 @@ def _points(layer: Layer, shown: list[int], view: View, theme: int) -> Any:
     if not rows:
         return None
     if layer.kind == "label":
-        return _labels(layer, rows, view, theme)
+        return _labels(layer, _apart(rows), view, theme)
     edge = layer.outline[theme] if layer.outline else None
     marks = _marks(rows, "circle", view, opacity=layer.opacity, stroke=edge, strokeWidth=layer.width)
     size = alt.Size("area:Q", scale=None, legend=None)
@@ -98,6 +101,21 @@ def _class(layer: Layer, place: int) -> int:
     return layer.classes[place] if layer.classes else 0
 
 
+def _apart(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return names that do not cover each other, the most important first."""
+    kept: list[dict[str, Any]] = []
+    for row in rows:
+        if not any(_touch(row, other) for other in kept):
+            kept.append(row)
+    return kept
+
+
+def _touch(one: dict[str, Any], other: dict[str, Any]) -> bool:
+    letters = (len(one["name"]) + len(other["name"])) / 2
+    across, up = abs(one["x"] - other["x"]), abs(one["y"] - other["y"])
+    return across < _LETTER * letters + 4 and up < _LINE
+
+
 def _labels(layer: Layer, rows: list[dict[str, Any]], view: View, theme: int) -> LayerChart:
     halo = layer.outline[theme] if layer.outline else None
     look = {"fontSize": 11, "fill": layer.colours[theme][0], "stroke": halo, "strokeWidth": 2.5, "strokeJoin": "round"}
@@ -113,7 +131,7 @@ def _shapes(layer: Layer, shown: list[int], view: View, theme: int) -> list[Char
         by_class.setdefault(_class(layer, place), []).extend(_near(layer, layer.shapes[place], view))
     kind = "MultiPolygon" if layer.kind == "fill" else "MultiLineString"
     return [
-        _geoshape({"type": kind, "coordinates": shapes}, layer, layer.colours[theme][name], theme)
+        _geoshape({"type": kind, "coordinates": shapes}, layer, layer.colours[theme][name], theme, view.zoom)
         for name, shapes in sorted(by_class.items())
         if shapes
     ]
@@ -135,11 +153,12 @@ def _is_near(low: Any, high: Any, view: View) -> bool:
     return all(end >= -_MARGIN for end in high) and all(start <= end for start, end in zip(low, ends))
 
 
-def _geoshape(geometry: dict[str, Any], layer: Layer, colour: str, theme: int) -> Chart:
+def _geoshape(geometry: dict[str, Any], layer: Layer, colour: str, theme: int, zoom: float) -> Chart:
     data = Rows([{"type": "Feature", "geometry": geometry, "properties": {}}])
     edge = colour if layer.outline is None else layer.outline[theme]
     if layer.kind == "line":
-        look: dict[str, Any] = {"filled": False, "stroke": colour, "strokeWidth": layer.width, "opacity": layer.opacity}
+        width = layer.width * (float(np.interp(zoom, *_GROWTH)) if layer.is_base else 1)
+        look: dict[str, Any] = {"filled": False, "stroke": colour, "strokeWidth": width, "opacity": layer.opacity}
     else:
         look = {"fill": colour, "fillOpacity": layer.opacity, "stroke": edge, "strokeWidth": layer.width}
     # Coordinates are pixels already: the projection leaves them alone.

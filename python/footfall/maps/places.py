@@ -41,6 +41,7 @@ def points(id: str, title: str, given: Any, *, size: str | None, color: str | No
         tables.unit(table),
         fields,
         tips,
+        weights=[1.0] * table.num_rows,
         legend=[*key, *([_sizes(size, scale, coloured)] if size and scale else [])],
     )
 
@@ -111,5 +112,6 @@ def circles(id: str, given: Any, *, radius_m: float) -> Layer:
         opacity=0.12,
         outline=None,
         width=0.9,
+        weights=[1.0] * table.num_rows,
         legend=[Legend("", [Item("ring", (ACCENT[0][0], ACCENT[1][0]), title)])],
     )

@@ -14,7 +14,7 @@ import numpy as np
 from footfall.errors import DefinitionError
 from footfall.maps.basemap import BaseMap, base_map
 from footfall.maps.layers import Layer
-from footfall.maps.mercator import Bounds, View, bounds_of, fitted, points_of
+from footfall.maps.mercator import Bounds, View, bounds_of, fitted, points_of, union
 from footfall.output.text import printable
 from footfall.output.words import value_text
 
@@ -94,11 +94,16 @@ def scene(
 
 
 def _bounds(layers: Sequence[Layer]) -> Bounds:
-    points = [np.array(list(points_of(layer.shapes))) for layer in layers if layer.shapes]
-    if not points:
-        return _WORLD
-    longitudes, latitudes = np.concatenate(points).T
-    return bounds_of(latitudes, longitudes)
+    found = [_bounds_of(layer) for layer in layers if layer.shapes]
+    return union(found) if found else _WORLD
+
+
+def _bounds_of(layer: Layer) -> Bounds:
+    if layer.weights is None:
+        longitudes, latitudes = np.array(list(points_of(layer.shapes))).T
+        return bounds_of(latitudes, longitudes)
+    longitudes, latitudes = np.array([next(iter(points_of(shape))) for shape in layer.shapes]).T
+    return bounds_of(latitudes, longitudes, np.array(layer.weights, dtype=np.float64))
 
 
 def _steps(layers: Sequence[Layer]) -> list[Any]:
@@ -129,6 +134,8 @@ def layer_json(layer: Layer, steps: Sequence[Any] = ()) -> dict[str, Any]:
         "opacity": layer.opacity,
         "outline": layer.outline,
         "width": layer.width,
+        "isBase": layer.is_base,
+        "minZoom": layer.min_zoom,
     }
 
 

@@ -98,7 +98,7 @@ def _of_text(name: str, text: str | None) -> int | None:
 
 def polygons_of_cells(column: pa.Array) -> list[Any]:
     """Return the polygons of H3 cells, one list for each."""
-    return [polygons(json.loads(text)) for text in _native.cell_boundaries(column)]
+    return [polygons(json.loads(text)) for text in _native.cell_boundaries(column) if text]
 
 
 def polygons_of_wkb(name: str, table: pa.Table, column: str) -> tuple[pa.Table, list[Any]]:

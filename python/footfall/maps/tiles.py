@@ -14,20 +14,18 @@ from typing import Any
 
 from footfall.errors import DataError
 from footfall.maps.directories import tiles_in
-from footfall.maps.geojson import drawn
+from footfall.maps.geojson import drawn, importance, name_of
 from footfall.maps.layers import Layer
 from footfall.maps.mercator import View, latitude_of
 from footfall.maps.pmtiles import Archive
 from footfall.maps.varints import varint, varints
-from footfall.output.text import printable
 
 __all__ = ["Archive", "layers"]
 
 _POINT, _LINE, _POLYGON = 1, 2, 3
 _ROLES = {("earth", _POLYGON): "land", ("water", _POLYGON): "water", ("boundaries", _LINE): "border"}
 # Of roads, a picture of a city shows those that lead somewhere.
-_PATHS = {"path", "rail", "ferry", "other"}
-_LABELS = 14
+_ROADS = {"highway": "road", "major_road": "avenue", "medium_road": "street", "minor_road": "street"}
 
 
 @dataclass(frozen=True)
@@ -50,24 +48,14 @@ def layers(archive: Archive, view: View) -> list[Layer]:
         for feature in _features(packed) if packed else ():
             shape = [[_place(zoom, x, y, *point) for point in part] for part in feature.parts]
             if feature.layer == "places" and feature.kind == _POINT:
-                places += [(-_rank(feature.properties), _name(feature.properties), shape[0][0])]
+                places.append((importance(feature.properties), name_of(feature.properties), shape[0][0]))
             elif feature.layer == "roads" and feature.kind == _LINE:
-                if feature.properties.get("kind") not in _PATHS:
-                    parts.setdefault("road", []).append(shape)
+                role = _ROADS.get(str(feature.properties.get("kind")), "path")
+                parts.setdefault(role, []).append(shape)
             elif (feature.layer, feature.kind) in _ROLES:
                 whole = [shape] if feature.kind == _POLYGON else shape
                 parts.setdefault(_ROLES[feature.layer, feature.kind], []).append(whole)
-    known = [place for place in sorted(places, key=lambda each: each[:2]) if place[1]][:_LABELS]
-    return drawn({**parts, "label": [place for _, _, place in known]}, [name for _, name, _ in known], edges=False)
-
-
-def _rank(properties: dict[str, Any]) -> float:
-    rank = properties.get("population_rank") or properties.get("population") or 0
-    return float(rank) if isinstance(rank, (int, float)) else 0.0
-
-
-def _name(properties: dict[str, Any]) -> str:
-    return printable(str(properties.get("name") or ""))
+    return drawn(parts, places, edges=False)
 
 
 def _place(zoom: int, x: int, y: int, east: float, south: float) -> list[float]:

@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 from footfall import _native
 from footfall.errors import DefinitionError
 from footfall.maps import classes, tables
-from footfall.maps.classes import ACCENT, Classed
+from footfall.maps.classes import TRACK, Classed
 from footfall.maps.layers import Layer, legend
 from footfall.maps.mercator import bounds_of, fitted
 
@@ -47,12 +47,13 @@ def tracks(id: str, given: Any) -> list[Layer]:
 def _users(id: str, table: pa.Table) -> Classed:
     """Return the class of each row's user."""
     if "user_id" not in table.column_names:
-        return Classed([0] * table.num_rows, ["Track"], ACCENT)
+        return Classed([0] * table.num_rows, ["Track"], TRACK)
     users = table.column("user_id").to_pylist()
     if len(set(users)) > _MOST_USERS:
         raise DefinitionError(f"{id}: {len(set(users)):,} users; at most {_MOST_USERS} tracks can be told apart")
     made = classes.categories(users)
-    return Classed(made.classes, [f"User {label}" for label in made.labels], made.colours)
+    colours = TRACK if len(made.labels) == 1 else made.colours
+    return Classed(made.classes, [f"User {label}" for label in made.labels], colours)
 
 
 def _places(table: pa.Table) -> Any:
@@ -65,7 +66,7 @@ def _simplified(table: pa.Table) -> pa.Table:
     longitude, latitude = _places(table).T
     view = fitted(bounds_of(latitude, longitude), _PIXELS, _PIXELS)
     kept = _native.simplified(np.ascontiguousarray(latitude), np.ascontiguousarray(longitude), view.metres_per_pixel)
-    return table.take(pa.array(kept))
+    return table.take(pa.array(kept, pa.int64()))
 
 
 def _unbroken(places: Any) -> list[Any]:

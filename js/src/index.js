@@ -48,6 +48,8 @@ export async function draw(element, scene, { cooperativeGestures = false } = {})
     touchPitch: false,
     renderWorldCopies: true,
     fadeDuration: 0,
+    // Frames of a map that is not whole yet cost seconds where there is no graphics card.
+    pixelRatio: 0.1,
     cooperativeGestures,
   });
   map.touchZoomRotate.disableRotation();
@@ -67,6 +69,7 @@ export async function draw(element, scene, { cooperativeGestures = false } = {})
   const forget = onTheme(element, paint);
   map.on("remove", forget);
   await drawn(map);
+  map.setPixelRatio(undefined);
   return { map, scene, paint };
 }
 

@@ -11,9 +11,8 @@ import pyarrow.compute as pc
 from footfall import _native
 from footfall.errors import DataError, DefinitionError
 from footfall.maps import classes, tables
-from footfall.maps.layers import Layer, legend
+from footfall.maps.layers import Layer, heading, legend
 from footfall.maps.mercator import bounds_of
-from footfall.output.words import column_words
 
 _FINEST = 15
 
@@ -100,7 +99,7 @@ def _layer(id: str, table: pa.Table, value: str) -> Layer:
         opacity=0.72,
         width=0.4,
         weights=[max(number or 0.0, 0.0) for number in numbers],
-        legend=[legend(column_words(value).capitalize(), made, "fill")],
+        legend=[legend(heading(value), made, "fill")],
     )
 
 

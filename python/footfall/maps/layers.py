@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from footfall.maps.classes import TRACK, Classed, Colours
+from footfall.output.text import printable
+from footfall.output.words import column_words
 
 Kind = Literal["circle", "line", "fill", "label"]
 
@@ -79,6 +81,11 @@ class Layer:
     weights: list[float] | None = None
     is_base: bool = False
     min_zoom: float = 0.0
+
+
+def heading(column: str) -> str:
+    """Return the name of a column as a heading; a picture of control characters would end the process."""
+    return printable(column_words(column).capitalize())
 
 
 def legend(title: str, made: Classed, mark: Any) -> Legend:

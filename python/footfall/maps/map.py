@@ -10,6 +10,8 @@ from footfall.definitions import Definitions
 from footfall.errors import DefinitionError
 from footfall.inputs import options
 from footfall.maps.outputs import Outputs
+from footfall.output.display import plural
+from footfall.output.text import printable
 
 if TYPE_CHECKING:
     from footfall.maps.layers import Layer
@@ -182,6 +184,8 @@ class Map(Outputs):
         if (table is None) == (user is None):
             raise DefinitionError("track: give a table, or the user of a data set's pings")
         given = questions.pings(self._data("track"), user) if table is None else table
+        if table is None and not len(given):
+            raise DefinitionError(f"user = {user!r}: there is no ping of this user")
         return self._with(*tracks.tracks(self._id("track"), given))
 
     def radius(self, table: Any = None, *, radius_m: float | None = None) -> Map:
@@ -285,8 +289,6 @@ class Map(Outputs):
         return replace(self, _layers=(*self._layers, *layers))
 
     def __repr__(self) -> str:
-        from footfall.output.display import plural
-
         shapes = sum(len(layer.shapes) for layer in self._layers)
         counts = f"{plural(len(self._layers), 'layer')}, {plural(shapes, 'shape')}"
-        return f"<footfall map: {self.title + ', ' if self.title else ''}{counts}>"
+        return f"<footfall map: {printable(self.title) + ', ' if self.title else ''}{counts}>"

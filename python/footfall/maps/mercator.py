@@ -47,6 +47,10 @@ class Bounds:
         """Latitude and longitude of its middle."""
         return (self.south + self.north) / 2, (self.west + self.east) / 2
 
+    def turned(self, turns: int) -> Bounds:
+        """Return it so many times further around the world."""
+        return Bounds(self.west + 360 * turns, self.south, self.east + 360 * turns, self.north)
+
     def padded(self, times: float) -> Bounds:
         """Return it with so many times its size more at each side, within the world."""
         across, up = times * (self.east - self.west), times * (self.north - self.south)
@@ -70,10 +74,17 @@ def bounds_of(latitudes: Floats, longitudes: Floats, weights: Floats | None = No
 
 
 def union(all: Sequence[Bounds]) -> Bounds:
-    """Return the rectangle that holds all rectangles."""
-    corners = [[(each.south, each.west), (each.north, each.east)] for each in all]
-    latitudes, longitudes = np.array([corner for pair in corners for corner in pair]).T
-    return bounds_of(latitudes, (longitudes + 180) % 360 - 180)
+    """Return the rectangle that holds all rectangles, which are moved by whole turns to where the widest is.
+
+    Examples
+    --------
+    >>> union([Bounds(20, 0, 210, 5), Bounds(-175, -5, -170, 0)])
+    Bounds(west=20, south=-5, east=210, north=5)
+    """
+    widest = max(all, key=lambda each: each.east - each.west)
+    near = [each.turned(round((widest.middle[1] - each.middle[1]) / 360)) for each in all]
+    souths, norths = [each.south for each in near], [each.north for each in near]
+    return Bounds(min(each.west for each in near), min(souths), max(each.east for each in near), max(norths))
 
 
 def _unwrapped(longitudes: Floats) -> Floats:

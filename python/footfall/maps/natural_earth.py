@@ -8,6 +8,7 @@ https://www.naturalearthdata.com, by way of npm's world-atlas
 from __future__ import annotations
 
 import json
+import math
 from functools import lru_cache
 from typing import Any
 
@@ -33,13 +34,25 @@ def _world() -> dict[str, list[list[Floats]]]:
     """Return the polygons of all land as lists of rings, and each border as a list of one line."""
     stored = json.loads(static.text("natural-earth.json"))
     return {
-        "land": [[_line(ring) for ring in rings] for rings in stored["land"]],
+        "land": [[_ring(ring) for ring in rings] for rings in stored["land"]],
         "border": [[_line(line)] for line in stored["border"]],
     }
 
 
 def _line(flat: list[int]) -> Floats:
-    return np.cumsum(np.array(flat, dtype=np.int64).reshape(-1, 2), axis=0) / _PER_DEGREE
+    """Return a line that goes on beyond the antimeridian."""
+    line = np.cumsum(np.array(flat, dtype=np.int64).reshape(-1, 2), axis=0) / _PER_DEGREE
+    line[:, 0] = np.unwrap(line[:, 0], period=360)
+    return line
+
+
+def _ring(flat: list[int]) -> Floats:
+    """Return a ring; around a pole, it is closed by the world's edge."""
+    ring = _line(flat)
+    if abs(ring[-1, 0] - ring[0, 0]) < 1:
+        return ring
+    pole = math.copysign(90, ring[:, 1].mean())
+    return np.vstack([ring, [[ring[-1, 0], pole], [ring[0, 0], pole]], ring[:1]])
 
 
 def _cut(name: str, window: Bounds) -> list[Any]:

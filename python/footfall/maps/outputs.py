@@ -14,8 +14,9 @@ if TYPE_CHECKING:
     from footfall.maps.scene import Scene
     from footfall.maps.widget import LiveMap
 
-# Sharp on the screens of today, and half a megabyte at most.
+# A picture in a notebook is sharp on the screens of today; of so many shapes it would be more than half a megabyte.
 _SHARPNESS = 1.5
+_MANY_SHAPES = 3_000
 
 
 class Outputs:
@@ -85,7 +86,9 @@ class Outputs:
         from footfall.maps import page
 
         scene = self._scene()
-        return {"text/html": page.cell(scene, self._png(scene, _SHARPNESS), self.height), "text/plain": repr(self)}
+        shapes = sum(len(layer.shapes) for layer in [*scene.base.layers, *scene.layers])
+        sharpness = _SHARPNESS if shapes <= _MANY_SHAPES else 1.0
+        return {"text/html": page.cell(scene, self._png(scene, sharpness), self.height), "text/plain": repr(self)}
 
 
 def _written(path: str | os.PathLike[str], content: bytes) -> Path:

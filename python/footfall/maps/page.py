@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from footfall.errors import InternalError
 from footfall.maps import static
 from footfall.maps.scene import Scene
+from footfall.output.text import in_script
 
 _HOLDER = '<div class="{kind}" data-scene="{scene}" data-height="{height}">{picture}</div>'
 _PAGE_STYLE = """html, body { margin: 0; height: 100%; background: Canvas; color-scheme: light dark; }
@@ -34,7 +35,8 @@ _PAGE = """<!DOCTYPE html>
 
 def cell(scene: Scene, png: bytes, height: int) -> str:
     """Return the output of a cell: a picture, and what makes it a live map where the notebook's server has that."""
-    picture = f'<img src="{_data(png, "image/png")}" alt="{_words(scene)}" style="width: {scene.view.width}px; max-width: 100%">'
+    style = f"width: {scene.view.width}px; max-width: 100%"
+    picture = f'<img src="{_data(png, "image/png")}" alt="{_words(scene)}" style="{style}">'
     try:
         script = static.text("notebook.js")
     except InternalError:
@@ -47,7 +49,7 @@ def cell(scene: Scene, png: bytes, height: int) -> str:
 def page(scene: Scene, svg: str) -> str:
     """Return one page that works from disk."""
     picture = f'<img src="{_data(svg.encode(), "image/svg+xml")}" alt="{_words(scene)}">'
-    script = static.text("footfall-map.js")
+    script = in_script(static.text("footfall-map.js"))
     return _PAGE.format(
         policy=escape(_policy(scene, script)),
         title=escape(scene.title or "Map"),

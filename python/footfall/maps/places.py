@@ -11,8 +11,8 @@ import pyarrow as pa
 from footfall import _native
 from footfall.maps import classes, tables
 from footfall.maps.classes import ACCENT, Classed
-from footfall.maps.layers import Item, Layer, Legend, legend
-from footfall.output.words import column_words, value_text
+from footfall.maps.layers import Item, Layer, Legend, heading, legend
+from footfall.output.words import value_text
 
 _PLAIN = 4.5
 # A polygon of so many corners lies within 0.1 % of its circle.
@@ -64,7 +64,7 @@ def _coloured(table: pa.Table, color: str | None, title: str) -> tuple[Classed, 
     made = classes.shaded(color, tables.numbers("color", table, color)) if is_number else classes.categories(
         table.column(color).to_pylist()
     )  # fmt: skip
-    return made, [legend(column_words(color).capitalize(), made, "circle")]
+    return made, [legend(heading(color), made, "circle")]
 
 
 def _sizes(column: str, scale: classes.Sizes, coloured: Classed) -> Legend:
@@ -72,7 +72,7 @@ def _sizes(column: str, scale: classes.Sizes, coloured: Classed) -> Legend:
     colours = (coloured.colours[0][0], coloured.colours[1][0]) if len(coloured.labels) == 1 else grey
     examples = [(value, value_text(column, int(value) if value == int(value) else value)) for value in scale.examples()]
     items = [Item("circle", colours, text, scale.radius(value)) for value, text in examples]
-    return Legend(column_words(column).capitalize(), items)
+    return Legend(heading(column), items)
 
 
 def areas(id: str, title: str, given: Any, *, column: str, color: str | None) -> Layer:

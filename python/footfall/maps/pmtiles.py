@@ -54,6 +54,7 @@ class Archive:
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        self._size = path.stat().st_size
         self._file: IO[bytes] = path.open("rb")
         try:
             self._header = self._read_header()
@@ -175,11 +176,10 @@ class Archive:
             raise self._broken("a directory ends early") from error
 
     def _bytes(self, offset: int, length: int) -> bytes:
-        self._file.seek(offset)
-        found = self._file.read(length)
-        if len(found) < length:
+        if offset + length > self._size:
             raise self._broken(f"it ends before byte {offset + length:,}")
-        return found
+        self._file.seek(offset)
+        return self._file.read(length)
 
     def _unpacked(self, packed: bytes, compression: int) -> bytes:
         if compression == _NONE:

@@ -72,7 +72,8 @@ def pings(data: Data, user: object) -> Any:
     _needs(data, "pings")
     (text,) = options.ids("user", [user])
     quoted = text.replace("'", "''")
-    return data.sql(f"SELECT * FROM pings WHERE CAST(user_id AS VARCHAR) = '{quoted}' ORDER BY timestamp")
+    condition = f"CAST(user_id AS VARCHAR) = '{quoted}'"
+    return arrow.to_pyarrow(data.sql(f"SELECT * FROM pings WHERE {condition} ORDER BY timestamp"))
 
 
 def _needs(data: Data, table: str) -> None:

@@ -15,9 +15,10 @@ from footfall import _native
 from footfall.errors import DataError, DataWarning, DefinitionError
 from footfall.inputs import arrow, options
 from footfall.inputs.values import to_python
+from footfall.maps.layers import heading
 from footfall.maps.mercator import Floats
 from footfall.output.display import plural
-from footfall.output.words import column_words, value_text
+from footfall.output.words import value_text
 
 # A browser draws more, but nobody sees them; and a saved notebook holds them all.
 MOST_SHAPES = 50_000
@@ -39,10 +40,17 @@ def read(name: str, given: Any, columns: Iterable[str] = ()) -> pa.Table:
     DefinitionError
         If it lacks a column.
     """
-    table = arrow.read(name, given)
+    table = _taken(arrow.read(name, given))
     for column in columns:
         has(name, table, column)
     return table
+
+
+def _taken(table: pa.Table) -> pa.Table:
+    """Return the table without views of text and bytes, as polars gives them: pyarrow cannot choose rows of these."""
+    kinds = {"string_view": pa.string(), "binary_view": pa.binary()}
+    fields = [field.with_type(kinds.get(str(field.type), field.type)) for field in table.schema]
+    return table.cast(pa.schema(fields))
 
 
 def has(name: str, table: pa.Table, column: str) -> None:
@@ -157,7 +165,7 @@ def facts(table: pa.Table, first: Sequence[str | None] = ()) -> tuple[list[str],
     named = [column for column in first if column] + [each for each in table.column_names if each not in _PLACED_BY]
     shown = [column for column in dict.fromkeys(named) if column in table.column_names][:_MOST_FIELDS]
     texts = [[_short(value_text(name, value)) for value in to_python(table.column(name))] for name in shown]
-    return [column_words(name).capitalize() for name in shown], texts
+    return [heading(name) for name in shown], texts
 
 
 def _short(text: str) -> str:

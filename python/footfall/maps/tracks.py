@@ -29,7 +29,7 @@ def tracks(id: str, given: Any) -> list[Layer]:
     table = table.append_column("track", pa.array(made.classes, pa.int32()))
     if "timestamp" in table.column_names:
         table = table.sort_by([("track", "ascending"), ("timestamp", "ascending")])
-    parts = [_simplified(table.filter(pc.equal(table.column("track"), place))) for place in range(len(made.labels))]
+    parts = [_simplified(table.filter(pc.equal(table.column("track"), place))) for place in sorted(set(made.classes))]
     kept = pa.concat_tables(parts) if parts else table
     lines = Layer(
         f"{id}-line",
@@ -70,9 +70,8 @@ def _simplified(table: pa.Table) -> pa.Table:
 
 
 def _unbroken(places: Any) -> list[Any]:
-    """Return a way as lines, of which none goes around the world."""
-    breaks = np.flatnonzero(np.abs(np.diff(places[:, 0])) > 180) + 1
-    return [part.tolist() for part in np.split(places, breaks)]
+    """Return a way as a line that goes on beyond the antimeridian."""
+    return [np.column_stack([np.unwrap(places[:, 0], period=360), places[:, 1]]).tolist()]
 
 
 def _fixes(id: str, table: pa.Table, made: Classed) -> Layer:

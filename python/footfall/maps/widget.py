@@ -11,7 +11,7 @@ from footfall.maps import layers, places, static
 from footfall.maps.scene import Scene, layer_json
 
 
-class LiveMap(anywidget.AnyWidget):
+class LiveMap(anywidget.AnyWidget):  # type: ignore[misc, unused-ignore]
     """A map whose points are set anew, each second if you like; made by `Map.live`.
 
     The library is not in the widget's state, which notebooks save: it comes from the notebook's server or the kernel.

@@ -27,8 +27,8 @@ _OTHER = ("#9AA0A6", "#7D868F")
 # On a dark map, the palette's dark blue and vermilion are brighter.
 _BRIGHTER = {"#0072B2": "#4BA3DB", "#009E73": "#2DC79A", "#D55E00": "#F0813A"}
 ACCENT: Colours = ([PALETTE[0]], [_BRIGHTER[PALETTE[0]]])
-#: Of one user's way, and of what moves: on any base map, and among establishments.
-TRACK: Colours = ([PALETTE[3]], [_BRIGHTER[PALETTE[3]]])
+#: Of one user's way, and of what moves: a purple that no category and no shade has.
+TRACK: Colours = (["#7B2D8E"], ["#D795E8"])
 _CATEGORIES = len(PALETTE)
 _NICE = (1, 1.5, 2, 2.5, 3, 4, 5, 6, 8, 10)
 

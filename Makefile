@@ -13,6 +13,9 @@ unexport CONDA_PREFIX PYTHONPATH PYTHONHOME
 BIN := .venv/bin
 ENVIRONMENT := .venv/.ready
 EXTENSION := python/footfall/_native.abi3.so
+LIVE_MAP := python/footfall/maps/static/footfall-map.js
+# Where pip puts what a notebook's server gives to pages.
+SERVED := footfall.data/data/share/jupyter/labextensions/footfall/static
 RUST := Cargo.toml Cargo.lock .cargo/config.toml tools/pyo3.txt $(shell find src -type f)
 DEMO := build/demo
 CITY := $(DEMO)/city/.complete
@@ -72,6 +75,9 @@ style: $(ENVIRONMENT)
 .PHONY: build
 build: start tools $(EXTENSION) ## compile the extension into python/footfall, where .venv finds it
 
+.PHONY: maps
+maps: start tools $(LIVE_MAP) ## build the live map, of JavaScript, into python/footfall/maps/static and the wheel's data
+
 .PHONY: env
 env: start tools $(ENVIRONMENT) ## the Python environment .venv with all that the other verbs need
 
@@ -98,7 +104,7 @@ bench-kernels: start ## the kernels by the clock, and by instructions with valgr
 		cat benches/kernels/TITLE.md build/bench/kernels.md > benches/KERNELS.md'
 
 .PHONY: wheel
-wheel: start tools $(ENVIRONMENT) ## a portable, optimised wheel in build/wheels (about 25 min)
+wheel: start tools $(ENVIRONMENT) $(LIVE_MAP) ## a portable, optimised wheel in build/wheels (about 25 min)
 	$(STEP) "portable linker" "20 s" $(BIN)/python -m pip install ziglang
 	$(STEP) "wheel" "25 min" env PATH="$(CURDIR)/$(BIN):$(PATH)" CARGO_PROFILE_RELEASE_LTO=thin \
 		CARGO_PROFILE_RELEASE_CODEGEN_UNITS=1 CARGO_PROFILE_RELEASE_STRIP=symbols \
@@ -106,7 +112,7 @@ wheel: start tools $(ENVIRONMENT) ## a portable, optimised wheel in build/wheels
 
 .PHONY: clean
 clean: ## remove what was made, except the compiled dependencies (target) and .venv
-	rm -rf build .pytest_cache .mypy_cache .ruff_cache .hypothesis $(EXTENSION)
+	rm -rf build .pytest_cache .mypy_cache .ruff_cache .hypothesis $(EXTENSION) $(dir $(LIVE_MAP)) $(SERVED)
 	find python tests -name __pycache__ -type d -prune -exec rm -rf {} +
 
 .PHONY: start
@@ -129,7 +135,17 @@ $(ENVIRONMENT): pyproject.toml | .venv/bin/pip
 	$(STEP) "Python packages for running, building and testing" "1 min" $(BIN)/python tools/install_requirements.py
 	@touch $@
 
-$(EXTENSION): $(RUST) $(ENVIRONMENT)
+# What npm fetched is checked by the sums of the lock file; none of it runs to install itself.
+js/node_modules/.ready: js/package.json js/package-lock.json
+	$(STEP) "JavaScript packages" "10 s" npm --prefix js ci --ignore-scripts --no-audit --no-fund --loglevel=error
+	@touch $@
+
+$(LIVE_MAP): js/build.mjs js/node_modules/.ready $(wildcard js/src/*)
+	$(STEP) "live map" "5 s" npm --prefix js run --silent build -- $(CURDIR)/$(@D)
+	@mkdir -p $(SERVED)
+	@cp $@ $(@D)/LICENSES.txt $(SERVED)
+
+$(EXTENSION): $(RUST) $(ENVIRONMENT) | $(LIVE_MAP)
 	$(STEP) "extension" "12 min from nothing, 1-2 min after a change" $(BIN)/maturin develop --release --locked
 	@touch $@
 

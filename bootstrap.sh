@@ -1,5 +1,5 @@
 #!/bin/sh
-# Prepares a plain Linux host to build Footfall: git, make, a C compiler, Python 3.9 or newer, Rust.
+# Prepares a plain Linux host to build Footfall: git, make, a C compiler, Python 3.9 or newer, Node, Rust.
 #
 #   ./bootstrap.sh            installs what is missing: system packages with apt or dnf (as root), Rust in your home
 #   ./bootstrap.sh --check    installs nothing, says what is missing and what to do; exit code 1 if something is
@@ -11,9 +11,9 @@ set -eu
 cd "$(dirname "$0")"
 PATH="$PATH:${CARGO_HOME:-$HOME/.cargo}/bin"
 
-TOOLS="git make cc curl python rust rustfmt clippy"
-# Spark runs on Java; the tests of clusters look at processes and sockets. Notebooks are looked at in Chromium, which
-# Debian has as a package; elsewhere those tests are skipped where no Chromium is there.
+TOOLS="git make cc curl python node rust rustfmt clippy"
+# Spark runs on Java; the tests of clusters look at processes and sockets. Notebooks and maps are looked at in Chromium,
+# which Debian has as a package; elsewhere those tests are skipped where no Chromium is there.
 TOOLS_OF_TESTS="java ps ss"
 ! grep -qx 'ID=debian' /etc/os-release 2>/dev/null || TOOLS_OF_TESTS="$TOOLS_OF_TESTS chromium"
 
@@ -81,6 +81,7 @@ has() {
         rust) at_least "$(rust_needed)" "$(cargo --version 2>/dev/null | cut -d' ' -f2)" ;;
         rustfmt) cargo fmt --version >/dev/null 2>&1 ;;
         clippy) cargo clippy --version >/dev/null 2>&1 ;;
+        node) command -v npm >/dev/null && at_least 18 "$(node --version 2>/dev/null | tr -d v)" ;;
         java) at_least 17 "$(java -version 2>&1 | sed -n 's/.*version "\([0-9]*\).*/\1/p')" ;;
         chromium)
             for name in chromium chromium-browser google-chrome; do ! command -v "$name" >/dev/null || return 0; done
@@ -98,9 +99,10 @@ what_is() {
         curl) echo "curl is missing: fetches Rust's installer. $(how curl)" ;;
         python) echo "python is missing: 3.9 or newer with venv and pip, 3.11 preferred. $(how python)" ;;
         rust) echo "rust is missing or old: needs cargo $(rust_needed). Run ./bootstrap.sh or see https://rustup.rs" ;;
+        node) echo "node is missing or old: 18 or later, with npm, builds the live map. $(how node)" ;;
+        chromium) echo "chromium is missing: the tests of maps and notebooks look at pages. $(how chromium)" ;;
         java) echo "java is missing or old: 17 or later runs Spark. $(how java)" ;;
         ps | ss) echo "$1 is missing: the tests of clusters look at processes and sockets. $(how "$1")" ;;
-        chromium) echo "chromium is missing: the tests of notebooks look at them in a browser. $(how chromium)" ;;
         *) echo "$1 is missing: part of make check. Run: rustup component add $1" ;;
     esac
 }
@@ -118,13 +120,15 @@ package_of() {
         dnf:python) echo python3.11 ;;
         *:python) echo python3 ;;
         apt-get:curl) echo curl ca-certificates ;;
+        apt-get:chromium) echo chromium fonts-dejavu-core ;;
+        *:chromium) echo chromium ;;
+        *:node) echo nodejs npm ;;
         apt-get:java) echo openjdk-17-jre-headless ;;
         dnf:java) echo java-17-amazon-corretto-headless ;;
         apt-get:ss) echo iproute2 ;;
         dnf:ss) echo iproute ;;
         apt-get:ps) echo procps ;;
         dnf:ps) echo procps-ng ;;
-        apt-get:chromium) echo chromium fonts-dejavu-core ;;
         *:git | *:make | *:curl) echo "$1" ;;
     esac
 }

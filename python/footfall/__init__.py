@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from footfall import synth
+from footfall import maps, synth
 from footfall._native import __version__
 from footfall.dataset import Dataset
 from footfall.definitions import Definitions
@@ -48,6 +48,7 @@ __all__ = [
     "attribute_visits",
     "haversine_m",
     "ingest",
+    "maps",
     "open",
     "synth",
     "visit_join",

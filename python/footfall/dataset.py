@@ -18,6 +18,7 @@ from footfall.inputs import arrow, options
 from footfall.inputs.reading import Reading
 from footfall.inputs.selection import Selection
 from footfall.jobs import Jobs
+from footfall.mapped import Mapped
 from footfall.output import facts
 from footfall.output.progress import Tick, bar
 from footfall.queries import Queries
@@ -60,7 +61,7 @@ class Opened:
 
 
 @dataclass(frozen=True, repr=False, eq=False)
-class Dataset(Jobs, Queries, TradeAreas, Checks):
+class Dataset(Jobs, Queries, TradeAreas, Mapped, Checks):
     """Tables, a time zone and definitions; made by `footfall.open`. It never changes.
 
     Other processes may work on it, too: forks, and those that get it pickled, which open its files again. It can stand
@@ -353,7 +354,7 @@ class Dataset(Jobs, Queries, TradeAreas, Checks):
         with bar(title, shown=self.progress, unit=self._session.unit) as tick:
             table = work(tick)
         seconds = time.perf_counter() - started
-        return Result(arrow.to_pyarrow(table), title, self.definitions, self.tz, seconds, **made)
+        return Result(arrow.to_pyarrow(table), title, self.definitions, self.tz, seconds, _data=self, **made)
 
     def _facts(self) -> list[tuple[str, str]]:
         if self._opened.closed:

@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     import polars
     import pyarrow
 
+    from footfall.maps import Map
+    from footfall.maps.questions import Data
+
 _TERMINAL_ROWS = 10
 _NOTEBOOK_ROWS = 20
 # What a notebook saves of a result, 20 kB with quotes and line ends.
@@ -85,6 +88,7 @@ class Result:
     sql: str | None = None
     why_empty: str = ""
     limit: int | None = None
+    _data: Data | None = None
 
     @property
     def may_be_cut(self) -> bool:
@@ -99,6 +103,10 @@ class Result:
     def columns(self) -> list[str]:
         """The names of the columns."""
         return list(self._table.column_names)
+
+    def __getstate__(self) -> dict[str, Any]:
+        # A result in another process, or in a file, is its rows; the data set stays where it is.
+        return {**vars(self), "_data": None}
 
     def __arrow_c_stream__(self, requested_schema: object = None) -> object:
         """Export the rows by the Arrow PyCapsule protocol."""
@@ -168,6 +176,39 @@ class Result:
 
         context = Context(self.tz, self.definitions)
         return draw(self._table, self.job, context, top=top, users=users, width=width, height=height)
+
+    def map(self, value: str | None = None) -> Map:
+        """Draw the rows on a map: establishments, sized by a number of theirs, cells, polygons, or places.
+
+        Parameters
+        ----------
+        value : str, optional
+            The column of numbers; by default the first that the job counts.
+
+        Returns
+        -------
+        footfall.maps.Map
+            It takes further layers, such as ``.radius()``, and shows itself in a notebook.
+
+        Raises
+        ------
+        DefinitionError
+            If the rows have no places.
+
+        Examples
+        --------
+        >>> import footfall, pyarrow as pa
+        >>> places = pa.table({"establishment_id": ["cafe", "bank"], "category": ["food", "money"],
+        ...                    "latitude": [-8.0634, -8.0476], "longitude": [-34.8711, -34.8770]})
+        >>> pings = pa.table({"user_id": ["ana"], "timestamp": ["2024-03-01T12:00:00Z"],
+        ...                   "latitude": [-8.0631], "longitude": [-34.8711]})
+        >>> footfall.open({"establishments": places, "pings": pings}).establishment_visits(by="period").map()
+        <footfall map: Establishment performance, 1 layer, 2 shapes>
+        """
+        from footfall.maps import Map
+
+        counted = "visits" if self.job and "visits" in self.columns else None
+        return Map(self._data, title=self.title).show(self, value=value or counted)
 
     def write(self, path: str | os.PathLike[str], *, spreadsheet: bool = False, decimal: str = ".") -> Path:
         """Write the rows to a file; its ending says how. A file that is there is replaced once the new one is whole.

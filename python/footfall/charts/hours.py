@@ -11,7 +11,8 @@ import pyarrow as pa
 from footfall._native import DAY_PARTS
 from footfall.charts import rows, style
 from footfall.charts.rows import Context, Options, Row
-from footfall.charts.theme import MUTED, Chart, ConcatChart, Drawing, LayerChart
+from footfall.charts.theme import Chart, ConcatChart, Drawing, LayerChart
+from footfall.output.colours import MUTED
 from footfall.output.display import percent
 
 _STARTS = range(0, 24, rows.HOURS_PER_DAY_PART)

@@ -13,7 +13,8 @@ import pyarrow.compute as pc
 from footfall._native import DAY_PARTS, WEEKDAYS
 from footfall.charts import rows, style
 from footfall.charts.rows import Context, Options, Row
-from footfall.charts.theme import INK, Chart, ConcatChart, Drawing, LayerChart
+from footfall.charts.theme import Chart, ConcatChart, Drawing, LayerChart
+from footfall.output.colours import INK
 from footfall.output.display import cell, compact
 
 

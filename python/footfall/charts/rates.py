@@ -13,7 +13,8 @@ import pyarrow.compute as pc
 from footfall._native import wilson_interval
 from footfall.charts import over_time, rows, style
 from footfall.charts.rows import Context, Options, Row
-from footfall.charts.theme import MUTED, Chart, Drawing, LayerChart
+from footfall.charts.theme import Chart, Drawing, LayerChart
+from footfall.output.colours import MUTED
 from footfall.output.display import all_of, cell, compact, percent, plural
 
 

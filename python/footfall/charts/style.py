@@ -8,17 +8,8 @@ from typing import Any, TypeVar
 
 import altair as alt
 
-from footfall.charts.theme import (
-    INK,
-    LABEL_LIMIT,
-    MUTED,
-    PALETTE,
-    Chart,
-    ConcatChart,
-    Drawing,
-    LayerChart,
-    Rows,
-)
+from footfall.charts.theme import LABEL_LIMIT, Chart, ConcatChart, Drawing, LayerChart, Rows
+from footfall.output.colours import INK, MUTED, PALETTE
 
 _DrawingT = TypeVar("_DrawingT", Chart, LayerChart, ConcatChart)
 

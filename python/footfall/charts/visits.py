@@ -10,7 +10,8 @@ import pyarrow as pa
 
 from footfall.charts import over_time, rows, style
 from footfall.charts.rows import Context, Options, Row
-from footfall.charts.theme import INK, PALETTE, Drawing, LayerChart
+from footfall.charts.theme import Drawing, LayerChart
+from footfall.output.colours import INK, PALETTE
 from footfall.output.display import all_of
 
 _OTHERS = "other categories"

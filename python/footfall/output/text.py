@@ -37,3 +37,14 @@ def size(text: str) -> int:
 def _is_harmless(character: str) -> bool:
     # To Python, spaces of other widths are not printable.
     return character.isprintable() or unicodedata.category(character) == "Zs"
+
+
+def in_script(source: str) -> str:
+    r"""Return JavaScript as it may stand inside a page's script, which it does not end.
+
+    Examples
+    --------
+    >>> in_script("log('</script>')")
+    "log('<\\/script>')"
+    """
+    return source.replace("</script", "<\\/script")

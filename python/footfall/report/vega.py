@@ -18,6 +18,7 @@ from typing import Any
 import altair as alt
 
 from footfall.errors import InternalError
+from footfall.output.text import in_script
 
 # Ctrl-C is for the process that waits; when it goes, the lines end. The first drawing loads Vega.
 _WORKER = """
@@ -73,7 +74,7 @@ class Vega:
     def _bundle(self, source: str, file: Path) -> str:
         with suppress(OSError):
             return file.read_text(encoding="utf-8")
-        made = self._answer("javascript_bundle", source).replace("</script", "<\\/script")
+        made = in_script(self._answer("javascript_bundle", source))
         # A cache that cannot be written costs time only.
         with suppress(OSError):
             file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -4,14 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
 from typing import Any
 
-from footfall._native import WEEKDAYS
-from footfall.output.display import cell, percent
+from footfall.output.words import column_words, value_text
 
-# Columns that are shares, shown in percent.
-_SHARES = {"ctr", "ctr_low", "ctr_high", "ratio", "ratio_low", "ratio_high", "share"}
 # Columns of numbers that name something, shown at the left.
 _LABELS = {"hour", "weekday"}
 
@@ -29,8 +25,8 @@ def result_table(rows: Sequence[dict[str, Any]]) -> Table:
     """Return rows of a result as a table: headings in words, shares in percent, counts with separators."""
     columns = list(rows[0])
     return Table(
-        [_column_words(column) for column in columns],
-        [[_value_text(column, row[column]) for column in columns] for row in rows],
+        [column_words(column) for column in columns],
+        [[value_text(column, row[column]) for column in columns] for row in rows],
         [_is_numeric(column, [row[column] for row in rows]) for column in columns],
     )
 
@@ -39,39 +35,6 @@ def _is_numeric(column: str, values: Sequence[Any]) -> bool:
     known = [value for value in values if value is not None]
     plain = all(isinstance(value, (int, float)) and not isinstance(value, bool) for value in known)
     return bool(known) and plain and column not in _LABELS
-
-
-def _column_words(column: str) -> str:
-    """Return a column's heading.
-
-    Examples
-    --------
-    >>> _column_words("ctr_low"), _column_words("attributed_visits")
-    ('CTR from', 'attributed visits')
-    """
-    words = column.replace("_", " ").replace("ctr", "CTR")
-    return words.replace(" low", " from").replace(" high", " to")
-
-
-def _value_text(column: str, value: Any) -> str:
-    """Return a value as people read it.
-
-    Examples
-    --------
-    >>> _value_text("views", 12345), _value_text("hour", 9), _value_text("weekday", 1)
-    ('12,345', '09:00', 'Monday')
-    """
-    if value is None:
-        return cell(None)
-    if column in _SHARES:
-        return percent(value)
-    if column == "hour":
-        return f"{value:02d}:00"
-    if column == "weekday":
-        return WEEKDAYS[value - 1]
-    if isinstance(value, date) and not isinstance(value, datetime):
-        return f"{value:%B %Y}" if column == "month" else value.isoformat()
-    return cell(value)
 
 
 def listed(names: Sequence[str]) -> str:

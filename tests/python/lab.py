@@ -178,7 +178,8 @@ class Tab:
         self.page.locator(".jp-Dialog").wait_for(state="detached")
 
     def wait_for_kernel(self):
-        self.page.locator('.jp-Notebook-ExecutionIndicator[data-status="idle"]').wait_for(timeout=60_000)
+        """Wait until JupyterLab's status bar says that the kernel is there."""
+        self.page.get_by_text("| Idle").wait_for(timeout=60_000)
 
     def choose(self, menu, entry):
         """Choose an entry of a menu."""

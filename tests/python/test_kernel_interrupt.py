@@ -45,7 +45,10 @@ def opened():
             patch.setenv("PYTHONPATH", lab.import_path())
             context = notebooks.running("python3")
             running[engine] = context, *context.__enter__()
-            said = notebooks.run(running[engine][2], f"{SETUP}\ndata = footfall.open(tables, engine={engine!r})", 120)
+            client = running[engine][2]
+            # What IPython imports to show its first error.
+            assert not notebooks.run(client, "%load_ext footfall\n1 / 0").ok
+            said = notebooks.run(client, f"{SETUP}\ndata = footfall.open(tables, engine={engine!r})", 120)
             assert said.ok, said.traceback
         return running[engine][1:]
 

@@ -12,16 +12,14 @@ cd "$(dirname "$0")"
 PATH="$PATH:${CARGO_HOME:-$HOME/.cargo}/bin"
 
 TOOLS="git make cc curl python node rust rustfmt clippy"
-# Spark runs on Java; the tests of clusters look at processes and sockets. Notebooks and maps are looked at in Chromium,
-# which Debian has as a package; elsewhere those tests are skipped where no Chromium is there.
+# Spark runs on Java; the tests of clusters look at processes and sockets.
 TOOLS_OF_TESTS="java ps ss"
-! grep -qx 'ID=debian' /etc/os-release 2>/dev/null || TOOLS_OF_TESTS="$TOOLS_OF_TESTS chromium"
 
 main() {
     case "${1:-}" in
         --check) check ;;
         --python) find_python || { what_is python >&2; exit 1; } ;;
-        --tests) TOOLS=$TOOLS_OF_TESTS; check >/dev/null || install_missing; check ;;
+        --tests) browser; TOOLS=$TOOLS_OF_TESTS; check >/dev/null || install_missing; check ;;
         "") install_missing; check ;;
         *) sed -n '2,9s/^# \{0,1\}//p' bootstrap.sh >&2; exit 2 ;;
     esac
@@ -67,6 +65,13 @@ install_rust() {
     fi
 }
 
+# Notebooks and maps are looked at in a browser where there is one; without it, those tests are skipped.
+browser() {
+    TOOLS=chromium
+    [ -z "$(missing)" ] || [ "$(id -u)" != 0 ] || (install_missing) || true
+    [ -z "$(missing)" ] || what_is chromium
+}
+
 # The tools of TOOLS that are not there, in one line.
 missing() {
     found=""
@@ -100,7 +105,7 @@ what_is() {
         python) echo "python is missing: 3.9 or newer with venv and pip, 3.11 preferred. $(how python)" ;;
         rust) echo "rust is missing or old: needs cargo $(rust_needed). Run ./bootstrap.sh or see https://rustup.rs" ;;
         node) echo "node is missing or old: 18 or later, with npm, builds the live map. $(how node)" ;;
-        chromium) echo "chromium is missing: the tests of maps and notebooks look at pages. $(how chromium)" ;;
+        chromium) echo "chromium is missing: tests that look at notebooks and maps are skipped. $(how chromium)" ;;
         java) echo "java is missing or old: 17 or later runs Spark. $(how java)" ;;
         ps | ss) echo "$1 is missing: the tests of clusters look at processes and sockets. $(how "$1")" ;;
         *) echo "$1 is missing: part of make check. Run: rustup component add $1" ;;

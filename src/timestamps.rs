@@ -34,8 +34,8 @@ impl ClockReading {
         common.or_else(|| Self::of_temporal(text)).or_else(|| Self::of_temporal(&without_utc(text)?))
     }
 
-    /// Reads what programs write most, several times faster: `YYYY-MM-DD`, `T` or a space, `HH:MM:SS`, decimals or none,
-    /// `Z` or no offset. `None` for all other forms.
+    /// Reads what programs write most, several times faster: `YYYY-MM-DD`, `T` or a space, `HH:MM:SS`, with or without
+    /// decimals, `Z` or no offset. `None` for all other forms.
     fn of_common_iso(text: &[u8]) -> Option<Self> {
         let (date, rest) = text.split_first_chunk()?;
         let [year @ .., b'-', _, _, b'-', _, _, b'T' | b' '] = date as &[u8; 11] else { return None };

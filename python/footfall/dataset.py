@@ -168,7 +168,24 @@ class Dataset(Jobs, Queries, TradeAreas, Mapped, Checks):
             sql=sql,
         )
         quality.tell_unlinked(self._whole, job)
-        return result if len(result) else replace(result, why_empty=quality.tell_empty(self._whole, entry))
+        if len(result):
+            return result
+        why = quality.tell_empty(self._whole, entry) or self._why_period_is_empty(entry)
+        return replace(result, why_empty=why)
+
+    def _why_period_is_empty(self, job: dict[str, Any]) -> str:
+        """Return where the rows of a table lie, if none of them is in the period; else nothing."""
+        if self.period == (None, None):
+            return ""
+        for table in ("interactions", "pings"):
+            if table in job["tables"] and self._session.rows()[table] == 0:
+                query = f"SELECT CAST(min(timestamp) AS BIGINT), CAST(max(timestamp) AS BIGINT) FROM {table}"
+                ends = arrow.to_pyarrow(self._whole.sql(query, None, None, None, None))
+                first, last = (column[0].as_py() for column in ends.columns)
+                if first is not None:
+                    lie = f"{self.local_text(first)} and {self.local_text(last)}"
+                    return f"no row of {table} is in the period; they lie between {lie}"
+        return ""
 
     def persist(self) -> Dataset:
         """Keep the usable rows of the tables in memory: of the workers of a cluster, or else of this machine.

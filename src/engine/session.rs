@@ -25,7 +25,7 @@ use crate::engine::errors::error_of;
 use crate::engine::functions;
 use crate::engine::jobs::{Job, Request};
 use crate::engine::nouns::EVIDENCE;
-use crate::engine::query::completion::{Candidate, candidates};
+use crate::engine::query::completion::{Suggestion, suggestions};
 use crate::engine::query::description::{Description, describe};
 use crate::engine::query::scope::Variables;
 use crate::engine::query::{self, UserQuery};
@@ -296,8 +296,8 @@ impl Session {
     }
 
     /// What may stand for the name that ends at letter `at` of a statement. Nothing is read for it.
-    pub fn complete(&self, text: &str, at: usize, variables: &Variables) -> Result<Vec<Candidate>> {
-        candidates(&self.context, text, at, variables)
+    pub fn complete(&self, text: &str, at: usize, variables: &Variables) -> Result<Vec<Suggestion>> {
+        suggestions(&self.context, text, at, variables)
     }
 
     /// What the name around letter `at` of a statement means. Nothing is read for it.

@@ -9,7 +9,8 @@ use super::session::attended;
 use crate::engine::kernels;
 use crate::geo::haversine::haversine_each;
 
-type Degrees<'py> = PyReadonlyArray1<'py, f64>;
+/// Degrees of latitude or longitude.
+pub type Degrees<'py> = PyReadonlyArray1<'py, f64>;
 
 /// Great-circle distances in metres; contiguous arrays of one length, or of length 1.
 #[pyfunction]

@@ -18,7 +18,7 @@ use crate::engine::errors::error_of;
 use crate::engine::files::file::TableFile;
 use crate::engine::jobs::{JOBS, Job, Request};
 use crate::engine::query::UserQuery;
-use crate::engine::query::scope::{Column, Variables};
+use crate::engine::query::scope::{NamedColumn, Variables};
 use crate::engine::run::{Heartbeat, Table};
 use crate::engine::session::{Options, Restriction, Session};
 use crate::engine::sources::slice::Slice;
@@ -45,7 +45,7 @@ fn tables(given: BTreeMap<String, AnyRecordBatch>) -> PyResult<BTreeMap<String, 
 type NamedColumns = BTreeMap<String, Vec<(String, String)>>;
 
 fn variables(tables: Option<NamedColumns>) -> Variables {
-    let column = |(name, data_type)| Column { name, data_type };
+    let column = |(name, data_type)| NamedColumn { name, data_type };
     let tables = tables.unwrap_or_default().into_iter();
     tables.map(|(name, columns)| (name, columns.into_iter().map(column).collect())).collect()
 }
@@ -241,8 +241,8 @@ impl PySession {
         tables: Option<NamedColumns>,
     ) -> PyResult<Vec<(String, &'static str, String)>> {
         let variables = variables(tables);
-        let candidates = py.detach(|| self.0.complete(query, at, &variables)).map_err(raise)?;
-        Ok(candidates.into_iter().map(|it| (it.text, it.kind.name(), it.detail)).collect())
+        let suggestions = py.detach(|| self.0.complete(query, at, &variables)).map_err(raise)?;
+        Ok(suggestions.into_iter().map(|it| (it.text, it.kind.name(), it.detail)).collect())
     }
 
     #[pyo3(signature = (query, at, tables=None))]

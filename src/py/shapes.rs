@@ -4,16 +4,14 @@ use arrow::array::{ArrayRef, AsArray, UInt64Array};
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Float64Type, UInt64Type};
 use geo::Geometry;
-use numpy::PyReadonlyArray1;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 use pyo3_arrow::PyArray;
 
 use super::errors::raise;
+use super::kernels::Degrees;
 use crate::geo::{cells, shapes};
 use crate::{Error, Result};
-
-type Degrees<'py> = PyReadonlyArray1<'py, f64>;
 
 /// Adds the functions.
 pub fn add(module: &Bound<'_, PyModule>) -> PyResult<()> {

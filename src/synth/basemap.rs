@@ -6,7 +6,7 @@ use super::town::places::{Places, is_land};
 use super::town::point::Point;
 
 /// How far the sea goes, in metres.
-const SEA_M: f64 = 40_000.0;
+const SEA_M: f64 = 250_000.0;
 
 /// The features, those that lie below others first. Each has a `kind`: `water`, `street`, `avenue`, `road`, or
 /// `neighbourhood` with a `name` and its share of the `homes`.

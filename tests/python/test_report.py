@@ -228,6 +228,12 @@ def test_how_few_users_makes_sense(city_data, tmp_path):
             city_data.report(tmp_path / "r.html", at_least=at_least)
 
 
+def test_a_report_is_no_pdf(city_data, tmp_path):
+    with pytest.raises(footfall.DefinitionError, match=r"r\.pdf.*\.html"):
+        city_data.report(tmp_path / "r.pdf")
+    assert not list(tmp_path.iterdir())
+
+
 @pytest.mark.parametrize("missing", SCHEMAS)
 def test_a_data_set_that_lacks_a_table_says_so(ask, tmp_path, missing):
     tables = random_world(15, events=200).tables()

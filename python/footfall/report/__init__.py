@@ -61,7 +61,8 @@ def write_report(
     Raises
     ------
     DefinitionError
-        If `path` is a folder or a link, or its folder is not there, or `at_least` is no whole number above 0.
+        If `path` does not end in .html, is a folder or a link, or its folder is not there, or `at_least` is no whole
+        number above 0.
     DataError
         If a table cannot be read.
 
@@ -100,6 +101,8 @@ def _target(path: str | os.PathLike[str]) -> Path:
     target = Path(path).expanduser()
     if target.is_dir():
         raise DefinitionError(f"path = {str(target)!r}: is a folder; name a file in it, such as report.html")
+    if target.suffix.lower() not in (".html", ".htm"):
+        raise DefinitionError(f"path = {str(target)!r}: a report is one HTML file; end it in .html")
     if not target.absolute().parent.is_dir():
         raise DefinitionError(f"path = {str(target)!r}: there is no folder {target.parent}")
     return target

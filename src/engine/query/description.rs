@@ -4,17 +4,17 @@ use datafusion::execution::SessionState;
 use datafusion::prelude::SessionContext;
 use datafusion::sql::sqlparser::tokenizer::Token;
 
-use super::completion::Kind;
+use super::completion::NameKind;
 use super::meanings::{function_names, meaning_of_column, meaning_of_function, meaning_of_table, signature_of};
-use super::scope::{Column, Scope, Variables};
-use super::tokens::{Piece, pieces_of};
+use super::scope::{NamedColumn, Scope, Variables};
+use super::tokens::{PlacedToken, pieces_of};
 use crate::Result;
 
 /// What a name means.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Description {
     /// What it is the name of.
-    pub kind: Kind,
+    pub kind: NameKind,
     /// The name; of a column, behind that of its table.
     pub name: String,
     /// The columns of a table, the type of a column, the signature of a function.
@@ -48,24 +48,24 @@ pub fn describe(context: &SessionContext, text: &str, at: usize, variables: &Var
 }
 
 /// The table that stands before a column, as in `p.user_id`.
-fn owner_of(pieces: &[Piece], number: usize) -> Option<String> {
+fn owner_of(pieces: &[PlacedToken], number: usize) -> Option<String> {
     let point = number.checked_sub(1).filter(|before| pieces[*before].token == Token::Period)?;
     pieces[point.checked_sub(1)?].name()
 }
 
-fn of_table(name: &str, columns: &[Column]) -> Description {
+fn of_table(name: &str, columns: &[NamedColumn]) -> Description {
     let columns: Vec<String> = columns.iter().map(|column| format!("{} {}", column.name, column.data_type)).collect();
     let (schema, meaning) = (columns.join("\n"), meaning_of_table(name).into());
-    Description { kind: Kind::Table, name: name.into(), schema, meaning }
+    Description { kind: NameKind::Table, name: name.into(), schema, meaning }
 }
 
-fn of_column(columns: &[Column], table: &str, name: &str) -> Option<Description> {
+fn of_column(columns: &[NamedColumn], table: &str, name: &str) -> Option<Description> {
     let column = columns.iter().find(|column| column.name == name)?;
     let (name, schema) = (format!("{table}.{name}"), column.data_type.clone());
-    Some(Description { kind: Kind::Column, name, schema, meaning: meaning_of_column(&column.name).into() })
+    Some(Description { kind: NameKind::Column, name, schema, meaning: meaning_of_column(&column.name).into() })
 }
 
 fn of_function(state: &SessionState, name: &str) -> Description {
     let (schema, meaning) = (signature_of(state, name), meaning_of_function(state, name));
-    Description { kind: Kind::Function, name: name.into(), schema, meaning }
+    Description { kind: NameKind::Function, name: name.into(), schema, meaning }
 }

@@ -87,7 +87,9 @@ fn missing_table(name: &str, context: &SessionContext) -> String {
 
 fn missing_function(name: &str, context: &SessionContext) -> String {
     let names = function_names(&context.state());
-    let meant = closest(name, names.iter().map(String::as_str)).map(|name| format!("`{name}`"));
+    // `month` and the like: those of the data set's clock.
+    let local = names.iter().find(|known| known.strip_prefix("local_") == Some(name)).map(String::as_str);
+    let meant = local.or_else(|| closest(name, names.iter().map(String::as_str))).map(|name| format!("`{name}`"));
     format!("there is no function `{name}`{}", question(meant))
 }
 

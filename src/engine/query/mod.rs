@@ -68,8 +68,8 @@ pub struct UserQuery {
     pub limit: Option<usize>,
 }
 
-/// The placeholders of a statement, without their `$`, and the tables that it reads beside those of `context`; none if
-/// it cannot be parsed.
+/// The placeholders of a statement, without their `$`, and the tables that it reads beside those of `context`; both are
+/// empty where it cannot be parsed.
 pub fn names_in(context: &SessionContext, text: &str) -> (Vec<String>, Vec<String>) {
     let parsed = parsed(text).ok().and_then(|mut statements| statements.pop_front());
     let tables = parsed.and_then(|statement| context.state().resolve_table_references(&statement).ok());

@@ -14,14 +14,14 @@ use datafusion::sql::sqlparser::keywords::Keyword;
 use datafusion::sql::sqlparser::tokenizer::Token;
 
 use super::meanings::TABLES;
-use super::tokens::{Piece, pieces_of};
+use super::tokens::{PlacedToken, pieces_of};
 use crate::Result;
 use crate::engine::errors::error_of;
 use crate::engine::run::threads;
 
 /// A column, as a statement sees it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Column {
+pub struct NamedColumn {
     /// Its name.
     pub name: String,
     /// Its type, as people call it.
@@ -29,15 +29,15 @@ pub struct Column {
 }
 
 /// Further tables, by their names.
-pub type Variables = BTreeMap<String, Vec<Column>>;
+pub type Variables = BTreeMap<String, Vec<NamedColumn>>;
 
 /// The tables that can be named, and those that a statement does name.
 #[derive(Debug)]
 pub struct Scope {
     /// All that there are, by name.
-    pub known: BTreeMap<String, Vec<Column>>,
+    pub known: BTreeMap<String, Vec<NamedColumn>>,
     /// Those that the statement reads, by the name that it gives them.
-    pub named: Vec<(String, Vec<Column>)>,
+    pub named: Vec<(String, Vec<NamedColumn>)>,
 }
 
 impl Scope {
@@ -50,7 +50,7 @@ impl Scope {
         let (pieces, letters) = (pieces_of(text), text.chars().collect::<Vec<_>>());
         let inner = |from: usize, to: usize| letters[from..to].iter().collect::<String>();
         let mut planner = None;
-        let mut columns_of_query = |query: &str, known: &BTreeMap<String, Vec<Column>>| {
+        let mut columns_of_query = |query: &str, known: &BTreeMap<String, Vec<NamedColumn>>| {
             let planner = match &planner {
                 Some(planner) => planner,
                 None => planner.insert(fork(context)?),
@@ -61,11 +61,11 @@ impl Scope {
             let columns = columns_of_query(&inner(from, to), &known)?;
             known.insert(name, columns);
         }
-        let mut named: Vec<(String, Vec<Column>)> = vec![];
+        let mut named: Vec<(String, Vec<NamedColumn>)> = vec![];
         for (alias, read) in read_by(&pieces) {
             let columns = match read {
-                Read::Table(name) => known.get(&name).cloned().unwrap_or_default(),
-                Read::Query(from, to) => columns_of_query(&inner(from, to), &known)?,
+                Relation::Table(name) => known.get(&name).cloned().unwrap_or_default(),
+                Relation::Query(from, to) => columns_of_query(&inner(from, to), &known)?,
             };
             if !named.iter().any(|(other, _)| *other == alias) {
                 named.push((alias, columns));
@@ -75,7 +75,7 @@ impl Scope {
     }
 
     /// The columns of what the statement calls `name`.
-    pub fn columns(&self, name: &str) -> Option<&[Column]> {
+    pub fn columns(&self, name: &str) -> Option<&[NamedColumn]> {
         let named = self.named.iter().find(|(alias, _)| alias == name).map(|(_, columns)| columns);
         named.or_else(|| self.known.get(name)).map(Vec::as_slice)
     }
@@ -96,8 +96,9 @@ pub fn type_name(data_type: &DataType) -> String {
     }
 }
 
-fn columns_of(schema: &Schema) -> Vec<Column> {
-    let column = |field: &Arc<Field>| Column { name: field.name().clone(), data_type: type_name(field.data_type()) };
+fn columns_of(schema: &Schema) -> Vec<NamedColumn> {
+    let column =
+        |field: &Arc<Field>| NamedColumn { name: field.name().clone(), data_type: type_name(field.data_type()) };
     schema.fields().iter().map(column).collect()
 }
 
@@ -123,12 +124,12 @@ pub fn fork(context: &SessionContext) -> Result<SessionContext> {
     Ok(SessionContext::new_with_state(state))
 }
 
-/// The columns of a query; none if it cannot be planned.
+/// The columns of a query; empty where it cannot be planned.
 fn planned_columns(
     context: &SessionContext,
     query: &str,
-    known: &BTreeMap<String, Vec<Column>>,
-) -> Result<Vec<Column>> {
+    known: &BTreeMap<String, Vec<NamedColumn>>,
+) -> Result<Vec<NamedColumn>> {
     for (name, columns) in known {
         let table = TableReference::bare(name.as_str());
         if !context.table_exist(table.clone()).unwrap_or(true) {
@@ -142,14 +143,14 @@ fn planned_columns(
 }
 
 /// What a statement reads.
-enum Read {
+enum Relation {
     Table(String),
     /// A query, between these letters.
     Query(usize, usize),
 }
 
 /// The queries that a statement gives a name, as `WITH name AS (query)`, and the letters between which they are.
-fn queries_named(pieces: &[Piece]) -> Vec<(String, usize, usize)> {
+fn queries_named(pieces: &[PlacedToken]) -> Vec<(String, usize, usize)> {
     let mut named = vec![];
     for at in 0..pieces.len().saturating_sub(2) {
         let is_as = pieces[at + 1].keyword() == Some(Keyword::AS) && pieces[at + 2].token == Token::LParen;
@@ -162,7 +163,7 @@ fn queries_named(pieces: &[Piece]) -> Vec<(String, usize, usize)> {
 }
 
 /// Where the parenthesis at `open` is closed.
-fn closed_at(pieces: &[Piece], open: usize) -> Option<usize> {
+fn closed_at(pieces: &[PlacedToken], open: usize) -> Option<usize> {
     let mut depth = 0;
     (open..pieces.len()).find(|at| {
         match pieces[*at].token {
@@ -175,7 +176,7 @@ fn closed_at(pieces: &[Piece], open: usize) -> Option<usize> {
 }
 
 /// What stands behind FROM and JOIN, in whichever part of the statement, by the names that it has there.
-fn read_by(pieces: &[Piece]) -> Vec<(String, Read)> {
+fn read_by(pieces: &[PlacedToken]) -> Vec<(String, Relation)> {
     let (mut read, mut in_from) = (vec![], vec![false]);
     for (at, piece) in pieces.iter().enumerate() {
         let is_read = match (&piece.token, piece.keyword()) {
@@ -214,18 +215,18 @@ fn ends_from(keyword: Keyword) -> bool {
 }
 
 /// The table or the query at `at`, by its alias, or else by its own name.
-fn relation_at(pieces: &[Piece], at: usize) -> Option<(String, Read)> {
+fn relation_at(pieces: &[PlacedToken], at: usize) -> Option<(String, Relation)> {
     let first = pieces.get(at)?;
     let (own, read, end) = if first.token == Token::LParen {
         let close = closed_at(pieces, at)?;
-        (String::new(), Read::Query(first.end, pieces[close].start), close)
+        (String::new(), Relation::Query(first.end, pieces[close].start), close)
     } else {
         let name = first.name()?;
-        (name.clone(), Read::Table(name), at)
+        (name.clone(), Relation::Table(name), at)
     };
     let alias = match pieces.get(end + 1) {
-        Some(next) if next.keyword() == Some(Keyword::AS) => pieces.get(end + 2).and_then(Piece::name),
-        next => next.and_then(Piece::alias),
+        Some(next) if next.keyword() == Some(Keyword::AS) => pieces.get(end + 2).and_then(PlacedToken::name),
+        next => next.and_then(PlacedToken::alias),
     };
     Some((alias.unwrap_or(own), read))
 }

@@ -7,7 +7,7 @@ use datafusion::sql::sqlparser::tokenizer::{Location, Token, Tokenizer, Whitespa
 
 /// A token, and the letters of the statement that it is made of.
 #[derive(Debug)]
-pub struct Piece {
+pub struct PlacedToken {
     /// The token.
     pub token: Token,
     /// The first of its letters.
@@ -18,7 +18,7 @@ pub struct Piece {
     pub place: (u64, u64),
 }
 
-impl Piece {
+impl PlacedToken {
     /// The word that it is.
     pub fn word(&self) -> Option<&Word> {
         match &self.token {
@@ -57,19 +57,19 @@ fn name_of(word: &Word) -> String {
 }
 
 /// The tokens of `text` up to the first that is none; without spaces and comments.
-pub fn pieces_of(text: &str) -> Vec<Piece> {
+pub fn pieces_of(text: &str) -> Vec<PlacedToken> {
     tokens_of(text).0
 }
 
 /// The tokens before the letter `at`, or `None` within a text, a quoted name or a comment.
-pub fn pieces_before(text: &str, at: usize) -> Option<Vec<Piece>> {
+pub fn pieces_before(text: &str, at: usize) -> Option<Vec<PlacedToken>> {
     let before: String = text.chars().take(at).collect();
     let (pieces, is_open) = tokens_of(&before);
     (!is_open).then_some(pieces)
 }
 
 /// The tokens of `text`, and whether something in it is begun and not ended.
-fn tokens_of(text: &str) -> (Vec<Piece>, bool) {
+fn tokens_of(text: &str) -> (Vec<PlacedToken>, bool) {
     let newlines = text.chars().enumerate().filter(|(_, letter)| *letter == '\n').map(|(at, _)| at + 1);
     let lines: Vec<usize> = std::iter::once(0).chain(newlines).collect();
     let letter = |place: Location| {
@@ -82,7 +82,7 @@ fn tokens_of(text: &str) -> (Vec<Piece>, bool) {
         Token::Whitespace(Whitespace::SingleLineComment { comment, .. }) => !comment.ends_with('\n'),
         _ => false,
     });
-    let piece = |token: datafusion::sql::sqlparser::tokenizer::TokenWithSpan| Piece {
+    let piece = |token: datafusion::sql::sqlparser::tokenizer::TokenWithSpan| PlacedToken {
         start: letter(token.span.start),
         end: letter(token.span.end),
         place: (token.span.start.line, token.span.start.column),

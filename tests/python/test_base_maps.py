@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import base64
+import gzip
 import json
 import re
+import time
 
 import numpy as np
 import pytest
 import tile_writer
 from drawn_maps import HOSTILE, SHOPS, around, ring_area, scene_of, unpacked
+from pmtiles.reader import MemorySource, MmapSource, Reader
+from pmtiles.tile import Compression, TileType, zxy_to_tileid
+from pmtiles.writer import write
 
 import footfall
 from footfall import DataError, DefinitionError
 from footfall.maps import Map, mercator, natural_earth
-from footfall.maps.pmtiles import Archive
+from footfall.maps.archive import Archive
 
 
 def test_land_is_where_it_is():
@@ -65,13 +70,26 @@ def town(tmp_path_factory):
     return tile_writer.archive(tmp_path_factory.mktemp("tiles") / "town.pmtiles", **TOWN, max_zoom=13)
 
 
-def test_tiles_are_numbered_along_a_hilbert_curve():
-    from footfall.maps.directories import tile_id
+# Of the specification: number, zoom, x and y.
+NUMBERS = [(0, 0, 0, 0), (1, 1, 0, 0), (2, 1, 0, 1), (3, 1, 1, 1), (4, 1, 1, 0)]
+LEAF = tile_writer.directory((2, 2, 1, 3), (2, 1, 1, 0))
 
-    random = np.random.default_rng(5)
-    for zoom in range(12):
-        x, y = random.integers(0, 2**zoom, 2).tolist()
-        assert tile_id(zoom, x, y) == tile_writer._number(zoom, x, y)
+
+@pytest.mark.parametrize("root, leaves", [
+    (tile_writer.directory((0, 1, 1, 1), (1, 1, 1, 0), (1, 2, 1, 0), (2, 1, 1, 0)), b""),
+    (tile_writer.directory((0, 1, 1, 1), (1, 1, 1, 0), (1, 0, len(LEAF), 1)), LEAF),
+])  # fmt: skip
+def test_an_archive_made_by_hand_is_read_and_cut(tmp_path, root, leaves):
+    """The third and the fourth tile are the same bytes."""
+    file = tmp_path / "hand.pmtiles"
+    file.write_bytes(tile_writer.by_hand(root, leaves=leaves, data=b"abcd", metadata=b'{"attribution": "<b>Me</b>"}'))
+    with Archive(file) as archive:
+        assert b"".join(archive.tile(*place) for _, *place in NUMBERS) == b"abccd"
+        assert archive.tile(2, 0, 0) is None and archive.attribution() == ["Me"]
+        packed, _ = archive.cut(mercator.Bounds(-180, -80, 180, 80), 5)
+    read = Reader(MemorySource(base64.b64decode(packed)))
+    assert b"".join(read.get(*place) for _, *place in NUMBERS) == b"abccd"
+    assert (read.header()["min_zoom"], read.header()["max_zoom"], read.header()["tile_data_length"]) == (0, 1, 4)
 
 
 def test_the_tiles_in_view_go_along(town, tmp_path):
@@ -83,7 +101,7 @@ def test_the_tiles_in_view_go_along(town, tmp_path):
         with Archive(smaller) as cut:
             assert cut.max_zoom == 13 and smaller.stat().st_size < town.stat().st_size
             for zoom in range(14):
-                x, y = (int(value) for value in tile_writer._place(-8.07, -34.91, zoom))
+                x, y = (int(value) for value in tile_writer.place(-8.07, -34.91, zoom))
                 assert cut.tile(zoom, x, y) == archive.tile(zoom, x, y) != b""
             assert cut.tile(13, 0, 0) is None
         assert limits.west < view.west and limits.north > view.north
@@ -95,14 +113,59 @@ def test_the_tiles_in_view_go_along(town, tmp_path):
             archive.cut(view, 10)
 
 
-def test_many_tiles_have_directories_below_the_first(town, monkeypatch, tmp_path):
-    monkeypatch.setattr("footfall.maps.directories._PER_LEAF", 3)
-    with Archive(town) as archive:
-        packed, _ = archive.cut(mercator.Bounds(-34.93, -8.09, -34.89, -8.05), 10**6)
-        (tmp_path / "cut.pmtiles").write_bytes(base64.b64decode(packed))
-        with Archive(tmp_path / "cut.pmtiles") as cut:
-            x, y = (int(value) for value in tile_writer._place(-8.07, -34.91, 13))
-            assert cut.tile(13, x, y) == archive.tile(13, x, y)
+def test_many_tiles_have_directories_below_the_first(tmp_path):
+    file, data = tmp_path / "large.pmtiles", np.random.default_rng(3).bytes(60_000)
+    tiles = {zxy_to_tileid(zoom, x, y) for zoom in range(8) for x in range(2**zoom) for y in range(2**zoom)}
+    with write(file) as writer:
+        for number in sorted(tiles):
+            writer.write_tile(number, gzip.compress(data[number : number + 1 + number * 7 % 50]))
+        writer.finalize({"tile_type": TileType.MVT, "tile_compression": Compression.GZIP}, {})
+    with Archive(file) as archive, file.open("rb") as opened:
+        packed, _ = archive.cut(mercator.Bounds(-120, -80, 120, 80), 10**7)
+        whole, cut = Reader(MmapSource(opened)), Reader(MemorySource(base64.b64decode(packed)))
+        assert whole.header()["leaf_directory_length"] and cut.header()["max_zoom"] == 6, "20,000 tiles are the most"
+        for zoom, x, y in [(0, 0, 0), (3, 2, 7), (6, 0, 0), (6, 63, 20), (6, 31, 63)]:
+            assert cut.get(zoom, x, y) == whole.get(zoom, x, y) == gzip.compress(archive.tile(zoom, x, y))
+
+
+ENDLESS = tile_writer.directory((0, 0, 5, 1))
+
+
+def of_one(tile, **more):
+    """An archive of one tile."""
+    return tile_writer.by_hand(tile_writer.directory((0, 1, len(tile), 1)), data=tile, **more)
+
+
+def zipped(megabytes):
+    return gzip.compress(bytes(megabytes << 20))
+
+
+@pytest.mark.parametrize("said, hostile", [
+    ("nested too deeply", tile_writer.by_hand(ENDLESS, leaves=ENDLESS)),
+    ("directory ends early", tile_writer.by_hand(b"\xff\xff\xff\xff\xff\xff\xff\xff\x7f" + bytes(1000))),
+    ("more than 64 bits", tile_writer.by_hand(b"\x01" + b"\xff" * 3_000_000)),
+    ("4 MiB is the most", tile_writer.by_hand(bytes(5 << 20))),
+    ("at most 4 MiB", tile_writer.by_hand(zipped(5), packing=(2, 1))),
+    ("at most 4 MiB", tile_writer.by_hand(zipped(1)[:-4], packing=(2, 1))),
+    ("at most 4 MiB", tile_writer.by_hand(zipped(1) + zipped(9), packing=(2, 1))),
+    ("at most 16 MiB", of_one(zipped(17), packing=(1, 2))),
+    ("cannot be unpacked", of_one(b"zzz", packing=(1, 2))),
+    ("has no bytes", tile_writer.by_hand(tile_writer.directory((0, 1, 1, 2**60)))),
+    ("16 MiB is the most", tile_writer.by_hand(tile_writer.directory((0, 1, 2**40, 1)))),
+    ("packed with Brotli", of_one(b"a", packing=(1, 3))),
+    ("no PMTiles archive of version 3", of_one(b"a", packing=(9, 1))),
+    ("no PMTiles archive of version 3", b"PMTiles\x02" + bytes(200)),
+    ("no PMTiles archive of version 3", b"\xff" * 200),
+    ("of type PNG", of_one(b"a", kind=2)),
+    ("has no bytes 0 to 127", b""),
+])  # fmt: skip
+def test_a_hostile_archive_is_refused_at_once(tmp_path, said, hostile):
+    file = tmp_path / "hostile.pmtiles"
+    file.write_bytes(hostile)
+    start = time.monotonic()
+    with pytest.raises(DataError, match=rf"hostile\.pmtiles: .*{said}"), Archive(file) as archive:
+        archive.tile(0, 0, 0)
+    assert time.monotonic() - start < 5
 
 
 def test_a_picture_shows_streets_and_names_of_tiles(town):

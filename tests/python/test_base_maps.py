@@ -6,6 +6,7 @@ import base64
 import gzip
 import json
 import re
+import sys
 import time
 
 import numpy as np
@@ -18,7 +19,7 @@ from pmtiles.writer import write
 
 import footfall
 from footfall import DataError, DefinitionError
-from footfall.maps import Map, mercator, natural_earth
+from footfall.maps import Map, mercator, natural_earth, tiles
 from footfall.maps.archive import Archive
 
 
@@ -113,19 +114,42 @@ def test_the_tiles_in_view_go_along(town, tmp_path):
             archive.cut(view, 10)
 
 
-def test_many_tiles_have_directories_below_the_first(tmp_path):
-    file, data = tmp_path / "large.pmtiles", np.random.default_rng(3).bytes(60_000)
-    tiles = {zxy_to_tileid(zoom, x, y) for zoom in range(8) for x in range(2**zoom) for y in range(2**zoom)}
+def smaller(archive, view):
+    return Reader(MemorySource(base64.b64decode(archive.cut(view, 10**7)[0])))
+
+
+def test_many_tiles_have_directories_below_the_first(tmp_path, monkeypatch):
+    file, random = tmp_path / "large.pmtiles", np.random.default_rng(3)
     with write(file) as writer:
-        for number in sorted(tiles):
-            writer.write_tile(number, gzip.compress(data[number : number + 1 + number * 7 % 50]))
-        writer.finalize({"tile_type": TileType.MVT, "tile_compression": Compression.GZIP}, {})
+        for number, size in enumerate(random.integers(4, 300, sum(4**zoom for zoom in range(8))).tolist()):
+            writer.write_tile(number, random.bytes(size))
+        writer.finalize({"tile_type": TileType.MVT, "tile_compression": Compression.NONE}, {})
+    view = mercator.Bounds(-120, -80, 120, 80)
     with Archive(file) as archive, file.open("rb") as opened:
-        packed, _ = archive.cut(mercator.Bounds(-120, -80, 120, 80), 10**7)
-        whole, cut = Reader(MmapSource(opened)), Reader(MemorySource(base64.b64decode(packed)))
-        assert whole.header()["leaf_directory_length"] and cut.header()["max_zoom"] == 6, "20,000 tiles are the most"
-        for zoom, x, y in [(0, 0, 0), (3, 2, 7), (6, 0, 0), (6, 63, 20), (6, 31, 63)]:
-            assert cut.get(zoom, x, y) == whole.get(zoom, x, y) == gzip.compress(archive.tile(zoom, x, y))
+        small, whole = smaller(archive, view), Reader(MmapSource(opened))
+        assert small.header()["max_zoom"] == 6, "20,000 tiles are the most"
+        monkeypatch.setattr("footfall.maps.archive._MOST_TILES", 30_000)
+        large = smaller(archive, view)
+        assert whole.header()["leaf_directory_length"] and large.header()["leaf_directory_length"]
+        for place in [(0, 0, 0), (3, 2, 7), (6, 0, 0), (6, 63, 20), (6, 31, 63)]:
+            assert small.get(*place) == large.get(*place) == whole.get(*place) == archive.tile(*place) != b""
+    monkeypatch.setattr("footfall.maps.archive._DIRECTORIES", 40_000)
+    with (
+        pytest.raises(DataError, match=r"large\.pmtiles: the directories"),
+        Archive(file) as archive,
+    ):
+        archive.cut(view, 10**7)
+
+
+@pytest.mark.parametrize("basemap", [None, {"type": "FeatureCollection", "features": []}])
+def test_tiles_alone_need_the_library(town, monkeypatch, basemap):
+    for name in [name for name in sys.modules if name.split(".")[0] == "pmtiles"]:
+        monkeypatch.setitem(sys.modules, name, None)
+    for name in ("archive", "tiles"):
+        monkeypatch.delitem(sys.modules, f"footfall.maps.{name}", raising=False)
+    assert "<svg" in Map(basemap=basemap).establishments(SHOPS).to_svg()
+    with pytest.raises(DefinitionError, match=r"town\.pmtiles: .*pip install 'footfall\[notebook\]'"):
+        scene_of(Map(basemap=town).establishments(SHOPS))
 
 
 ENDLESS = tile_writer.directory((0, 0, 5, 1))
@@ -143,11 +167,11 @@ def zipped(megabytes):
 @pytest.mark.parametrize("said, hostile", [
     ("nested too deeply", tile_writer.by_hand(ENDLESS, leaves=ENDLESS)),
     ("directory ends early", tile_writer.by_hand(b"\xff\xff\xff\xff\xff\xff\xff\xff\x7f" + bytes(1000))),
-    ("more than 64 bits", tile_writer.by_hand(b"\x01" + b"\xff" * 3_000_000)),
-    ("4 MiB is the most", tile_writer.by_hand(bytes(5 << 20))),
-    ("at most 4 MiB", tile_writer.by_hand(zipped(5), packing=(2, 1))),
-    ("at most 4 MiB", tile_writer.by_hand(zipped(1)[:-4], packing=(2, 1))),
-    ("at most 4 MiB", tile_writer.by_hand(zipped(1) + zipped(9), packing=(2, 1))),
+    ("more than 64 bits", tile_writer.by_hand(b"\x01" + b"\xff" * 2_000_000)),
+    ("2 MiB is the most", tile_writer.by_hand(bytes(3 << 20))),
+    ("at most 2 MiB", tile_writer.by_hand(zipped(3), packing=(2, 1))),
+    ("at most 2 MiB", tile_writer.by_hand(zipped(1)[:-4], packing=(2, 1))),
+    ("at most 2 MiB", tile_writer.by_hand(zipped(1) + zipped(9), packing=(2, 1))),
     ("at most 16 MiB", of_one(zipped(17), packing=(1, 2))),
     ("cannot be unpacked", of_one(b"zzz", packing=(1, 2))),
     ("has no bytes", tile_writer.by_hand(tile_writer.directory((0, 1, 1, 2**60)))),
@@ -201,6 +225,25 @@ def test_any_byte_of_an_archive_may_be_wrong(town, tmp_path):
             scene_of(Map(basemap=tmp_path / "broken.pmtiles").establishments(SHOPS))
         except footfall.FootfallError as error:
             assert "basemap" in str(error) or "base map" in str(error)
+
+
+def test_any_byte_of_a_tile_may_be_wrong(tmp_path):
+    whole, random = tile_writer.tile(3, 3, 4, TOWN.values(), [("A", 0.3, 0.4)]), np.random.default_rng(1)
+    view = mercator.fitted(mercator.Bounds(-40, -10, -30, -5), 300, 300)
+    numbers = (zxy_to_tileid(3, 3, 4), 1, len(whole), 1)
+    seen = set()
+    for trial in range(400):
+        broken = bytearray(whole)
+        for place in random.integers(0, 300 if trial % 2 else len(whole), 4):
+            broken[place] = random.integers(0, 256)
+        file = tmp_path / "tile.pmtiles"
+        file.write_bytes(tile_writer.by_hand(tile_writer.directory(numbers), data=broken, max_zoom=3))
+        with Archive(file) as archive:
+            try:
+                seen.add(bool(tiles.layers(archive, view)))
+            except DataError as error:
+                seen.add(str(error).split(":")[0])
+    assert seen == {True, "a vector tile of the base map cannot be read"}
 
 
 def test_the_words_of_an_archive_are_text(tmp_path):

@@ -25,7 +25,7 @@ def archive(path, *, west, south, east, north, max_zoom, names=(("Água Fria", 0
             (left, top), (right, bottom) = place(north, west, zoom), place(south, east, zoom)
             for x in range(int(left), int(right) + 1):
                 for y in range(int(top), int(bottom) + 1):
-                    packed = gzip.compress(_tile(zoom, x, y, box, names), mtime=0)
+                    packed = gzip.compress(tile(zoom, x, y, box, names), mtime=0)
                     writer.write_tile(zxy_to_tileid(zoom, x, y), packed)
         ends = [f"{end}_{axis}_e7" for end in ("min", "max") for axis in ("lon", "lat")]
         header = {"tile_type": TileType.MVT, "tile_compression": Compression.GZIP,
@@ -34,7 +34,7 @@ def archive(path, *, west, south, east, north, max_zoom, names=(("Água Fria", 0
     return path
 
 
-def _tile(zoom, x, y, box, names):
+def tile(zoom, x, y, box, names):
     west, south, east, north = box
 
     def at(across, up):

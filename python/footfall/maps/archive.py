@@ -39,7 +39,7 @@ from footfall.output.text import printable
 _HEADER = 127
 _MOST_TILES = 20_000
 # Bytes, unpacked: of a tile or the metadata, of a directory, and of all directories that are read.
-_PART, _DIRECTORY, _DIRECTORIES = 1 << 24, 1 << 22, 1 << 25
+_PART, _DIRECTORY, _DIRECTORIES = 1 << 24, 1 << 21, 1 << 24
 # The first directory, and three below it.
 _DEEPEST = 4
 # A varint of 64 bits has ten bytes at most; the library takes ever longer for longer ones.

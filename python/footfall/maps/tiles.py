@@ -24,6 +24,8 @@ _POINT, _LINE, _POLYGON = 1, 2, 3
 _ROLES = {("earth", _POLYGON): "land", ("water", _POLYGON): "water", ("boundaries", _LINE): "border"}
 # Of roads, a picture of a city shows those that lead somewhere.
 _ROADS = {"highway": "road", "major_road": "avenue", "medium_road": "street", "minor_road": "street"}
+# What decoding raises of bytes that are no tile; RuntimeError is of a geometry that ends early.
+_BROKEN = (ArithmeticError, AttributeError, IndexError, RuntimeError, TypeError, UnicodeDecodeError, struct.error)
 
 
 @dataclass(frozen=True)
@@ -45,7 +47,7 @@ def layers(archive: Archive, view: View) -> list[Layer]:
         packed = archive.tile(zoom, x, y)
         for feature in _features(packed) if packed else ():
             shape = [[_place(zoom, x, y, *point) for point in part] for part in feature.parts]
-            if feature.layer == "places" and feature.kind == _POINT:
+            if feature.layer == "places" and feature.kind == _POINT and shape:
                 places.append((importance(feature.properties), name_of(feature.properties), shape[0][0]))
             elif feature.layer == "roads" and feature.kind == _LINE:
                 role = _ROADS.get(str(feature.properties.get("kind")), "path")
@@ -58,7 +60,8 @@ def layers(archive: Archive, view: View) -> list[Layer]:
 
 def _place(zoom: int, x: int, y: int, east: float, south: float) -> list[float]:
     side = 1 << zoom
-    return [360 * (x + east) / side - 180, latitude_of((y + south) / side)]
+    # Nothing is seen beyond the poles, and far beyond them no latitude can be computed.
+    return [360 * (x + east) / side - 180, latitude_of(min(max((y + south) / side, -1), 2))]
 
 
 # Our own decoding: mapbox-vector-tile would bring shapely, protobuf and pyclipper.
@@ -67,7 +70,7 @@ def _features(packed: bytes) -> Iterator[_Feature]:
         for field, layer in _fields(packed):
             if field == 3:
                 yield from _of_layer(layer)
-    except (IndexError, struct.error, UnicodeDecodeError, TypeError) as error:
+    except _BROKEN as error:
         raise DataError(f"a vector tile of the base map cannot be read: {error}") from error
 
 

@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import base64
+import gzip
 import json
 import re
+import sys
+import time
 
 import numpy as np
 import pytest
 import tile_writer
 from drawn_maps import HOSTILE, SHOPS, around, ring_area, scene_of, unpacked
+from pmtiles.reader import MemorySource, MmapSource, Reader
+from pmtiles.tile import Compression, TileType, zxy_to_tileid
+from pmtiles.writer import write
 
 import footfall
 from footfall import DataError, DefinitionError
-from footfall.maps import Map, mercator, natural_earth
-from footfall.maps.pmtiles import Archive
+from footfall.maps import Map, mercator, natural_earth, tiles
+from footfall.maps.archive import Archive
 
 
 def test_land_is_where_it_is():
@@ -65,13 +71,26 @@ def town(tmp_path_factory):
     return tile_writer.archive(tmp_path_factory.mktemp("tiles") / "town.pmtiles", **TOWN, max_zoom=13)
 
 
-def test_tiles_are_numbered_along_a_hilbert_curve():
-    from footfall.maps.directories import tile_id
+# Of the specification: number, zoom, x and y.
+NUMBERS = [(0, 0, 0, 0), (1, 1, 0, 0), (2, 1, 0, 1), (3, 1, 1, 1), (4, 1, 1, 0)]
+LEAF = tile_writer.directory((2, 2, 1, 3), (2, 1, 1, 0))
 
-    random = np.random.default_rng(5)
-    for zoom in range(12):
-        x, y = random.integers(0, 2**zoom, 2).tolist()
-        assert tile_id(zoom, x, y) == tile_writer._number(zoom, x, y)
+
+@pytest.mark.parametrize("root, leaves", [
+    (tile_writer.directory((0, 1, 1, 1), (1, 1, 1, 0), (1, 2, 1, 0), (2, 1, 1, 0)), b""),
+    (tile_writer.directory((0, 1, 1, 1), (1, 1, 1, 0), (1, 0, len(LEAF), 1)), LEAF),
+])  # fmt: skip
+def test_an_archive_made_by_hand_is_read_and_cut(tmp_path, root, leaves):
+    """The third and the fourth tile are the same bytes."""
+    file = tmp_path / "hand.pmtiles"
+    file.write_bytes(tile_writer.by_hand(root, leaves=leaves, data=b"abcd", metadata=b'{"attribution": "<b>Me</b>"}'))
+    with Archive(file) as archive:
+        assert b"".join(archive.tile(*place) for _, *place in NUMBERS) == b"abccd"
+        assert archive.tile(2, 0, 0) is None and archive.attribution() == ["Me"]
+        packed, _ = archive.cut(mercator.Bounds(-180, -80, 180, 80), 5)
+    read = Reader(MemorySource(base64.b64decode(packed)))
+    assert b"".join(read.get(*place) for _, *place in NUMBERS) == b"abccd"
+    assert (read.header()["min_zoom"], read.header()["max_zoom"], read.header()["tile_data_length"]) == (0, 1, 4)
 
 
 def test_the_tiles_in_view_go_along(town, tmp_path):
@@ -83,7 +102,7 @@ def test_the_tiles_in_view_go_along(town, tmp_path):
         with Archive(smaller) as cut:
             assert cut.max_zoom == 13 and smaller.stat().st_size < town.stat().st_size
             for zoom in range(14):
-                x, y = (int(value) for value in tile_writer._place(-8.07, -34.91, zoom))
+                x, y = (int(value) for value in tile_writer.place(-8.07, -34.91, zoom))
                 assert cut.tile(zoom, x, y) == archive.tile(zoom, x, y) != b""
             assert cut.tile(13, 0, 0) is None
         assert limits.west < view.west and limits.north > view.north
@@ -95,14 +114,82 @@ def test_the_tiles_in_view_go_along(town, tmp_path):
             archive.cut(view, 10)
 
 
-def test_many_tiles_have_directories_below_the_first(town, monkeypatch, tmp_path):
-    monkeypatch.setattr("footfall.maps.directories._PER_LEAF", 3)
-    with Archive(town) as archive:
-        packed, _ = archive.cut(mercator.Bounds(-34.93, -8.09, -34.89, -8.05), 10**6)
-        (tmp_path / "cut.pmtiles").write_bytes(base64.b64decode(packed))
-        with Archive(tmp_path / "cut.pmtiles") as cut:
-            x, y = (int(value) for value in tile_writer._place(-8.07, -34.91, 13))
-            assert cut.tile(13, x, y) == archive.tile(13, x, y)
+def smaller(archive, view):
+    return Reader(MemorySource(base64.b64decode(archive.cut(view, 10**7)[0])))
+
+
+def test_many_tiles_have_directories_below_the_first(tmp_path, monkeypatch):
+    file, random = tmp_path / "large.pmtiles", np.random.default_rng(3)
+    with write(file) as writer:
+        for number, size in enumerate(random.integers(4, 300, sum(4**zoom for zoom in range(8))).tolist()):
+            writer.write_tile(number, random.bytes(size))
+        writer.finalize({"tile_type": TileType.MVT, "tile_compression": Compression.NONE}, {})
+    view = mercator.Bounds(-120, -80, 120, 80)
+    with Archive(file) as archive, file.open("rb") as opened:
+        small, whole = smaller(archive, view), Reader(MmapSource(opened))
+        assert small.header()["max_zoom"] == 6, "20,000 tiles are the most"
+        monkeypatch.setattr("footfall.maps.archive._MOST_TILES", 30_000)
+        large = smaller(archive, view)
+        assert whole.header()["leaf_directory_length"] and large.header()["leaf_directory_length"]
+        for place in [(0, 0, 0), (3, 2, 7), (6, 0, 0), (6, 63, 20), (6, 31, 63)]:
+            assert small.get(*place) == large.get(*place) == whole.get(*place) == archive.tile(*place) != b""
+    monkeypatch.setattr("footfall.maps.archive._DIRECTORIES", 40_000)
+    with (
+        pytest.raises(DataError, match=r"large\.pmtiles: the directories"),
+        Archive(file) as archive,
+    ):
+        archive.cut(view, 10**7)
+
+
+@pytest.mark.parametrize("basemap", [None, {"type": "FeatureCollection", "features": []}])
+def test_tiles_alone_need_the_library(town, monkeypatch, basemap):
+    for name in [name for name in sys.modules if name.split(".")[0] == "pmtiles"]:
+        monkeypatch.setitem(sys.modules, name, None)
+    for name in ("archive", "tiles"):
+        monkeypatch.delitem(sys.modules, f"footfall.maps.{name}", raising=False)
+    assert "<svg" in Map(basemap=basemap).establishments(SHOPS).to_svg()
+    with pytest.raises(DefinitionError, match=r"town\.pmtiles: .*pip install 'footfall\[notebook\]'"):
+        scene_of(Map(basemap=town).establishments(SHOPS))
+
+
+ENDLESS = tile_writer.directory((0, 0, 5, 1))
+
+
+def of_one(tile, **more):
+    """An archive of one tile."""
+    return tile_writer.by_hand(tile_writer.directory((0, 1, len(tile), 1)), data=tile, **more)
+
+
+def zipped(megabytes):
+    return gzip.compress(bytes(megabytes << 20))
+
+
+@pytest.mark.parametrize("said, hostile", [
+    ("nested too deeply", tile_writer.by_hand(ENDLESS, leaves=ENDLESS)),
+    ("directory ends early", tile_writer.by_hand(b"\xff\xff\xff\xff\xff\xff\xff\xff\x7f" + bytes(1000))),
+    ("more than 64 bits", tile_writer.by_hand(b"\x01" + b"\xff" * 2_000_000)),
+    ("2 MiB is the most", tile_writer.by_hand(bytes(3 << 20))),
+    ("at most 2 MiB", tile_writer.by_hand(zipped(3), packing=(2, 1))),
+    ("at most 2 MiB", tile_writer.by_hand(zipped(1)[:-4], packing=(2, 1))),
+    ("at most 2 MiB", tile_writer.by_hand(zipped(1) + zipped(9), packing=(2, 1))),
+    ("at most 16 MiB", of_one(zipped(17), packing=(1, 2))),
+    ("cannot be unpacked", of_one(b"zzz", packing=(1, 2))),
+    ("has no bytes", tile_writer.by_hand(tile_writer.directory((0, 1, 1, 2**60)))),
+    ("16 MiB is the most", tile_writer.by_hand(tile_writer.directory((0, 1, 2**40, 1)))),
+    ("packed with Brotli", of_one(b"a", packing=(1, 3))),
+    ("no PMTiles archive of version 3", of_one(b"a", packing=(9, 1))),
+    ("no PMTiles archive of version 3", b"PMTiles\x02" + bytes(200)),
+    ("no PMTiles archive of version 3", b"\xff" * 200),
+    ("of type PNG", of_one(b"a", kind=2)),
+    ("has no bytes 0 to 127", b""),
+])  # fmt: skip
+def test_a_hostile_archive_is_refused_at_once(tmp_path, said, hostile):
+    file = tmp_path / "hostile.pmtiles"
+    file.write_bytes(hostile)
+    start = time.monotonic()
+    with pytest.raises(DataError, match=rf"hostile\.pmtiles: .*{said}"), Archive(file) as archive:
+        archive.tile(0, 0, 0)
+    assert time.monotonic() - start < 5
 
 
 def test_a_picture_shows_streets_and_names_of_tiles(town):
@@ -138,6 +225,25 @@ def test_any_byte_of_an_archive_may_be_wrong(town, tmp_path):
             scene_of(Map(basemap=tmp_path / "broken.pmtiles").establishments(SHOPS))
         except footfall.FootfallError as error:
             assert "basemap" in str(error) or "base map" in str(error)
+
+
+def test_any_byte_of_a_tile_may_be_wrong(tmp_path):
+    whole, random = tile_writer.tile(3, 3, 4, TOWN.values(), [("A", 0.3, 0.4)]), np.random.default_rng(1)
+    view = mercator.fitted(mercator.Bounds(-40, -10, -30, -5), 300, 300)
+    numbers = (zxy_to_tileid(3, 3, 4), 1, len(whole), 1)
+    seen = set()
+    for trial in range(400):
+        broken = bytearray(whole)
+        for place in random.integers(0, 300 if trial % 2 else len(whole), 4):
+            broken[place] = random.integers(0, 256)
+        file = tmp_path / "tile.pmtiles"
+        file.write_bytes(tile_writer.by_hand(tile_writer.directory(numbers), data=broken, max_zoom=3))
+        with Archive(file) as archive:
+            try:
+                seen.add(bool(tiles.layers(archive, view)))
+            except DataError as error:
+                seen.add(str(error).split(":")[0])
+    assert seen == {True, "a vector tile of the base map cannot be read"}
 
 
 def test_the_words_of_an_archive_are_text(tmp_path):

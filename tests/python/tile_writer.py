@@ -1,4 +1,4 @@
-"""Vector tiles of a made-up town with the layers of Protomaps, in a PMTiles archive; written from the specifications.
+"""Vector tiles of a made-up town with the layers of Protomaps, written from the specification, in a PMTiles archive.
 
 https://github.com/mapbox/vector-tile-spec, https://github.com/protomaps/PMTiles
 """
@@ -6,9 +6,11 @@ https://github.com/mapbox/vector-tile-spec, https://github.com/protomaps/PMTiles
 from __future__ import annotations
 
 import gzip
-import json
 import math
 import struct
+
+from pmtiles.tile import Compression, TileType, zxy_to_tileid
+from pmtiles.writer import write
 
 EXTENT = 4096
 STREETS = 24
@@ -17,23 +19,26 @@ STREETS = 24
 def archive(path, *, west, south, east, north, max_zoom, names=(("Água Fria", 0.3, 0.4), ("São José", 0.6, 0.7)),
             attribution='<a href="https://www.openstreetmap.org/copyright">© OpenStreetMap</a>'):  # fmt: skip
     """Write tiles of zooms 0 to `max_zoom`: land, a sea in the east, a grid of streets, named places."""
-    tiles = {}
-    for zoom in range(max_zoom + 1):
-        (left, top), (right, bottom) = _place(north, west, zoom), _place(south, east, zoom)
-        for x in range(int(left), int(right) + 1):
-            for y in range(int(top), int(bottom) + 1):
-                tiles[_number(zoom, x, y)] = gzip.compress(
-                    _tile(zoom, x, y, (west, south, east, north), names), mtime=0
-                )
-    path.write_bytes(_packed(tiles, max_zoom, (west, south, east, north), attribution))
+    box = (west, south, east, north)
+    with write(path) as writer:
+        for zoom in range(max_zoom + 1):
+            (left, top), (right, bottom) = place(north, west, zoom), place(south, east, zoom)
+            for x in range(int(left), int(right) + 1):
+                for y in range(int(top), int(bottom) + 1):
+                    packed = gzip.compress(tile(zoom, x, y, box, names), mtime=0)
+                    writer.write_tile(zxy_to_tileid(zoom, x, y), packed)
+        ends = [f"{end}_{axis}_e7" for end in ("min", "max") for axis in ("lon", "lat")]
+        header = {"tile_type": TileType.MVT, "tile_compression": Compression.GZIP,
+                  **{name: round(degrees * 1e7) for name, degrees in zip(ends, box)}}  # fmt: skip
+        writer.finalize(header, {"attribution": attribution, "vector_layers": []})
     return path
 
 
-def _tile(zoom, x, y, box, names):
+def tile(zoom, x, y, box, names):
     west, south, east, north = box
 
     def at(across, up):
-        here = _place(south + up * (north - south), west + across * (east - west), zoom)
+        here = place(south + up * (north - south), west + across * (east - west), zoom)
         return round((here[0] - x) * EXTENT), round((here[1] - y) * EXTENT)
 
     whole = [(-64, -64), (EXTENT + 64, -64), (EXTENT + 64, EXTENT + 64), (-64, EXTENT + 64)]
@@ -102,39 +107,21 @@ def _varint(value):
     return bytes([low | 128]) + _varint(value) if value else bytes([low])
 
 
-def _place(latitude, longitude, zoom):
+def place(latitude, longitude, zoom):
     sine = math.sin(math.radians(latitude))
     return (longitude / 360 + 0.5) * 2**zoom, (0.5 - math.log((1 + sine) / (1 - sine)) / (4 * math.pi)) * 2**zoom
 
 
-def _number(zoom, x, y):
-    """The tile's place: after all tiles of lower zooms, on a Hilbert curve, by quadrants from the largest."""
-    place = sum(4**z for z in range(zoom))
-    turned, flipped = False, False
-    for level in reversed(range(zoom)):
-        right, low = x >> level & 1, y >> level & 1
-        if turned:
-            right, low = low, right
-        if flipped:
-            right, low = 1 - right, 1 - low
-        place += 4**level * {(0, 0): 0, (0, 1): 1, (1, 1): 2, (1, 0): 3}[right, low]
-        if (right, low) == (0, 0):
-            turned = not turned
-        elif (right, low) == (1, 0):
-            turned, flipped = not turned, not flipped
-    return place
+def by_hand(root, *, leaves=b"", data=b"", metadata=b"{}", max_zoom=1, packing=(1, 1), kind=1):
+    """The bytes of an archive, field by field; `root` is a directory, as `directory` makes them."""
+    ends = [127]
+    for part in (root, metadata, leaves):
+        ends.append(ends[-1] + len(part))
+    places = [ends[0], len(root), ends[1], len(metadata), ends[2], len(leaves), ends[3], len(data), 0, 0, 0]
+    header = struct.pack("<7sB11Q6B4iB2i", b"PMTiles", 3, *places, 1, *packing, kind, 0, max_zoom, *[0] * 7)
+    return b"".join([header, root, metadata, leaves, data])
 
 
-def _packed(tiles, max_zoom, box, attribution):
-    names = sorted(tiles)
-    steps = [after - before for before, after in zip([0, *names], names)]
-    sizes = [len(tiles[name]) for name in names]
-    numbers = [len(names), *steps, *[1] * len(names), *sizes, 1, *[0] * (len(names) - 1)]
-    directory = gzip.compress(b"".join(map(_varint, numbers)), mtime=0)
-    metadata = gzip.compress(json.dumps({"attribution": attribution, "vector_layers": []}).encode(), mtime=0)
-    data = b"".join(tiles[name] for name in names)
-    places = [127, len(directory), 127 + len(directory), len(metadata), 0, 0,
-              127 + len(directory) + len(metadata), len(data), len(names), len(names), len(names)]  # fmt: skip
-    ends = [round(degrees * 1e7) for degrees in box]
-    header = struct.pack("<7sB11Q6B4iB2i", b"PMTiles", 3, *places, 1, 2, 2, 1, 0, max_zoom, *ends, 0, ends[0], ends[1])
-    return b"".join([header, directory, metadata, data])
+def directory(*entries):
+    """The bytes of a directory of entries: number (as a step from the last), run, length, offset and one."""
+    return b"".join(map(_varint, [len(entries), *(value for column in zip(*entries) for value in column)]))

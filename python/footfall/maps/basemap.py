@@ -6,11 +6,12 @@ import json
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from footfall.errors import DataError, DefinitionError
-from footfall.maps import geojson, natural_earth, tiles
+from footfall.maps import geojson, natural_earth
 from footfall.maps.layers import Layer
 from footfall.maps.mercator import Bounds, View
 
@@ -111,6 +112,10 @@ def _tiles() -> dict[str, Any]:
 
 
 def _of_tiles(path: Path, view: View, megabytes: float) -> BaseMap:
+    if find_spec("pmtiles") is None:
+        raise DefinitionError(f"basemap {path}: PMTiles cannot be read here; pip install 'footfall[notebook]'")
+    from footfall.maps import tiles
+
     with tiles.Archive(path) as archive:
         packed, limits = archive.cut(view.bounds, int(megabytes * 1e6))
         live = {**_tiles(), "data": packed}

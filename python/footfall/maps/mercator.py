@@ -8,7 +8,7 @@ https://en.wikipedia.org/wiki/Web_Mercator_projection
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -173,6 +173,22 @@ def fitted(bounds: Bounds, width: int, height: int, *, covered: int = 0) -> View
 def _world(latitudes: Floats, longitudes: Floats) -> tuple[Floats, Floats]:
     sines = np.sin(np.radians(np.clip(latitudes, -_NORTHMOST, _NORTHMOST)))
     return longitudes / 360 + 0.5, 0.5 - np.arctanh(sines) / (2 * np.pi)
+
+
+def tiles_in(window: Bounds, zoom: int) -> Iterator[tuple[int, int]]:
+    """Yield x and y of the tiles that `window` touches, each once.
+
+    Examples
+    --------
+    >>> list(tiles_in(Bounds(170, 10, 190, 20), 2))
+    [(3, 1), (0, 1)]
+    """
+    side = 1 << zoom
+    across, down = _world(np.array([window.north, window.south]), np.array([window.west, window.east]))
+    left, right, top, bottom = (math.floor(value * side) for value in (*across, *down))
+    for x in range(left, min(right, left + side - 1) + 1):
+        for y in range(max(top, 0), min(bottom, side - 1) + 1):
+            yield x % side, y
 
 
 def latitude_of(y: float) -> float:

@@ -13,12 +13,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from footfall.errors import DataError
-from footfall.maps.directories import tiles_in
+from footfall.maps.archive import Archive
 from footfall.maps.geojson import drawn, importance, name_of
 from footfall.maps.layers import Layer
-from footfall.maps.mercator import View, latitude_of
-from footfall.maps.pmtiles import Archive
-from footfall.maps.varints import varint, varints
+from footfall.maps.mercator import View, latitude_of, tiles_in
 
 __all__ = ["Archive", "layers"]
 
@@ -26,6 +24,8 @@ _POINT, _LINE, _POLYGON = 1, 2, 3
 _ROLES = {("earth", _POLYGON): "land", ("water", _POLYGON): "water", ("boundaries", _LINE): "border"}
 # Of roads, a picture of a city shows those that lead somewhere.
 _ROADS = {"highway": "road", "major_road": "avenue", "medium_road": "street", "minor_road": "street"}
+# What decoding raises of bytes that are no tile; RuntimeError is of a geometry that ends early.
+_BROKEN = (ArithmeticError, AttributeError, IndexError, RuntimeError, TypeError, UnicodeDecodeError, struct.error)
 
 
 @dataclass(frozen=True)
@@ -43,11 +43,11 @@ def layers(archive: Archive, view: View) -> list[Layer]:
     zoom = max(min(round(view.zoom), archive.max_zoom), 0)
     parts: dict[str, list[Any]] = {}
     places: list[tuple[float, str, Any]] = []
-    for _, x, y in tiles_in(view.bounds, zoom):
+    for x, y in tiles_in(view.bounds, zoom):
         packed = archive.tile(zoom, x, y)
         for feature in _features(packed) if packed else ():
             shape = [[_place(zoom, x, y, *point) for point in part] for part in feature.parts]
-            if feature.layer == "places" and feature.kind == _POINT:
+            if feature.layer == "places" and feature.kind == _POINT and shape:
                 places.append((importance(feature.properties), name_of(feature.properties), shape[0][0]))
             elif feature.layer == "roads" and feature.kind == _LINE:
                 role = _ROADS.get(str(feature.properties.get("kind")), "path")
@@ -60,15 +60,17 @@ def layers(archive: Archive, view: View) -> list[Layer]:
 
 def _place(zoom: int, x: int, y: int, east: float, south: float) -> list[float]:
     side = 1 << zoom
-    return [360 * (x + east) / side - 180, latitude_of((y + south) / side)]
+    # Nothing is seen beyond the poles, and far beyond them no latitude can be computed.
+    return [360 * (x + east) / side - 180, latitude_of(min(max((y + south) / side, -1), 2))]
 
 
+# Our own decoding: mapbox-vector-tile would bring shapely, protobuf and pyclipper.
 def _features(packed: bytes) -> Iterator[_Feature]:
     try:
         for field, layer in _fields(packed):
             if field == 3:
                 yield from _of_layer(layer)
-    except (IndexError, struct.error, UnicodeDecodeError, TypeError) as error:
+    except _BROKEN as error:
         raise DataError(f"a vector tile of the base map cannot be read: {error}") from error
 
 
@@ -90,14 +92,14 @@ def _of_layer(packed: bytes) -> Iterator[_Feature]:
             extent = value
     for feature in features:
         found = dict(_fields(feature))
-        tags = list(varints(found.get(2, b"")))
+        tags = list(_varints(found.get(2, b"")))
         properties = {keys[key]: values[value] for key, value in zip(tags[::2], tags[1::2])}
         yield _Feature(name, properties, found.get(3, 0), _geometry(found.get(4, b""), found.get(3, 0), extent))
 
 
 def _geometry(packed: bytes, kind: int, extent: int) -> list[list[tuple[float, float]]]:
     parts: list[list[tuple[float, float]]] = []
-    numbers = varints(packed)
+    numbers = _varints(packed)
     x = y = 0
     for command in numbers:
         what, times = command & 7, command >> 3
@@ -130,14 +132,33 @@ def _fields(packed: bytes) -> Iterator[tuple[int, Any]]:
     """Yield number and value of each field of a message of Protocol Buffers."""
     place = 0
     while place < len(packed):
-        key, place = varint(packed, place)
+        key, place = _varint(packed, place)
         kind = key & 7
         if kind == 0:
-            value, place = varint(packed, place)
+            value, place = _varint(packed, place)
             yield key >> 3, value
             continue
-        length, place = (8, place) if kind == 1 else (4, place) if kind == 5 else varint(packed, place)
+        length, place = (8, place) if kind == 1 else (4, place) if kind == 5 else _varint(packed, place)
         if place + length > len(packed):
             raise IndexError("it ends early")
         yield key >> 3, packed[place : place + length]
         place += length
+
+
+def _varints(packed: bytes) -> Iterator[int]:
+    place = 0
+    while place < len(packed):
+        number, place = _varint(packed, place)
+        yield number
+
+
+def _varint(packed: bytes, place: int) -> tuple[int, int]:
+    """Return the integer at `place`, and where it ends; IndexError if it ends early or has more than 64 bits."""
+    number = 0
+    for shift in range(0, 70, 7):
+        byte = packed[place]
+        place += 1
+        number |= (byte & 127) << shift
+        if byte < 128:
+            return number, place
+    raise IndexError("an integer has more than 64 bits")

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from concurrent.futures import TimeoutError as NotYet
 from dataclasses import dataclass, replace
 from functools import reduce
@@ -113,7 +113,10 @@ class SparkAdapter:
             try:
                 return self._watched(running, group, tick)
             except BaseException:
-                context.cancelJobGroup(group)
+                # A job that starts only now is none of those that were cancelled before.
+                while not running.done():
+                    context.cancelJobGroup(group)
+                    wait([running], timeout=HEARTBEAT_S)
                 raise
 
     def _watched(self, running: Future[Any], group: str, tick: Tick | None) -> Any:

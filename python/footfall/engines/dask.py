@@ -8,13 +8,14 @@ https://distributed.dask.org/en/stable/client.html, https://docs.dask.org/en/sta
 from __future__ import annotations
 
 from collections.abc import Sequence
+from concurrent.futures import CancelledError
 from dataclasses import dataclass, replace
 from threading import Event
 from typing import TYPE_CHECKING, Any, Callable
 
 from footfall.engines.packets import Packet
 from footfall.engines.versions import refuse_others, version
-from footfall.engines.work import in_turn
+from footfall.engines.work import HEARS, in_turn
 from footfall.output.progress import Tick
 
 if TYPE_CHECKING:
@@ -104,7 +105,26 @@ class DaskAdapter:
         works = rows.works
         sent = self.client.submit(lambda: works, pure=False)
         self.client.replicate(sent)
-        return list(self.client.map(in_turn, [sent] * len(rows.sources), rows.sources, pure=False))
+        return list(self.client.map(_while_wanted, [sent] * len(rows.sources), rows.sources, pure=False))
+
+
+def _while_wanted(works: Sequence[Callable[[Any], Any]], given: Any) -> Any:
+    """Do the works on a worker; stop within them once the client has cancelled the task, which Dask alone does not."""
+    from distributed import get_worker
+
+    worker = get_worker()
+    key = worker.get_current_task()
+
+    def stop_if_cancelled(*_: Any) -> None:
+        task = worker.state.tasks.get(key)
+        if task is None or task.state == "cancelled":
+            raise CancelledError
+
+    before = HEARS.set(stop_if_cancelled)
+    try:
+        return in_turn(works, given)
+    finally:
+        HEARS.reset(before)
 
 
 def _wait(last: Sequence[Any], watched: Sequence[Any], tick: Tick | None) -> None:

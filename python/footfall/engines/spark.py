@@ -11,11 +11,11 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from concurrent.futures import TimeoutError as NotYet
 from dataclasses import dataclass, replace
 from functools import reduce
-from typing import TYPE_CHECKING, Any, Callable
+from typing import TYPE_CHECKING, Any, Callable, TypeVar
 
 from footfall.engines.packets import Packet
 from footfall.engines.versions import refuse_others, version
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     import pyarrow
     from pyspark.sql import DataFrame, SparkSession
 
+_T = TypeVar("_T")
 HEARTBEAT_S = 0.1
 # Names of files are few bytes, which each task may have; of tables each gets its own piece, which takes Spark longer.
 SENT_WITH_TASKS = 4 << 20
@@ -56,15 +57,19 @@ class SparkAdapter:
 
     def __init__(self, session: SparkSession) -> None:
         self.session = session
+        self._line = ThreadPoolExecutor(1)
         refuse_others(self._versions())
 
     @property
     def cores(self) -> int:
         """How many pieces are worked on at once."""
-        return int(self.session.sparkContext.defaultParallelism)
+        return int(self._apart(lambda: self.session.sparkContext.defaultParallelism))
 
     def arrange(self, pieces: Sequence[Packet]) -> Rows:
         """Return rows: each of the `pieces` in a partition of its own."""
+        return self._apart(lambda: self._arranged(pieces))
+
+    def _arranged(self, pieces: Sequence[Packet]) -> Rows:
         if sum(len(piece.payload) for piece in pieces) <= SENT_WITH_TASKS:
             return Rows(self.session.range(0, len(pieces), 1, len(pieces)), (_Numbered(tuple(pieces)),))
         rows = self.session.sparkContext.parallelize([tuple(piece) for piece in pieces], len(pieces))
@@ -72,8 +77,12 @@ class SparkAdapter:
 
     def arrange_by_user(self, rows: Sequence[Rows], partitions: int) -> Rows:
         """Return all of `rows`, exchanged by Spark so that a share of the users is in one partition."""
-        together = reduce(lambda one, other: one.union(other), (self._done(each) for each in rows))
-        return Rows(together.repartition(partitions, "share"), (_packets,))
+
+        def exchanged() -> DataFrame:
+            together = reduce(lambda one, other: one.union(other), (self._done(each) for each in rows))
+            return together.repartition(partitions, "share")
+
+        return Rows(self._apart(exchanged), (_packets,))
 
     def map(self, work: Work, rows: Rows) -> Rows:
         """Return what `work` makes of the packets of each partition."""
@@ -81,14 +90,14 @@ class SparkAdapter:
 
     def merge(self, rows: Rows, tick: Tick | None) -> list[Packet]:
         """Do the work and return all packets."""
-        frame = self._done(rows)
+        frame = self._apart(lambda: self._done(rows))
         if not hasattr(frame, "toArrow"):  # before Spark 4
             return [Packet(row.share, row.name, row.payload) for row in self._run(frame.collect, tick)]
         return _packets(self._run(frame.toArrow, tick).to_batches())
 
     def keep(self, rows: Rows) -> Rows:
         """Return the same rows, which the executors hold in memory from when they are first worked out on."""
-        return Rows(self._done(rows).persist(), (_packets,))
+        return Rows(self._apart(lambda: self._done(rows).persist()), (_packets,))
 
     def drop(self, rows: Rows) -> None:
         """Let the executors forget them."""
@@ -99,6 +108,13 @@ class SparkAdapter:
             return rows.frame
         # One call for all works: each would have a Python process of its own in each task.
         return rows.frame.mapInArrow(_partition(rows.works), SCHEMA)
+
+    def _apart(self, call: Callable[[], _T]) -> _T:
+        """Speak to Spark in a thread of our own.
+
+        PySpark's handler of Ctrl-C speaks in the main thread, and what it interrupts there would get its answer.
+        """
+        return self._line.submit(call).result()
 
     def _run(self, action: Callable[[], Any], tick: Tick | None) -> Any:
         """Run `action` in a thread, so that this one hears of its progress and of Ctrl-C."""
@@ -113,7 +129,10 @@ class SparkAdapter:
             try:
                 return self._watched(running, group, tick)
             except BaseException:
-                context.cancelJobGroup(group)
+                # A job that starts only now is none of those that were cancelled before.
+                while not running.done():
+                    self._apart(lambda: context.cancelJobGroup(group))
+                    wait([running], timeout=HEARTBEAT_S)
                 raise
 
     def _watched(self, running: Future[Any], group: str, tick: Tick | None) -> Any:
@@ -122,7 +141,7 @@ class SparkAdapter:
                 return running.result(timeout=HEARTBEAT_S)
             except NotYet:
                 if tick is not None:
-                    tick(*self._tasks(group))
+                    tick(*self._apart(lambda: self._tasks(group)))
 
     def _tasks(self, group: str) -> tuple[int, int | None]:
         """Return how many tasks are done, and how many there are so far."""

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, Callable
+from typing import TYPE_CHECKING, Any, Callable, Optional
 
 from footfall import _native
 from footfall.engines import packets
@@ -14,6 +15,7 @@ from footfall.engines.packets import Content, Packet
 from footfall.errors import FootfallError
 from footfall.inputs import arrow
 from footfall.inputs.reading import Reading
+from footfall.output.progress import Tick
 
 if TYPE_CHECKING:
     import pyarrow
@@ -23,6 +25,10 @@ Work = Callable[[Sequence[Packet]], "list[Packet]"]
 
 PARTS = "parts"
 VISIT_FILTER = "visit_filter"
+
+
+#: Hears of progress on a worker, and raises once nobody waits for the work; set by engines that can tell.
+HEARS: ContextVar[Optional[Tick]] = ContextVar("HEARS", default=None)
 
 
 def in_turn(works: Sequence[Callable[[Any], Any]], given: Any) -> Any:
@@ -109,7 +115,7 @@ class Load(_Work):
         """Do the work."""
         with packets.piece(given) as content:
             session = self.opening.session(self.table, content)
-            rows = arrow.to_pyarrow(session.sql(f"SELECT * FROM {self.table}"))
+            rows = arrow.to_pyarrow(session.sql(f"SELECT * FROM {self.table}", progress=HEARS.get()))
         return [packets.of_kept(self.table, rows, given[0].share)]
 
 
@@ -133,7 +139,7 @@ class Count(_Work):
 
     def rows(self, content: Content, sql: str) -> pyarrow.Table:
         """Return what `sql` makes of the piece."""
-        return arrow.to_pyarrow(self.opening.session(self.table, content).sql(sql))
+        return arrow.to_pyarrow(self.opening.session(self.table, content).sql(sql, progress=HEARS.get()))
 
 
 @dataclass(frozen=True)
@@ -161,7 +167,7 @@ class CountUsers(_Work):
     def of(self, given: Sequence[Packet]) -> list[Packet]:
         """Do the work."""
         session = self.opening.beside({**self.nothing, **packets.tables(given)})
-        return [packets.of_table(PARTS, arrow.to_pyarrow(session.sql(self.sql)))]
+        return [packets.of_table(PARTS, arrow.to_pyarrow(session.sql(self.sql, progress=HEARS.get())))]
 
 
 @dataclass(frozen=True)

@@ -175,7 +175,7 @@ def is_open(address: str) -> bool:
 
 def _own_settings(here: bool, size: Size | None, pages: bool) -> dict[str, Any]:
     own: dict[str, Any] = {"spark.ui.showConsoleProgress": False, "spark.ui.enabled": pages}
-    own |= {"spark.ui.killEnabled": False}
+    own |= {"spark.ui.killEnabled": False, "spark.python.task.killTimeout": "100ms"}
     if here:
         own |= {"spark.driver.bindAddress": HOST, "spark.driver.host": HOST, "spark.ui.port": 0}
     if size is not None:

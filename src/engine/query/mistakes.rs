@@ -46,7 +46,10 @@ fn missing_from(sql: &str, place: Option<(u64, u64)>) -> Error {
     let message = "the query names no table: FROM is missing";
     match meant {
         Some(word) => Error::Query {
-            message: format!("{message}{}", question(Some(format!("FROM, not `{}`", word.name().unwrap_or_default())))),
+            message: format!(
+                "{message}{}",
+                question(Some(format!("FROM, not `{}`", word.word().map_or("", |word| &word.value))))
+            ),
             place: Some(word.place),
         },
         None => Error::Query { message: message.into(), place },

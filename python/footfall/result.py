@@ -156,8 +156,8 @@ class Result:
         By month there is a panel for each of the latest six months; by week or day, a line for each of the best six.
         In a notebook whose user has not chosen an Altair renderer, charts are drawn without a network: live by front
         ends that draw Vega-Lite, else as SVG. They have a look of their own unless the user has enabled an Altair
-        theme, also side by side (``|``) and one above the other (``&``). ``altair.theme.enable("footfall")`` gives it
-        to what ``altair.hconcat`` makes, and to charts of your own.
+        theme, also side by side (``|``) and one above the other (``&``). A notebook shows what ``altair.hconcat`` makes
+        of them so, too; ``altair.theme.enable("footfall")`` gives the look to it everywhere, and to your own charts.
 
         Examples
         --------

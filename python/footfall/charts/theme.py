@@ -1,8 +1,8 @@
 """How charts look and are shown, without a network and without a change to the charts of others.
 
 The look is an Altair theme, and how they are shown an Altair renderer, both called ``footfall``. Neither is enabled:
-charts of ours, and what ``|`` and ``&`` make of them, use them where the user has chosen no other. For the user's own
-charts, and for what ``altair.hconcat`` makes, ``altair.theme.enable("footfall")`` and
+charts of ours, and what ``|`` and ``&`` make of them, use them where the user has chosen no other; so does a notebook
+that shows what ``altair.hconcat`` makes of them. For the user's own charts ``altair.theme.enable("footfall")`` and
 ``altair.renderers.enable("footfall")`` do so.
 """
 

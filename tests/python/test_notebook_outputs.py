@@ -10,7 +10,6 @@ import json
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
-from importlib.util import find_spec
 
 import lab
 import nbformat

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import shutil
 from contextlib import contextmanager
 
+import numpy as np
 import pytest
+from PIL import Image
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 OPTIONS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
@@ -32,6 +35,11 @@ def running():
             browser.close()
 
 
+def colours(pixels):
+    """How many colours there are."""
+    return len(np.unique(pixels.reshape(-1, 3), axis=0))
+
+
 class Watched:
     """A page in a context of its own; `foreign` is what it asked of others, `errors` what it complained about."""
 
@@ -47,6 +55,11 @@ class Watched:
 
     def __exit__(self, *_):
         self.context.close()
+
+    def pixels(self, place=None, **options):
+        """What is seen of the page, or of a place on it, as an array in red, green and blue."""
+        taken = (place or self.page).screenshot(**options)
+        return np.asarray(Image.open(io.BytesIO(taken)).convert("RGB")).astype(int)
 
     def is_own(self, url):
         """Whether an address is none of others, which are noted."""

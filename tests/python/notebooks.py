@@ -66,7 +66,14 @@ class Said:
 
 
 def run(client, code, timeout=30, **options):
-    """Run a cell and return what it said."""
+    """Run a cell and return what it said; at the instant that a cell failed, the kernel drops what comes next."""
+    until = time.monotonic() + 2
+    while (said := _run(client, code, timeout, **options)).reply["status"] == "aborted" and time.monotonic() < until:
+        pass
+    return said
+
+
+def _run(client, code, timeout, **options):
     said = Said({})
 
     def hear(message):

@@ -35,15 +35,9 @@ class Page(browsers.Watched):
 
     def shot(self, **clip):
         """What is seen, as an array of pixels in red, green and blue."""
-        import io
-
-        import numpy as np
-        from PIL import Image
-
         # Tiles and labels come some frames after the map.
         self.page.wait_for_timeout(1500)
-        taken = self.page.screenshot(**({"clip": clip} if clip else {}))
-        return np.asarray(Image.open(io.BytesIO(taken)).convert("RGB")).astype(int)
+        return self.pixels(**({"clip": clip} if clip else {}))
 
     def point_at(self, x, y):
         """Move the mouse there; what is told, as lines."""

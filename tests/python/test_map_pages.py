@@ -9,6 +9,7 @@ import pages
 import pyarrow as pa
 import pytest
 import tile_writer
+from browsers import colours
 from drawn_maps import HOSTILE, around, hexagons
 
 from footfall.maps import Map
@@ -27,10 +28,6 @@ def opened():
 def near(pixels, colour, slack=6):
     """The share of pixels that have a colour."""
     return float((np.abs(pixels - np.array(colour)).max(axis=2) <= slack).mean())
-
-
-def colours(pixels):
-    return len(np.unique(pixels.reshape(-1, 3), axis=0))
 
 
 @pytest.fixture(scope="module")

@@ -37,12 +37,10 @@ def import_path():
 class Home:
     """Jupyter's folders of a user who has nothing yet."""
 
-    def __init__(self, folder, kernels=None, overrides=OVERRIDES):
+    def __init__(self, folder, overrides=OVERRIDES):
         self.folder = Path(folder)
         self.notebooks = self.folder / "notebooks"
         self.notebooks.mkdir(parents=True)
-        for name, spec in (kernels or {}).items():
-            write_json(self.data / "kernels" / name / "kernel.json", spec)
         write_json(self.folder / "config" / "labconfig" / "default_setting_overrides.json", overrides)
 
     @property

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import secrets
-import shutil
 import subprocess
 import sys
 import time
@@ -15,23 +14,19 @@ from pathlib import Path
 from urllib.parse import quote, urlsplit
 from urllib.request import urlopen
 
+import browsers
+import pytest
+
 # Nothing that looks for news, no toast above what is to be seen, and all cells there without scrolling.
 OVERRIDES = {
     "@jupyterlab/apputils-extension:notification": {"fetchNews": "false", "checkForUpdates": False},
     "@jupyterlab/notebook-extension:tracker": {"windowingMode": "none"},
 }
 DARK = {"@jupyterlab/apputils-extension:themes": {"theme": "JupyterLab Dark"}}
-BROWSER_OPTIONS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-                   "--disable-background-networking", "--disable-component-update", "--disable-sync"]  # fmt: skip
 # Cells that ran have a number; those that run or wait, a star.
 NONE_RUNS = """() => { const prompts = [...document.querySelectorAll(".jp-CodeCell .jp-InputPrompt")];
     return prompts.every(prompt => !prompt.textContent.includes("*")) &&
         prompts.some(prompt => /\\d/.test(prompt.textContent)) }"""
-
-
-def chromium():
-    """The browser's path, or None."""
-    return next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 
 
 def import_path():
@@ -42,12 +37,10 @@ def import_path():
 class Home:
     """Jupyter's folders of a user who has nothing yet."""
 
-    def __init__(self, folder, kernels=None, overrides=OVERRIDES):
+    def __init__(self, folder, overrides=OVERRIDES):
         self.folder = Path(folder)
         self.notebooks = self.folder / "notebooks"
         self.notebooks.mkdir(parents=True)
-        for name, spec in (kernels or {}).items():
-            write_json(self.data / "kernels" / name / "kernel.json", spec)
         write_json(self.folder / "config" / "labconfig" / "default_setting_overrides.json", overrides)
 
     @property
@@ -88,11 +81,20 @@ class Server:
         place = f"lab/workspaces/{fresh}/tree/{name}?reset&" if app == "lab" else f"notebooks/{name}?"
         return f"{self.url}{place}token={self.token}"
 
+    def told(self, what):
+        """What the server tells about something, such as ``sessions``."""
+        with urlopen(f"{self.url}api/{quote(what)}?token={self.token}", timeout=30) as answer:
+            return json.load(answer)
+
     def trusts(self, name):
         """Whether the outputs of a notebook are trusted."""
-        with urlopen(f"{self.url}api/contents/{quote(name)}?token={self.token}", timeout=30) as answer:
-            cells = json.load(answer)["content"]["cells"]
+        cells = self.told(f"contents/{name}")["content"]["cells"]
         return all(cell["metadata"]["trusted"] for cell in cells if cell["cell_type"] == "code")
+
+    def has_kernel(self, name):
+        """Whether a page is connected to a notebook's kernel."""
+        kernels = [session["kernel"] for session in self.told("sessions") if session["path"] == name]
+        return any(kernel["connections"] and kernel["execution_state"] == "idle" for kernel in kernels)
 
 
 @contextmanager
@@ -127,47 +129,25 @@ def _address(home, process):
 
 @contextmanager
 def browser(width=1280, height=900):
-    """Chromium without a window; opens pages, each with a list of what it asked of others and of its errors."""
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        chromium_ = playwright.chromium.launch(executable_path=chromium(), args=BROWSER_OPTIONS)
-        try:
-            yield lambda: Tab(chromium_.new_context(viewport={"width": width, "height": height}).new_page())
-        finally:
-            chromium_.close()
+    """A browser that opens pages of a server, each with a memory of its own."""
+    pytest.importorskip("notebook", reason="there is no Notebook 7, of the extra `test`")
+    with browsers.running() as running:
+        yield lambda: Tab(running.new_context(viewport={"width": width, "height": height}))
 
 
-class Tab:
-    """A page with a memory of its own."""
+class Tab(browsers.Watched):
+    """A page of a server; what it asks of others it does not get."""
 
-    def __init__(self, page):
-        self.page, self.foreign, self.errors = page, [], []
-        page.route("**/*", self._route)
-        page.on("websocket", lambda socket: self._note(socket.url))
-        page.on("console", lambda message: message.type == "error" and self.errors.append(message.text))
-        page.on("pageerror", lambda error: self.errors.append(str(error)))
+    def __init__(self, context):
+        super().__init__(context)
+        self.page.route("**/*", lambda route: route.continue_() if self.is_own(route.request.url) else route.abort())
 
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.page.context.close()
-
-    def _note(self, url):
-        is_ours = urlsplit(url).hostname == "127.0.0.1"
-        if not is_ours:
-            self.foreign.append(url)
-        return is_ours
-
-    def _route(self, route):
-        if self._note(route.request.url):
-            route.continue_()
-        else:
-            route.abort()
+    def belongs(self, url):
+        return urlsplit(url).hostname == "127.0.0.1"
 
     def open(self, server, app, name):
         """Open a notebook and wait until its cells are there."""
+        self.server, self.name = server, name
         self.page.goto(server.page(app, name), wait_until="domcontentloaded")
         self.page.locator(".jp-Notebook .jp-Cell").first.wait_for(timeout=60_000)
         return self
@@ -178,8 +158,17 @@ class Tab:
         self.page.locator(".jp-Dialog").wait_for(state="detached")
 
     def wait_for_kernel(self):
+<<<<<<< HEAD
         """Wait until JupyterLab's status bar says that the kernel is there."""
         self.page.get_by_text("| Idle").wait_for(timeout=60_000)
+=======
+        """Wait until the notebook has its kernel; the page calls one that it still waits for idle, too."""
+        until = time.monotonic() + 60
+        while not self.server.has_kernel(self.name):
+            assert time.monotonic() < until, "it has no kernel"
+            self.page.wait_for_timeout(100)
+        self.page.locator('.jp-Notebook-ExecutionIndicator[data-status="idle"]').wait_for(timeout=60_000)
+>>>>>>> h/join
 
     def choose(self, menu, entry):
         """Choose an entry of a menu."""

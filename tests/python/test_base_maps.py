@@ -189,7 +189,8 @@ def test_a_hostile_archive_is_refused_at_once(tmp_path, said, hostile):
     start = time.monotonic()
     with pytest.raises(DataError, match=rf"hostile\.pmtiles: .*{said}"), Archive(file) as archive:
         archive.tile(0, 0, 0)
-    assert time.monotonic() - start < 5
+    # The machine may be busy; an endless archive would take for ever.
+    assert time.monotonic() - start < 60
 
 
 def test_a_picture_shows_streets_and_names_of_tiles(town):

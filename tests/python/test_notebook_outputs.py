@@ -7,21 +7,20 @@ from __future__ import annotations
 
 import copy
 import json
-import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
-from importlib.util import find_spec
 
+import browsers
 import lab
 import nbformat
 import notebooks
 import pytest
 
-TABLE_BYTES, CHART_BYTES = 20_000, 150_000
+from footfall.notebook import spec
+
+TABLE_BYTES, CHART_BYTES, MAP_BYTES = 20_000, 150_000, 1_000_000
 SECONDS_TO_FIRST_ANSWER = 10
 LIVE, SVG, HTML = "application/vnd.vegalite.v5+json", "image/svg+xml", "text/html"
-KERNEL = {"argv": [sys.executable, "-m", "footfall.notebook", "-f", "{connection_file}"], "display_name": "Footfall",
-          "language": "python"}  # fmt: skip
 SLOW = """
 import time
 from footfall.output.progress import bar
@@ -83,6 +82,14 @@ def shown_as(notebook, kind):
     return [output for output in outputs(notebook) if kind in output.get("data", {})]
 
 
+def maps_in(notebook):
+    return [output for output in shown_as(notebook, HTML) if 'class="footfall-map"' in output.data[HTML]]
+
+
+def tables_in(notebook):
+    return [output for output in shown_as(notebook, HTML) if output not in maps_in(notebook)]
+
+
 def saved_bytes(output):
     return len(json.dumps(output, ensure_ascii=False).encode())
 
@@ -107,7 +114,7 @@ def executed(tour, tmp_path_factory):
 
 
 def test_outputs_are_small_and_need_no_kernel(executed):
-    assert len(shown_as(executed, LIVE)) >= 5 and len(shown_as(executed, HTML)) >= 4
+    assert len(shown_as(executed, LIVE)) >= 5 and len(tables_in(executed)) >= 4 and len(maps_in(executed)) == 2
     for output in outputs(executed):
         kinds = set(output.get("data", {}))
         assert output.get("name") != "stderr", output
@@ -117,7 +124,7 @@ def test_outputs_are_small_and_need_no_kernel(executed):
             assert SVG in kinds and saved_bytes(output) <= CHART_BYTES
             assert output.data[LIVE]["$schema"] == "https://vega.github.io/schema/vega-lite/v5.json"
         else:
-            assert saved_bytes(output) <= TABLE_BYTES
+            assert saved_bytes(output) <= (MAP_BYTES if output in maps_in(executed) else TABLE_BYTES)
     assert "widgets" not in executed.metadata
 
 
@@ -199,11 +206,6 @@ def bundle(messages):
 
 # In a real browser
 
-browser_only = pytest.mark.skipif(
-    not (lab.chromium() and find_spec("playwright") and find_spec("notebook")),
-    reason="there is no Chromium, no Playwright or no Notebook 7; ./bootstrap.sh --tests installs the first",
-)
-
 
 @pytest.fixture(scope="module")
 def tabs():
@@ -213,12 +215,14 @@ def tabs():
 
 @pytest.fixture(scope="module")
 def home(tour, executed, tmp_path_factory):
-    """A user's folder with the notebooks, none of them trusted."""
-    own = lab.Home(tmp_path_factory.mktemp("jupyter"), kernels={"footfall": KERNEL})
+    """A user's folder with the kernel, as its command installs it, and the notebooks, none of them trusted."""
+    own = lab.Home(tmp_path_factory.mktemp("jupyter"))
+    spec.install(own.data, {})
     for name, notebook in {
         "empty": notebook_of("pass"),
         "slow": notebook_of(SLOW.replace("15", "40")),
         "tour": tour,
+        "short": notebook_of(*(cell.source for cell in tour.cells if cell.id in ("open", "visits", "map"))),
         "run": executed,
     }.items():
         nbformat.write(notebook, own.notebooks / f"{name}.ipynb")
@@ -226,56 +230,88 @@ def home(tour, executed, tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def run_in_lab(home, tabs):
-    """The tour and the slow cell, run all in JupyterLab and saved; what was seen on the way."""
+def run_there(home, tabs):
+    """Notebooks, run all and saved, in JupyterLab and a short one in Notebook 7; what was seen on the way."""
     seen = {}
     with lab.serve(home) as server:
-        for name in ("empty", "slow", "tour"):
-            with tabs() as tab:
-                seen[name] = run_and_save(tab.open(server, "lab", f"{name}.ipynb"), home.notebooks / f"{name}.ipynb")
+        for app, *names in (("lab", "empty", "slow", "tour"), ("notebook", "empty", "short")):
+            for name in names:
+                with tabs() as tab:
+                    tab.open(server, app, f"{name}.ipynb")
+                    seen[app, name] = run_and_save(tab, home.notebooks / f"{name}.ipynb")
     return seen
 
 
 def run_and_save(tab, file):
-    """Run all cells and save; the tab, when the first answer was there, and how a bar looked."""
+    """Run all cells and save; when the first answer was there, how a bar looked, and the colours of maps."""
     tab.wait_for_kernel()
     began = time.monotonic()
     tab.choose("Run", "Run All Cells")
-    first, bar = None, None
-    if file.stem == "tour":
+    first, bar, drawn = None, None, []
+    if file.stem in ("tour", "short"):
         tab.page.locator(".jp-OutputArea-output table tbody td").first.wait_for(timeout=60_000)
         first = time.monotonic() - began
     if file.stem == "slow":
         bar = tab.page.locator(".jp-OutputArea-output", has_text="Slow work").first.inner_text(timeout=20_000)
     tab.wait_until_done()
+    if first:
+        drawn = colours_of_live_maps(tab, MAPS_OF[file.stem])
     tab.save(file)
     left = tab.page.locator(".jp-OutputArea-output", has_text="Slow work").count()
-    return {"foreign": tab.foreign, "errors": tab.errors, "first": first, "bar": bar, "left": left}
+    return {"foreign": tab.foreign, "errors": tab.errors, "first": first, "bar": bar, "drawn": drawn, "left": left}
 
 
-@browser_only
-def test_the_tour_runs_in_jupyterlab(run_in_lab, home):
-    seen, notebook = run_in_lab["tour"], nbformat.read(home.notebooks / "tour.ipynb", as_version=4)
+MAPS_OF = {"tour": 2, "run": 2, "short": 1}
+SERVED = """() => performance.getEntriesByType("resource")
+    .filter(entry => new URL(entry.name).pathname.endsWith("/lab/extensions/footfall/static/footfall-map.js")).length"""
+
+
+def colours_of_live_maps(tab, count):
+    """How many colours each map has, once all are live; what draws them came from the server of the notebook."""
+    tab.page.wait_for_function(
+        f"() => document.querySelectorAll('.footfall-drawn canvas.maplibregl-canvas').length === {count}",
+        timeout=60_000,
+    )
+    assert tab.page.evaluate(SERVED) == 1 and tab.page.locator(".footfall-map > img").count() == 0
+    return [browsers.colours(tab.pixels(place)) for place in tab.page.locator(".footfall-drawn").all()]
+
+
+def colours_of_pictures(tab, count):
+    """How many colours each map has that is a picture."""
+    pictures = tab.page.locator("img[alt^='Map'], img[alt^='Establishment performance'], img[alt^='Trade areas']")
+    assert tab.page.locator(".footfall-live").count() == 0 and pictures.count() == count
+    assert pictures.evaluate_all("all => all.every(each => each.complete && each.naturalWidth > 800)")
+    return [browsers.colours(tab.pixels(place)) for place in pictures.all()]
+
+
+def test_the_tour_runs_in_jupyterlab(run_there, home):
+    seen, notebook = run_there["lab", "tour"], nbformat.read(home.notebooks / "tour.ipynb", as_version=4)
     assert seen["first"] < SECONDS_TO_FIRST_ANSWER
-    assert seen["foreign"] == [] and set(seen["errors"]) <= set(run_in_lab["empty"]["errors"])
     assert not [output for output in outputs(notebook) if output.output_type == "error"]
-    assert len(shown_as(notebook, LIVE)) >= 5
+    assert len(shown_as(notebook, LIVE)) >= 5 and len(maps_in(notebook)) == 2
     # JupyterLab adds a picture of its own to each chart.
     assert max(map(saved_bytes, shown_as(notebook, LIVE))) <= CHART_BYTES
 
 
-@browser_only
-def test_a_bar_is_seen_in_jupyterlab_and_leaves_nothing(run_in_lab, home):
-    assert "%" in run_in_lab["slow"]["bar"] and run_in_lab["slow"]["left"] == 0
+@pytest.mark.parametrize(("app", "name"), [("lab", "tour"), ("notebook", "short")])
+def test_maps_are_live_and_ask_nobody(run_there, app, name):
+    seen = run_there[app, name]
+    assert min(seen["drawn"]) > 200
+    assert seen["foreign"] == [] and set(seen["errors"]) <= set(run_there[app, "empty"]["errors"])
+
+
+def test_a_bar_is_seen_in_jupyterlab_and_leaves_nothing(run_there, home):
+    assert "%" in run_there["lab", "slow"]["bar"] and run_there["lab", "slow"]["left"] == 0
     notebook = nbformat.read(home.notebooks / "slow.ipynb", as_version=4)
     assert [set(output.get("data", {})) for output in outputs(notebook)] == [set(), set(), {"text/plain"}]
     assert "widgets" not in notebook.metadata and "Slow work" not in json.dumps(outputs(notebook))
 
 
 @pytest.fixture(scope="module")
-def elsewhere(home, run_in_lab, tmp_path_factory):
-    """Another user's folder, who has got the notebooks and trusts a copy of each."""
+def elsewhere(home, run_there, tmp_path_factory):
+    """Another user's folder, with Footfall, who has got the notebooks and trusts a copy of each."""
     other = lab.Home(tmp_path_factory.mktemp("elsewhere"))
+    spec.install(other.data, {})
     for name in ("empty", "tour", "run"):
         notebook = nbformat.read(home.notebooks / f"{name}.ipynb", as_version=4)
         nbformat.write(notebook, other.notebooks / f"{name}.ipynb")
@@ -303,7 +339,6 @@ def usual_errors(without_kernels, tabs):
     return found
 
 
-@browser_only
 @pytest.mark.parametrize("trust", ["trusted", "untrusted"])
 @pytest.mark.parametrize(("app", "name"), [("lab", "tour"), ("notebook", "run")])
 def test_a_saved_notebook_shows_all_of_it(without_kernels, usual_errors, tabs, elsewhere, app, name, trust):
@@ -312,12 +347,25 @@ def test_a_saved_notebook_shows_all_of_it(without_kernels, usual_errors, tabs, e
     assert without_kernels.trusts(file) == (trust == "trusted")
     with tabs() as tab:
         tab.open(without_kernels, app, file).choose_no_kernel()
-        charts, tables = shown_as(notebook, LIVE), shown_as(notebook, HTML)
+        charts, tables = shown_as(notebook, LIVE), tables_in(notebook)
         assert min(colours_of_charts(tab, len(charts))) > 8
         rows = tab.page.locator(".jp-OutputArea-output table").evaluate_all(ROWS_IN_SIGHT)
         assert rows == [output.data[HTML].count("<tr") for output in tables]
         assert tab.page.locator(".jp-OutputArea-output table small").first.get_attribute("style")
+        colours_of_maps = colours_of_live_maps if trust == "trusted" else colours_of_pictures
+        assert min(colours_of_maps(tab, MAPS_OF[name])) > 200
         assert tab.foreign == [] and set(tab.errors) <= usual_errors[app]
+
+
+@pytest.mark.parametrize(("app", "name"), [("lab", "tour"), ("notebook", "run")])
+def test_without_footfall_a_trusted_map_is_a_picture(without_kernels, tabs, elsewhere, app, name):
+    """The environment of the tests may have it, too: the page gets what a server without it answers."""
+    with tabs() as tab:
+        tab.page.route("**/extensions/footfall/**", lambda route: route.fulfill(status=404))
+        tab.open(without_kernels, app, f"{name}-trusted.ipynb").choose_no_kernel()
+        colours_of_charts(tab, len(shown_as(nbformat.read(elsewhere.notebooks / f"{name}.ipynb", 4), LIVE)))
+        assert min(colours_of_pictures(tab, MAPS_OF[name])) > 200
+        assert tab.foreign == [] and any("404" in error for error in tab.errors)
 
 
 ROWS_IN_SIGHT = """tables => tables.map(table => table.getBoundingClientRect().width > 100 &&

@@ -18,7 +18,7 @@ def test_each_threat_has_a_test_that_is_there(project):
     there = {
         node.name
         for path in (project / "tests" / "python").glob("test_*.py")
-        for node in ast.parse(path.read_text(encoding="utf-8")).body
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
         if isinstance(node, ast.FunctionDef)
     }
     assert sorted({name for row in named for name in row} - there) == []

@@ -1,12 +1,15 @@
 """Trade areas: the fewest cells that hold a share of the visitors, by brute force, and nobody's home."""
 
 import json
+import math
 from collections import Counter, defaultdict
 
 import h3
 import pytest
+from drawn_maps import ring_area
 
 import footfall
+from footfall import _native
 
 
 @pytest.fixture(scope="module")
@@ -67,8 +70,6 @@ def test_areas_equal_brute_force(city, resolution, share, at_least):
 
 
 def test_the_shape_is_that_of_the_cells(city):
-    from footfall import _native
-
     area = city.trade_area(share=0.7, at_least=2).to_arrow().slice(0, 20)
     assert area.num_rows == 20
     for shape, cells in zip(area["geometry"], area["cells"].to_pylist()):
@@ -84,6 +85,35 @@ def test_no_cell_tells_of_a_few(city):
     assert len(city.trade_area(at_least=10_000)) == 0
     one = city.trade_area(share=0.01, at_least=1).to_arrow()["establishment_id"][0].as_py()
     assert city.trade_area(one, at_least=1).to_arrow()["establishment_id"].to_pylist() == [one]
+
+
+def test_they_are_drawn_as_they_are_in_colours_of_their_establishments(city):
+    """The map has the polygons of the answer, each under its establishment's name, and one legend for both layers."""
+    found = city.trade_area(share=0.7, at_least=2)
+    three = found.to_arrow().slice(0, 3)
+    ids = three["establishment_id"].to_pylist()
+    quoted = ", ".join(f"'{id}'" for id in ids)
+    places = city.sql(f"SELECT establishment_id, name FROM establishments WHERE establishment_id IN ({quoted})")
+    names = {row["establishment_id"]: row["name"] for row in places.to_arrow().to_pylist()}
+    for drawn in (city.trade_area(ids, share=0.7, at_least=2).map(), footfall.maps.Map(city).areas(three)):
+        scene = drawn.establishments(places, color="name")._scene()
+        areas, circles = scene.layers
+        assert areas.kind == "fill" and len(areas.shapes) == len(circles.shapes) == 3
+        told = dict(zip(areas.fields, areas.tips))
+        assert told["Establishment id"] == ids and told["Name"] == [names[id] for id in ids]
+        assert areas.colours == circles.colours and [legend.title for legend in scene.legends()] == ["Name"]
+        # As many km² on the map as in the answer, by what a degree is there.
+        for shape, area in zip(areas.shapes, three["km2"].to_pylist()):
+            assert sum(map(km2, shape)) == pytest.approx(area, rel=0.01)
+    assert len(found.map()._scene().layers[0].shapes) == len(found)
+
+
+def km2(rings):
+    """The area of a polygon near Recife, on a sphere that is flat there."""
+    latitude = sum(y for _, y in rings[0]) / len(rings[0])
+    degree = _native.EARTH_RADIUS_M * math.pi / 180_000
+    outer, *holes = (ring_area(ring) * degree**2 * math.cos(math.radians(latitude)) for ring in rings)
+    return outer - sum(holes)
 
 
 @pytest.mark.parametrize("options", [{"share": 0}, {"share": 1.1}, {"at_least": 0}, {"resolution": 16}])

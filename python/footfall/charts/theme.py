@@ -27,7 +27,7 @@ _NOT_CHOSEN = "default"
 @alt.theme.register(_NAME, enable=False)
 def look() -> alt.theme.ThemeConfig:
     """Return what all charts share: one font, plain titles, colours that colour-blind readers tell apart."""
-    title: Any = {"fontSize": 16, "fontWeight": 600, "color": INK}
+    title: Any = {"fontSize": 16, "fontWeight": 600, "color": INK, "anchor": "start"}
     subtitle: Any = {"subtitleFontSize": 12, "subtitleColor": MUTED, "subtitlePadding": 6}
     text: Any = {"labelFontSize": 12, "labelColor": INK}
     text |= {"titleFontSize": 12, "titleFontWeight": "normal", "titleColor": MUTED}
@@ -38,6 +38,7 @@ def look() -> alt.theme.ThemeConfig:
         "axis": text | lines | {"labelLimit": LABEL_LIMIT, "labelFlush": False, "labelPadding": 5},
         "legend": text | {"labelLimit": 200, "titleLimit": 400},
         "range": {"category": PALETTE},
+        **{mark: {"color": PALETTE[0]} for mark in ("area", "bar", "circle", "line", "point")},
         "view": {"stroke": None},
         "concat": {"spacing": 26},
     }

@@ -44,7 +44,7 @@ def _panels(table: pa.Table, options: Options, meaning: str) -> Drawing:
     everyone = [row for shown in best.values() for row in shown]
     label, colour = rows.labels(table, everyone, style.PANEL_LABEL_LETTERS), _colours(table, everyone)
     columns = style.columns(len(best))
-    size = options.width or style.panel_width(columns, 150), options.height or 20 * max(map(len, best.values())) + 10
+    size = options.width or style.panel_width(columns, 142), options.height or 20 * max(map(len, best.values())) + 10
     panels = [
         _bars(
             shown,

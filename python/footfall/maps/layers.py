@@ -33,6 +33,10 @@ class Legend:
     title: str
     items: Sequence[Item]
 
+    def says(self) -> tuple[object, ...]:
+        """Return what it says, whatever its marks are."""
+        return (self.title, *((item.colours, item.label, item.size) for item in self.items))
+
 
 @dataclass(frozen=True)
 class Layer:

@@ -223,7 +223,7 @@ class Map(Outputs):
         table : Arrow table
             With WKB in `column`.
         color : str, optional
-            As in `establishments`; by default each ``establishment_id`` has its colour.
+            As in `establishments`; by default each establishment has its colour and, on a map of a data set, its name.
         column : str
             Where the polygons are.
 
@@ -232,9 +232,9 @@ class Map(Outputs):
         Map
             With this layer on top.
         """
-        from footfall.maps import places, tables
+        from footfall.maps import places, questions, tables
 
-        given = tables.read("areas", table)
+        given = questions.named(self.data, tables.read("areas", table))
         if color is None and "establishment_id" in given.column_names:
             color = "name" if "name" in given.column_names else "establishment_id"
         return self._with(places.areas(self._id("areas"), "Areas", given, column=column, color=color))
@@ -270,10 +270,7 @@ class Map(Outputs):
 
         if given is None:
             return questions.establishments(self._data(name))
-        table = tables.read(name, given)
-        if self.data is None or "latitude" in table.column_names or "establishment_id" not in table.column_names:
-            return table
-        return tables.with_places(table, questions.establishments(self.data))
+        return questions.located(self.data, tables.read(name, given))
 
     def _data(self, name: str) -> Data:
         if self.data is None:

@@ -215,7 +215,7 @@ def _round_below(value: float) -> float:
 
 def _legend(scene: Scene, theme: int) -> list[Any]:
     """Return the legends in a panel at the right, as the live map has them."""
-    legends = [legend for layer in reversed(scene.layers) for legend in layer.legend]
+    legends = scene.legends()
     return _Panel(scene.view, theme).drawn(legends) if legends else []
 
 

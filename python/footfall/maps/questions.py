@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Protocol
 
 import numpy as np
@@ -9,7 +10,7 @@ import numpy as np
 from footfall.errors import DefinitionError, MissingTableError
 from footfall.inputs import arrow, options
 from footfall.maps.cells import chosen
-from footfall.maps.tables import UNITS
+from footfall.maps.tables import UNITS, with_columns
 
 _MEASURES = {"pings": "count(*)", "users": "count(DISTINCT user_id)", "visits": "count(*)"}
 
@@ -36,6 +37,23 @@ def establishments(data: Data) -> Any:
     """Return all establishments."""
     _needs(data, "establishments")
     return arrow.to_pyarrow(data.sql("SELECT * FROM establishments ORDER BY establishment_id"))
+
+
+def located(data: Data | None, table: Any) -> Any:
+    """Return rows about establishments with the places of these, unless they have their own."""
+    return table if "latitude" in table.column_names else _told(data, table, ("latitude", "longitude", "footprint"))
+
+
+def named(data: Data | None, table: Any) -> Any:
+    """Return rows about establishments with the names of these."""
+    return _told(data, table, ["name"])
+
+
+def _told(data: Data | None, table: Any, columns: Sequence[str]) -> Any:
+    """Return rows with what a data set tells about their establishments, if both have any."""
+    if data is None or "establishment_id" not in table.column_names or "establishments" not in data.tables:
+        return table
+    return with_columns(table, establishments(data), columns)
 
 
 def hexagons(data: Data, measure: str, resolution: int | None, by: str | None) -> Any:

@@ -13,7 +13,7 @@ import numpy as np
 
 from footfall.errors import DefinitionError
 from footfall.maps.basemap import BaseMap, base_map
-from footfall.maps.layers import Layer
+from footfall.maps.layers import Layer, Legend
 from footfall.maps.mercator import Bounds, View, bounds_of, fitted, points_of, union
 from footfall.output.text import printable
 from footfall.output.words import value_text
@@ -55,6 +55,13 @@ class Scene:
         unit = next((layer.unit for layer in self.layers if layer.steps), None)
         return value_text(unit or "", self.steps[place]) if self.steps else ""
 
+    def legends(self) -> list[Legend]:
+        """Return the legends of all layers, the topmost first; what several layers say alike is said once."""
+        found: dict[object, Legend] = {}
+        for legend in (legend for layer in reversed(self.layers) for legend in layer.legend):
+            found.setdefault(legend.says(), legend)
+        return list(found.values())
+
     def attribution(self) -> list[str]:
         """Return who made the base map, in words."""
         return [printable(words) for words in self.base.attribution if words]
@@ -75,7 +82,7 @@ class Scene:
             "covered": LEGEND_PIXELS,
             "base": self.base.live or base,
             "layers": [layer_json(layer, self.steps) for layer in self.layers],
-            "legend": legend_json(self.layers),
+            "legend": [{"title": each.title, "items": [vars(item) for item in each.items]} for each in self.legends()],
             "steps": [self.step_text(place) for place in range(len(self.steps))],
             "step": self.step,
             "attribution": self.attribution(),
@@ -137,15 +144,6 @@ def layer_json(layer: Layer, steps: Sequence[Any] = ()) -> dict[str, Any]:
         "isBase": layer.is_base,
         "minZoom": layer.min_zoom,
     }
-
-
-def legend_json(layers: Sequence[Layer]) -> list[dict[str, Any]]:
-    """Return the legends of all layers, the topmost first."""
-    return [
-        {"title": legend.title, "items": [vars(item) for item in legend.items]}
-        for layer in reversed(layers)
-        for legend in layer.legend
-    ]
 
 
 def _differences(line: Any) -> list[int]:

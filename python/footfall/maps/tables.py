@@ -179,11 +179,11 @@ def refuse_too_many(name: str, count: int) -> None:
         raise DefinitionError(f"{name}: {count:,} shapes are too many for a map, {most}; draw hexagons, or fewer rows")
 
 
-def with_places(table: pa.Table, establishments: pa.Table) -> pa.Table:
-    """Return rows about establishments with the latitude and longitude of each, null where it is unknown."""
+def with_columns(table: pa.Table, establishments: pa.Table, columns: Iterable[str]) -> pa.Table:
+    """Return rows about establishments with these columns of each, null where it is unknown."""
     row = {str(id): place for place, id in enumerate(to_python(establishments.column("establishment_id")))}
     places = pa.array([row.get(str(id)) for id in to_python(table.column("establishment_id"))], pa.int64())
-    for column in ("latitude", "longitude", "footprint"):
+    for column in columns:
         if column in establishments.column_names and column not in table.column_names:
             table = table.append_column(column, establishments.column(column).take(places))
     return table

@@ -15,18 +15,24 @@ type Rule = Arc<dyn PhysicalOptimizerRule + Send + Sync>;
 
 /// Lists DataFusion's own rules and those that mend its plans.
 pub fn corrected() -> Vec<Rule> {
+    let mut rules = in_order();
+    rules.push(Arc::new(YieldInJoins));
+    rules
+}
+
+/// Lists DataFusion's own rules and those that mend the orders that they forget.
+fn in_order() -> Vec<Rule> {
     let mut rules = PhysicalOptimizer::new().rules;
     rules.insert(after("OutputRequirements", &rules), Arc::new(SkipInOrder));
     rules.insert(after("PushdownSort", &rules), Arc::new(SortAsMerged));
     rules.insert(after("EnsureCooperative", &rules), Arc::new(SortAsDemanded));
-    rules.push(Arc::new(YieldInJoins));
     rules
 }
 
 /// Lists these and the rules that use our operators. `UseCodes`, `UseUserCounts` and `UseTotals` come before filters
 /// are pushed into scans, rows repartitioned and sorted; `KeepOrder`, `UseLookups` and `UseCounts` come last.
 pub fn rules() -> Vec<Rule> {
-    let mut rules = corrected();
+    let mut rules = in_order();
     let joined = after("join_selection", &rules);
     rules.insert(joined, Arc::new(UseCodes));
     rules.insert(joined + 1, Arc::new(UseUserCounts));
@@ -34,6 +40,7 @@ pub fn rules() -> Vec<Rule> {
     rules.push(Arc::new(KeepOrder));
     rules.push(Arc::new(UseLookups));
     rules.push(Arc::new(UseCounts));
+    rules.push(Arc::new(YieldInJoins));
     rules
 }
 

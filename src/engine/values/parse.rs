@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use datafusion::arrow::array::{
-    Array, ArrayRef, AsArray, Float64Array, Int64Array, StringViewArray, TimestampMicrosecondArray, make_view,
+    Array, ArrayRef, AsArray, BooleanArray, Float64Array, Int64Array, StringViewArray, TimestampMicrosecondArray,
+    make_view,
 };
 use datafusion::arrow::compute::cast;
 use datafusion::arrow::datatypes::{DataType, Float64Type};
@@ -11,7 +12,7 @@ use datafusion::arrow::error::ArrowError;
 use datafusion::common::Result as PlanResult;
 use datafusion::logical_expr::ScalarUDF;
 
-use super::rules::{Actions, ColumnName, TextRules, TimeRules, TimestampFormat};
+use super::rules::{ACTIONS, Actions, ColumnName, TextRules, TimeRules, TimestampFormat};
 use crate::engine::errors::external;
 use crate::engine::functions::function;
 use crate::engine::nouns::{EpochUnit, instant_type};
@@ -70,6 +71,18 @@ pub fn action_of_text(actions: &Actions) -> ScalarUDF {
         Ok(Arc::new(known.collect::<StringViewArray>()) as ArrayRef)
     };
     function("action_of_text", vec![DataType::Utf8View], DataType::Utf8View, Box::new(kernel))
+}
+
+/// The function that tells whether an action is one of ours; null is none. One pass, where `IN` would compare each word
+/// with each of ours.
+pub fn is_action() -> ScalarUDF {
+    let ours = ACTIONS.map(|word| make_view(word.as_bytes(), 0, 0));
+    let kernel = move |arrays: &[ArrayRef]| {
+        let words = arrays[0].as_string_view();
+        let is_ours = |(row, view)| ours.contains(view) && words.is_valid(row);
+        Ok(Arc::new(words.views().iter().enumerate().map(is_ours).collect::<BooleanArray>()) as ArrayRef)
+    };
+    function("is_action", vec![DataType::Utf8View], DataType::Boolean, Box::new(kernel))
 }
 
 fn texts(array: &ArrayRef) -> Result<ArrayRef, ArrowError> {

@@ -43,6 +43,9 @@ pub enum TimestampFormat {
     Patterns(Vec<Pattern>),
 }
 
+/// Our words for actions.
+pub const ACTIONS: [&str; 2] = ["view", "click"];
+
 /// The caller's words for actions.
 #[derive(Debug, Clone, Default)]
 pub struct Actions(Arc<BTreeMap<String, String>>);
@@ -60,7 +63,7 @@ impl Actions {
 
     /// Our words that the caller gives no other meaning.
     pub fn kept(&self) -> impl Iterator<Item = &'static str> {
-        ["view", "click"].into_iter().filter(|word| !self.0.contains_key(*word))
+        ACTIONS.into_iter().filter(|word| !self.0.contains_key(*word))
     }
 
     /// Our word for the caller's: their own words first, then `view`, `impression` and `click` in any letter case.

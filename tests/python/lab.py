@@ -158,17 +158,12 @@ class Tab(browsers.Watched):
         self.page.locator(".jp-Dialog").wait_for(state="detached")
 
     def wait_for_kernel(self):
-<<<<<<< HEAD
-        """Wait until JupyterLab's status bar says that the kernel is there."""
-        self.page.get_by_text("| Idle").wait_for(timeout=60_000)
-=======
         """Wait until the notebook has its kernel; the page calls one that it still waits for idle, too."""
         until = time.monotonic() + 60
         while not self.server.has_kernel(self.name):
             assert time.monotonic() < until, "it has no kernel"
             self.page.wait_for_timeout(100)
         self.page.locator('.jp-Notebook-ExecutionIndicator[data-status="idle"]').wait_for(timeout=60_000)
->>>>>>> h/join
 
     def choose(self, menu, entry):
         """Choose an entry of a menu."""

@@ -14,7 +14,6 @@ from drawn_maps import HOSTILE, around, hexagons
 
 from footfall.maps import Map
 
-# Without a graphics card, on two cores; where other tests run beside it, one of a few openings has them for itself.
 SEA_LIGHT, SEA_DARK = (0xD3, 0xE2, 0xEC), (0x0D, 0x17, 0x1F)
 
 

@@ -56,6 +56,8 @@ def opened():
             code = f"%load_ext footfall\n{SETUP}\ndata = footfall.open(tables, engine={engine!r})"
             said = notebooks.run(running[engine][2], code, 120)
             assert said.ok, said.traceback
+            # What IPython imports to show its first error.
+            assert not notebooks.run(running[engine][2], "1 / 0").ok
         return running[engine][1:]
 
     with pytest.MonkeyPatch.context() as patch:

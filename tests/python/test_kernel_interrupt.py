@@ -58,6 +58,8 @@ def opened():
             assert not notebooks.run(client, "%load_ext footfall\n1 / 0").ok
             said = notebooks.run(client, f"{SETUP}\ndata = footfall.open(tables, engine={engine!r})", 120)
             assert said.ok, said.traceback
+            # What IPython imports to show its first error.
+            assert not notebooks.run(running[engine][2], "1 / 0").ok
         return running[engine][1:]
 
     with pytest.MonkeyPatch.context() as patch:

@@ -2,8 +2,9 @@
 //!
 //! [`write_city`] writes `establishments.parquet`, `ads.parquet`, `pings/part-*.parquet`,
 //! `interactions/part-*.parquet`, `basemap.geojson` and `truth.json`. The same [`City`] gives the same bytes,
-//! whatever the number of threads: each user comes from streams of random numbers of their own, seeded by (seed, user), and a part holds a
-//! fixed range of users, sorted by user and time. A city has exactly as many pings as it is asked for.
+//! whatever the number of threads: each user comes from streams of random numbers of their own, seeded by (seed,
+//! user), and a part holds a fixed range of users, sorted by user and time. A city has exactly as many pings as it is
+//! asked for.
 //!
 //! The map, in the order in which data flows:
 //!

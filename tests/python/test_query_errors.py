@@ -40,7 +40,7 @@ def error_of(data, query):
     ("SELECT * FROM xyz", r"no table `xyz`\. The tables are ads, attributed_visits, establishments", (1, 15)),
     ("SELECT month(timestamp) FROM pings", r"no function `month`; did you mean `local_month`\?", (1, 8)),
     ("SELECT user_id, FRM pings", r"names no table: FROM is missing; did you mean FROM, not `FRM`\?", (1, 17)),
-    ("SELECT count(*)\nFROM pings\nWHERE latitude >\n  'abc'", r"Cannot cast string 'abc'", (4, 3)),
+    ("SELECT count(*)\nFROM pings\nWHERE latitude > 'abc'", r"Cannot cast string 'abc'", (3, 18)),
     ("SELECT usr_id FROM pings", r"no column `usr_id`; did you mean `user_id`\? The columns are .*latitude", (1, 8)),
     ("SELECT p.lat FROM pings p", r"no column `lat` of `p`; did you mean `latitude`\?", (1, 8)),
     ("SELECT user_id FROM pings\n\nWHERE latitud > 0", r"did you mean `latitude`\?", (3, 7)),

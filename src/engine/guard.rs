@@ -37,7 +37,7 @@ use crate::engine::sources::parquet_table::parquet_source;
 use crate::engine::values::parse::INSTANT_OF_LOCAL_TEXT;
 
 /// Functions that have a value, and no error, for all values that they are given.
-const WITHOUT_ERRORS: [&str; 33] = [
+const WITHOUT_ERRORS: [&str; 34] = [
     "local_day",
     "local_week",
     "local_month",
@@ -52,6 +52,7 @@ const WITHOUT_ERRORS: [&str; 33] = [
     "instant_of_local",
     INSTANT_OF_LOCAL_TEXT,
     "action_of_text",
+    "is_action",
     "number_of_ad",
     "establishment_of_ad",
     "is_advertised",

@@ -16,7 +16,6 @@ WORKS = {**{job: f"data.{job}()" for job in [*JOBS_BY, *JOBS_BY_USER]}, "sql": "
          "check": "data.check()", "persist": "data.persist().unpersist()"}  # fmt: skip
 # Statements of many minutes: joins without keys to hash, which find very many pairs.
 STATEMENTS = {
-    "visits": "SELECT count(*) FROM visits JOIN pings ON visits.distance_m < pings.latitude",
     "inequality": "SELECT count(*) FROM pings a JOIN pings b ON a.latitude < b.longitude",
     "pairs": "SELECT sum(a.latitude + b.latitude) FROM pings a CROSS JOIN pings b",
 }
@@ -86,7 +85,7 @@ def test_no_work_goes_on_without_its_cell(opened, work):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("engine_of_kernel", ["dask", "spark"])
-@pytest.mark.parametrize("work", [*WORKS, "visits"])
+@pytest.mark.parametrize("work", WORKS)
 def test_work_on_a_cluster_ends_within_two_seconds(opened, engine_of_kernel, work):
     kernel = opened(engine_of_kernel)
     assert interrupted(kernel, work, after=3) < 2

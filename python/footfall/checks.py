@@ -2,33 +2,14 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING, Any, Callable
-
+from footfall.asking import Asking
 from footfall.errors import DefinitionError
 from footfall.inputs import options
-from footfall.inputs.arrow import ArrowStream
-from footfall.output.progress import Tick
 from footfall.result import Result
 
-if TYPE_CHECKING:
-    from footfall.engines.protocol import Session
 
-
-class Checks(ABC):
+class Checks(Asking):
     """One method that counts, and one that shows. They look at all rows, whatever a data set was restricted to."""
-
-    @property
-    @abstractmethod
-    def tables(self) -> dict[str, list[str]]:
-        """The tables that are there, and their columns."""
-
-    @property
-    @abstractmethod
-    def _session(self) -> Session: ...
-
-    @abstractmethod
-    def _timed(self, title: str, work: Callable[[Tick | None], ArrowStream], **made: Any) -> Result: ...
 
     def check(self, *, all: bool = False) -> Result:
         """Count what is wrong with the tables.

@@ -21,7 +21,6 @@ from footfall.jobs import Jobs
 from footfall.mapped import Mapped
 from footfall.output import facts
 from footfall.output.progress import Tick, bar
-from footfall.queries import Queries
 from footfall.result import Result
 from footfall.trade_areas import TradeAreas
 
@@ -61,7 +60,7 @@ class Opened:
 
 
 @dataclass(frozen=True, repr=False, eq=False)
-class Dataset(Jobs, Queries, TradeAreas, Mapped, Checks):
+class Dataset(Jobs, Mapped, TradeAreas, Checks):
     """Tables, a time zone and definitions; made by `footfall.open`. It never changes.
 
     Other processes may work on it, too: forks, and those that get it pickled, which open its files again. It can stand

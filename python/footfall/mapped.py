@@ -2,28 +2,18 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
 from pathlib import Path
 
 from footfall.definitions import Definitions
 from footfall.maps import Map
-from footfall.result import Result
+from footfall.queries import Queries
 
 
-class Mapped(ABC):
+class Mapped(Queries):
     """One method, which asks the data set by SQL, so that every engine draws the same."""
 
     source: str
     definitions: Definitions
-
-    @property
-    @abstractmethod
-    def tables(self) -> dict[str, list[str]]:
-        """The tables that are there, and their columns."""
-
-    @abstractmethod
-    def sql(self, query: str) -> Result:
-        """Answer a query."""
 
     def map(self, value: str = "pings", *, by: str | None = None, resolution: int | None = None) -> Map:
         """Draw the city: hexagons of its pings, users or visits, and its establishments.

@@ -145,7 +145,7 @@ def warn(message: str) -> None:
 def _levels_up() -> int:
     """Return how many calls above the one of this function the first one is that is not of this package."""
     levels, frame = 0, _above(sys._getframe())
-    while frame is not None and _is_ours(frame):
+    while frame is not None and is_ours(frame):
         levels, frame = levels + 1, _above(frame)
     return levels
 
@@ -154,6 +154,7 @@ def _above(frame: Any) -> Any:
     return frame.f_back
 
 
-def _is_ours(frame: Any) -> bool:
+def is_ours(frame: Any) -> bool:
+    """Return whether a frame of Python's runs this package's code."""
     name = str(frame.f_globals.get("__name__", ""))
     return name.partition(".")[0] == "footfall"

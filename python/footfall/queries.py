@@ -2,34 +2,26 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Callable
+from typing import TYPE_CHECKING, Any
 
+from footfall.asking import Asking
 from footfall.inputs import options, statements
 from footfall.inputs import parameters as values
 from footfall.inputs.arrow import ArrowStream
-from footfall.output.progress import Tick
 from footfall.result import Result
 
 if TYPE_CHECKING:
     from footfall._native import Zone
-    from footfall.engines.protocol import Session
 
 
-class Queries(ABC):
+class Queries(Asking):
     """The user's own statements, on all engines."""
 
     @property
     @abstractmethod
-    def _session(self) -> Session: ...
-
-    @property
-    @abstractmethod
     def _zone(self) -> Zone: ...
-
-    @abstractmethod
-    def _timed(self, title: str, work: Callable[[Tick | None], ArrowStream], **made: Any) -> Result: ...
 
     def sql(self, query: str, parameters: Mapping[str, Any] | None = None, *, limit: int | None = None) -> Result:
         """Run a query over the tables.

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING, Any, Callable
+from typing import Any
 
 import pyarrow as pa
 
 from footfall import _native
+from footfall.asking import Asking
 from footfall.errors import DefinitionError, MissingTableError
 from footfall.inputs import arrow, options
 from footfall.inputs.arrow import ArrowStream
-from footfall.output.progress import Tick
 from footfall.result import Result
-
-if TYPE_CHECKING:
-    from footfall.engines.protocol import Session
 
 # Cells of about 0.7 km².
 _RESOLUTION = 8
@@ -47,20 +43,8 @@ GROUP BY 1, 2 ORDER BY 1
 """
 
 
-class TradeAreas(ABC):
+class TradeAreas(Asking):
     """One method."""
-
-    @property
-    @abstractmethod
-    def tables(self) -> dict[str, list[str]]:
-        """The tables that are there, and their columns."""
-
-    @property
-    @abstractmethod
-    def _session(self) -> Session: ...
-
-    @abstractmethod
-    def _timed(self, title: str, work: Callable[[Tick | None], ArrowStream], **made: Any) -> Result: ...
 
     def trade_area(
         self, establishments: Any = None, *, share: float = 0.7, at_least: int = 10, resolution: int = _RESOLUTION

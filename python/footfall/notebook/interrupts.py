@@ -8,6 +8,8 @@ from __future__ import annotations
 from types import TracebackType
 from typing import Any
 
+from footfall.quality import is_ours
+
 
 def register(shell: Any) -> None:
     """Let a shell show interrupts so; a handler of the user's own stays."""
@@ -26,10 +28,6 @@ def _show(
 
 def _above_ours(trace: TracebackType | None) -> TracebackType | None:
     """Return a traceback that ends where Footfall is called."""
-    if trace is None or _is_ours(trace):
+    if trace is None or is_ours(trace.tb_frame):
         return None
     return TracebackType(_above_ours(trace.tb_next), trace.tb_frame, trace.tb_lasti, trace.tb_lineno)
-
-
-def _is_ours(trace: TracebackType) -> bool:
-    return str(trace.tb_frame.f_globals.get("__name__")).partition(".")[0] == "footfall"

@@ -1,0 +1,29 @@
+"""What the methods on a data set, which stand in a file for each kind, have in common."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING, Any, Callable
+
+from footfall.inputs.arrow import ArrowStream
+from footfall.output.progress import Tick
+from footfall.result import Result
+
+if TYPE_CHECKING:
+    from footfall.engines.protocol import Session
+
+
+class Asking(ABC):
+    """Whoever asks a data set's session; `footfall.Dataset` has what is abstract here."""
+
+    @property
+    @abstractmethod
+    def tables(self) -> dict[str, list[str]]:
+        """The tables that are there, and their columns."""
+
+    @property
+    @abstractmethod
+    def _session(self) -> Session: ...
+
+    @abstractmethod
+    def _timed(self, title: str, work: Callable[[Tick | None], ArrowStream], **made: Any) -> Result: ...

@@ -19,6 +19,7 @@
 //! | [`ids`] | ids and other values as small numbers |
 //! | [`counting`] | counts by keys of few values |
 //! | [`statistics`] | Wilson interval |
+//! | [`live`] | approaches of establishments, and which ad to suggest |
 //! | `engine` | DataFusion: nouns, files, operators, functions, the jobs' SQL, the session |
 //! | `synth` | a seeded city with planted answers |
 //! | `py` | the binding: convert, release the GIL, call, wrap |
@@ -36,6 +37,7 @@ pub mod engine;
 pub mod error;
 pub mod geo;
 pub mod ids;
+pub mod live;
 #[cfg(feature = "python")]
 mod py;
 pub mod spelling;

@@ -1,7 +1,6 @@
 //! Which establishments are near a place.
 
 use super::grid::Grid;
-use super::haversine::{arc_m, half_chord_squared};
 use super::place::{Place, SHORT, place};
 use crate::error::{Error, Result};
 use crate::units::EARTH_RADIUS_M;
@@ -133,9 +132,7 @@ impl EstablishmentIndex {
         let at = place(latitude, longitude);
         let (start, end) = self.list_of(bucket, latitude, longitude);
         self.listed[start as usize..end as usize].iter().filter_map(move |&row| {
-            let place = &self.places[row as usize];
-            let (north, east) = (place.latitude - at.latitude, place.longitude - at.longitude);
-            let distance_m = arc_m(half_chord_squared(north, east, place.cosine * at.cosine));
+            let distance_m = at.distance_m(&self.places[row as usize]);
             (distance_m < self.radius_m).then_some((row, distance_m))
         })
     }

@@ -13,3 +13,4 @@ pub mod shapes;
 pub use haversine::{haversine_each, haversine_m};
 pub use index::EstablishmentIndex;
 pub(crate) use pairs::{Matcher, PINGS_AT_ONCE};
+pub(crate) use place::{Place, place};

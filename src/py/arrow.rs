@@ -1,10 +1,11 @@
 //! Arrow in and out, by the PyCapsule protocol.
 
-use arrow::array::RecordBatch;
-use arrow::datatypes::SchemaRef;
+use arrow::array::{ArrayRef, RecordBatch};
+use arrow::compute::cast;
+use arrow::datatypes::{DataType, SchemaRef};
 use pyo3::prelude::*;
-use pyo3_arrow::PyTable;
 use pyo3_arrow::input::AnyRecordBatch;
+use pyo3_arrow::{PyArray, PyTable};
 
 use super::errors::raise;
 use crate::engine::run::Table;
@@ -20,4 +21,9 @@ pub fn batches_of(data: AnyRecordBatch) -> PyResult<(SchemaRef, Vec<RecordBatch>
 /// A table that any library takes by the protocol.
 pub fn table<'py>(py: Python<'py>, (schema, batches): Table) -> PyResult<Bound<'py, PyAny>> {
     Ok(PyTable::try_new(batches, schema)?.into_pyobject(py)?.into_any())
+}
+
+/// An array as one of another type.
+pub fn cast_to(array: PyArray, to: &DataType) -> PyResult<ArrayRef> {
+    cast(array.array(), to).map_err(|error| raise(error.into()))
 }

@@ -4,6 +4,7 @@ mod arrow;
 mod errors;
 mod ingest;
 mod kernels;
+mod live;
 mod reading;
 mod session;
 mod shapes;
@@ -30,6 +31,7 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(kernels::attribute_visits, module)?)?;
     module.add_function(wrap_pyfunction!(ingest::ingest, module)?)?;
     shapes::add(module)?;
+    live::add(module)?;
     module.add_function(wrap_pyfunction!(synth::synth, module)?)?;
     Ok(())
 }

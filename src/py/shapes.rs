@@ -1,13 +1,13 @@
 //! The shapes of a map: H3 cells, circles, tracks, well-known binary.
 
-use arrow::array::{ArrayRef, AsArray, UInt64Array};
-use arrow::compute::cast;
+use arrow::array::{AsArray, UInt64Array};
 use arrow::datatypes::{DataType, Float64Type, UInt64Type};
 use geo::Geometry;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 use pyo3_arrow::PyArray;
 
+use super::arrow::cast_to;
 use super::errors::raise;
 use super::kernels::Degrees;
 use crate::geo::{cells, shapes};
@@ -22,10 +22,6 @@ pub fn add(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(geojson_of_wkb, module)?)?;
     module.add_function(wrap_pyfunction!(circle, module)?)?;
     module.add_function(wrap_pyfunction!(simplified, module)?)
-}
-
-fn cast_to(array: PyArray, to: &DataType) -> PyResult<ArrayRef> {
-    cast(array.array(), to).map_err(|error| raise(error.into()))
 }
 
 /// The H3 cell of each place; null where there is none.

@@ -41,7 +41,7 @@
 //!   planted, as some users find no free time.
 //! - `outings`: all trips to establishments, caused or not, each with two to four pings there; most of these are
 //!   visits, as are some pings of passers-by.
-//! - `tastes`: of the first 200 users, each with `user_id`, `ad_category_by_day_part` and
+//! - `tastes`: of the first 200 users, each with `user_id`, `home`, `ad_category_by_day_part` and
 //!   `establishment_category_by_weekday` (keys "1" = Monday to "7").
 //!
 //! On a day on which clocks go forward or back, plans keep to the hours since midnight; counts stay local.

@@ -6,12 +6,14 @@ use serde_json::{Value, json};
 
 use super::ids::IdFormat;
 use crate::calendar::DAY_PARTS;
+use crate::synth::people::person::Person;
+use crate::synth::random::{Purpose, stream};
 use crate::synth::town::categories::{CATEGORIES, COUNT, hour_curves};
 use crate::synth::town::city::City;
 use crate::synth::town::tastes::{AD_TASTE, CAUSED_VISIT, WEEKDAY_TASTE};
 use crate::synth::town::world::World;
 
-/// The tastes of so many users are told; the others' are alike.
+/// Home and tastes of so many users are told; the others' are alike.
 const USERS_TOLD: u64 = 200;
 const WEEKDAY_NAMES: [&str; 7] = ["1", "2", "3", "4", "5", "6", "7"];
 
@@ -130,8 +132,10 @@ fn tastes(world: &World, user: u64) -> Value {
         let pairs = keys.iter().zip(favourites);
         pairs.map(|(key, &category)| (key.to_string(), json!(CATEGORIES[category].name))).collect()
     };
+    let home = Person::new(world, user, &mut stream(world.seed, Purpose::Person, user)).home;
     json!({
         "user_id": IdFormat::users(&world.sizes).id(user),
+        "home": { "latitude": home.latitude(), "longitude": home.longitude() },
         "ad_category_by_day_part": names(&DAY_PARTS, &tastes.ads),
         "establishment_category_by_weekday": names(&WEEKDAY_NAMES, &tastes.outings),
     })

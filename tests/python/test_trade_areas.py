@@ -3,6 +3,7 @@
 import json
 import math
 from collections import Counter, defaultdict
+from zoneinfo import ZoneInfo
 
 import h3
 import pytest
@@ -21,13 +22,15 @@ def city(tmp_path_factory):
 
 def homes_of(city, resolution):
     """Return the home cell of each user, in plain Python."""
-    nights = defaultdict(Counter)
-    rows = city.sql("SELECT user_id, latitude, longitude, local_hour(timestamp) AS hour FROM pings").to_arrow()
+    nights = defaultdict(set)
+    rows = city.sql("SELECT user_id, latitude, longitude, timestamp FROM pings").to_arrow()
     for row in rows.to_pylist():
-        if row["hour"] < 6:
+        local = row["timestamp"].astimezone(ZoneInfo("America/Recife"))
+        if local.hour < 6:
             cell = h3.str_to_int(h3.latlng_to_cell(row["latitude"], row["longitude"], resolution))
-            nights[row["user_id"]][cell] += 1
-    return {user: min(cells, key=lambda cell: (-cells[cell], cell)) for user, cells in nights.items()}
+            nights[row["user_id"]].add((cell, local.date()))
+    counted = {user: Counter(cell for cell, _ in seen) for user, seen in nights.items()}
+    return {user: min(cells, key=lambda cell: (-cells[cell], cell)) for user, cells in counted.items()}
 
 
 def expected(city, resolution, share, at_least):
@@ -53,6 +56,16 @@ def expected(city, resolution, share, at_least):
                 {cell for cell, _ in chosen},
             )
     return areas
+
+
+def test_nights_are_spent_at_the_planted_homes(tmp_path):
+    footfall.synth.city(tmp_path, pings=200_000, seed=6, progress=False)
+    planted = json.loads((tmp_path / "truth.json").read_text())["tastes"]
+    found = homes_of(footfall.open(tmp_path, tz="America/Recife", progress=False), 8)
+    homes = {user["user_id"]: h3.latlng_to_cell(*user["home"].values(), 8) for user in planted}
+    known = [user for user in homes if user in found]
+    right = [found[user] == h3.str_to_int(homes[user]) for user in known]
+    assert len(known) > 100 and sum(right) > 0.8 * len(known), f"{sum(right)} of {len(known)}"
 
 
 @pytest.mark.parametrize("resolution, share, at_least", [(8, 0.7, 2), (7, 0.5, 3), (9, 1.0, 1)])

@@ -16,7 +16,8 @@ use crate::engine::functions::as_text;
 use crate::engine::nouns::{Column, Kind, Noun};
 use crate::engine::text::dialect::{CsvOptions, Dialect};
 use crate::engine::values::convert::{Rules, convert, readings};
-use crate::engine::values::rules::TimeRules;
+use crate::engine::values::parse::is_action;
+use crate::engine::values::rules::{Actions, TimeRules};
 use crate::{Error, Result};
 
 /// A noun's rows, part by part, and how their columns become ours.
@@ -149,6 +150,18 @@ impl Source {
         }
     }
 
+    /// An expression that is true where the action is known.
+    fn is_known_action(&self, part: &SourcePart, column: &Column) -> Result<Expr> {
+        let theirs = self.reading.theirs(&self.noun, column);
+        match (part.literal(&theirs), part.type_of(&theirs)) {
+            (None, Some(from @ (DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View))) => {
+                let word = col(datafusion::common::Column::new_unqualified(theirs));
+                Ok(is_action(&from, &self.reading.actions).call(vec![word]))
+            }
+            _ => Ok(is_action(&DataType::Utf8View, &Actions::default()).call(vec![self.ours(part, column)?.unalias()])),
+        }
+    }
+
     /// The caller's own value, to show it and to tell a null from an unreadable one. Parts may differ in type, and
     /// text is what all have in common.
     fn raw(&self, part: &SourcePart, column: &Column) -> Expr {
@@ -185,14 +198,19 @@ impl Source {
         self.union(self.parts.iter().map(|part| self.project(part, false)))
     }
 
-    /// The rows that answers can use, which are those where `usable` holds and that have all required ids.
+    /// The rows that answers can use, which are those where `usable` holds and that have all required ids and known
+    /// actions.
     ///
-    /// Whether there is an id is asked before integers become text.
+    /// Whether there is an id is asked before integers become text, and whether an action is known before its word
+    /// becomes ours.
     pub fn usable(&self, usable: &Expr) -> Result<LogicalPlan> {
         let part = |part: &SourcePart| {
             let mut rows = part.scan()?;
             for column in self.noun.columns.iter().filter(|column| column.is_required_id()) {
                 rows = rows.filter(self.id_of(part, column)?.is_not_null()).map_err(error_of)?;
+            }
+            for column in self.noun.columns.iter().filter(|column| column.kind == Kind::Action) {
+                rows = rows.filter(self.is_known_action(part, column)?).map_err(error_of)?;
             }
             let columns = self.noun.columns.iter().map(|c| self.ours(part, c)).collect::<Result<Vec<_>>>()?;
             rows.project(columns).and_then(|rows| rows.filter(usable.clone())).map_err(error_of)

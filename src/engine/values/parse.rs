@@ -12,7 +12,7 @@ use datafusion::arrow::error::ArrowError;
 use datafusion::common::Result as PlanResult;
 use datafusion::logical_expr::ScalarUDF;
 
-use super::rules::{ACTIONS, Actions, ColumnName, TextRules, TimeRules, TimestampFormat};
+use super::rules::{Actions, ColumnName, TextRules, TimeRules, TimestampFormat};
 use crate::engine::errors::external;
 use crate::engine::functions::function;
 use crate::engine::nouns::{EpochUnit, instant_type};
@@ -73,16 +73,26 @@ pub fn action_of_text(actions: &Actions) -> ScalarUDF {
     function("action_of_text", vec![DataType::Utf8View], DataType::Utf8View, Box::new(kernel))
 }
 
-/// The function that tells whether an action is one of ours; null is none. One pass, where `IN` would compare each word
-/// with each of ours.
-pub fn is_action() -> ScalarUDF {
-    let ours = ACTIONS.map(|word| make_view(word.as_bytes(), 0, 0));
+/// The function that tells whether a text is one of our words for actions or of the caller's; null is none. One pass,
+/// where `IN` would compare each word with each of ours.
+pub fn is_action(from: &DataType, actions: &Actions) -> ScalarUDF {
+    let actions = actions.clone();
+    let ours = actions.kept().collect::<Vec<_>>();
+    let views = ours.iter().map(|word| make_view(word.as_bytes(), 0, 0)).collect::<Vec<_>>();
     let kernel = move |arrays: &[ArrayRef]| {
-        let words = arrays[0].as_string_view();
-        let is_ours = |(row, view)| ours.contains(view) && words.is_valid(row);
-        Ok(Arc::new(words.views().iter().enumerate().map(is_ours).collect::<BooleanArray>()) as ArrayRef)
+        let is_known = |word: &str| ours.contains(&word) || actions.known(word).is_some();
+        let known: BooleanArray = match arrays[0].data_type() {
+            DataType::Utf8View => {
+                let words = arrays[0].as_string_view();
+                let is_ours = |(row, view)| words.is_valid(row) && (views.contains(view) || is_known(words.value(row)));
+                words.views().iter().enumerate().map(is_ours).collect()
+            }
+            DataType::LargeUtf8 => arrays[0].as_string::<i64>().iter().map(|word| word.is_some_and(is_known)).collect(),
+            _ => arrays[0].as_string::<i32>().iter().map(|word| word.is_some_and(is_known)).collect(),
+        };
+        Ok(Arc::new(known) as ArrayRef)
     };
-    function("is_action", vec![DataType::Utf8View], DataType::Boolean, Box::new(kernel))
+    function("is_action", vec![from.clone()], DataType::Boolean, Box::new(kernel))
 }
 
 fn texts(array: &ArrayRef) -> Result<ArrayRef, ArrowError> {

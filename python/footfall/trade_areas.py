@@ -52,9 +52,9 @@ class TradeAreas(Asking):
     ) -> Result:
         """Draw where most visitors of each establishment live.
 
-        A user lives in the H3 cell where they were on most nights, between midnight and six. Of these cells, a trade area has
-        as few as hold `share` of the establishment's visitors; cells with fewer than `at_least` of them are left out,
-        since they would tell who lives there, and with them their part of the share.
+        A user lives in the H3 cell where they were on most nights, between midnight and six. Of these cells, a trade
+        area has as few as hold `share` of the establishment's visitors; cells with fewer than `at_least` of them are
+        left out, since they would tell who lives there, and with them their part of the share.
 
         Parameters
         ----------

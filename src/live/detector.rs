@@ -75,7 +75,8 @@ impl Detector {
         self.tables = tables;
     }
 
-    /// Takes fixes in their order: the suggestions, and, if `tells_approaches`, all approaches with what became of them.
+    /// Takes fixes in their order: the suggestions, and, if `tells_approaches`, all approaches with what became of
+    /// them.
     ///
     /// # Errors
     ///

@@ -51,7 +51,7 @@ options! {
     /// How far beside an establishment a leg may point, at no distance.
     miss_m = 40.0;
     /// How much farther beside it for each metre of distance.
-    miss_share = 0.2;
+    miss_share = 0.3;
     /// How far ahead establishments are looked for, in time at the user's speed.
     horizon_s = 300.0;
     /// The least distance ahead.

@@ -123,7 +123,9 @@ def _as_text(notebook: Mapping[str, Any]) -> dict[str, Any]:
 
 def _told(notebook: Any, name: str, error: Any) -> str:
     """Return which cell failed, and why."""
-    failed = [cell["id"] for cell in notebook.cells for output in cell.get("outputs", ()) if output.output_type == "error"]
+    failed = [
+        cell["id"] for cell in notebook.cells for output in cell.get("outputs", ()) if output.output_type == "error"
+    ]
     where = f"{name}, cell {failed[-1]!r}" if failed else name
     return printable(f"{where}: {error.ename}: {error.evalue}", keep="\n\t")
 

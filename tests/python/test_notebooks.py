@@ -1,6 +1,6 @@
 """The notebooks that come with Footfall: each runs, on every engine, and is a page that asks nobody for anything.
 
-They are run as `footfall notebooks run` does, in a real kernel; pages are looked at in a real browser without a network.
+They are run as `footfall notebooks run` does, in a real kernel; pages are looked at in a real browser without network.
 """
 
 from __future__ import annotations
@@ -353,11 +353,11 @@ def test_a_page_asks_nobody_and_shows_charts_and_live_maps(written, tabs, job):
     text = written[job].read_text("utf-8")
     charts = text.count('<div class="chart"')
     with tabs(written[job], width=1280, height=900) as tab:
-        tab.page.wait_for_function(
-            f"document.querySelectorAll('.chart svg.marks').length === {charts} && "
-            f"document.querySelectorAll('.footfall-drawn canvas').length === {MAPS.get(job, 0)}",
-            timeout=60_000,
-        )
+        live, maps = tab.page.locator(".chart svg.marks"), tab.page.locator(".footfall-drawn")
+        live.nth(charts - 1).wait_for(timeout=60_000)
+        if MAPS.get(job):
+            maps.nth(MAPS[job] - 1).wait_for(timeout=60_000)
+        assert (live.count(), maps.count()) == (charts, MAPS.get(job, 0))
         assert tab.foreign == [] and tab.errors == [] and charts >= 2
         for place in tab.page.locator(".chart svg.marks, .footfall-drawn").all():
             assert colours(tab, place) > 20
@@ -395,7 +395,8 @@ def test_the_wheel_scrolls_past_a_map(written, tabs):
         box, before = place.bounding_box(), tab.page.evaluate("scrollY")
         tab.page.mouse.move(box["x"] + 300, box["y"] + 100)
         tab.page.mouse.wheel(0, 300)
-        tab.page.wait_for_function(f"scrollY > {before} + 200", timeout=10_000)
+        tab.page.wait_for_timeout(1_000)
+        assert tab.page.evaluate("scrollY") > before + 200
 
 
 def test_what_a_data_set_says_is_text_on_the_page(tmp_path, tabs):

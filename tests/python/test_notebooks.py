@@ -9,8 +9,10 @@ import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
+import time
 
 import browsers
 import lab
@@ -247,6 +249,28 @@ def test_a_cell_that_fails_is_told_and_nothing_is_written(tmp_path):
     _, said = command(*asked, code=1)
     assert "01_campaign_performance, cell 'answer': MissingTableError: " in said and "interactions" in said
     assert "Traceback" not in said and len(said.splitlines()) == 1 and out.read_text("utf-8") == "before"
+
+
+def test_ctrl_c_ends_it_and_its_kernel(tmp_path, city):
+    out = tmp_path / "page.html"
+    command_line = [*FOOTFALL, "notebooks", "run", "2", "--data", str(city), "--engine", "local", "--out", str(out)]
+    started = {"env": {**os.environ, "PYTHONPATH": lab.import_path(), "TMPDIR": str(tmp_path)}, "text": True}
+    with subprocess.Popen(command_line, stderr=subprocess.PIPE, **started) as process:
+        until = time.monotonic() + 60
+        while not (kernels := [child for child in children(process.pid) if "kernel.json" in child[1]]):
+            assert time.monotonic() < until
+            time.sleep(0.05)
+        time.sleep(2)
+        process.send_signal(signal.SIGINT)
+        _, said = process.communicate(timeout=60)
+    assert (process.returncode, said) == (130, "footfall: interrupted\n") and list(tmp_path.iterdir()) == []
+    assert not [pid for pid, _ in kernels if os.path.exists(f"/proc/{pid}")]
+
+
+def children(parent):
+    """The processes that another started, as (id, command line)."""
+    listed = subprocess.run(["ps", "-o", "pid=,args=", "--ppid", str(parent)], capture_output=True, text=True)
+    return [(int(pid), line) for pid, _, line in (row.strip().partition(" ") for row in listed.stdout.splitlines())]
 
 
 # On every engine

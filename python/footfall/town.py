@@ -17,6 +17,7 @@ from footfall import _native
 BLOCK_M = 80.0
 SHOPS_PER_BLOCK = 0.32  # 50 a km²
 DOOR_M = 12.0  # from the middle of the street to the shop
+TURNING_SHARE = 0.25  # of the crossings on the way, beside the turns that the way needs
 TRIPS = 3
 CENTRE = (-8.05, -34.9)
 METRES_PER_DEGREE = math.radians(1) * _native.EARTH_RADIUS_M
@@ -96,13 +97,13 @@ def corner_near(place: np.ndarray, towards: np.ndarray) -> np.ndarray:
 
 
 def corners(start: np.ndarray, end: np.ndarray, rng: np.random.Generator) -> Iterator[np.ndarray]:
-    """The crossings on a shortest way along streets, turning at about each fourth."""
+    """The crossings on a shortest way along streets, turning at some."""
     here, there = corner_near(start, end), corner_near(end, start)
     there = np.where((there - here) * (end - start) < 0, here, there)  # both between the same two streets
     yield here
     axis = int(rng.integers(2))
     while (here != there).any():
-        if here[axis] == there[axis] or (rng.random() < 0.25 and here[1 - axis] != there[1 - axis]):
+        if here[axis] == there[axis] or (rng.random() < TURNING_SHARE and here[1 - axis] != there[1 - axis]):
             axis = 1 - axis
         here = here.copy()
         here[axis] += 1 if there[axis] > here[axis] else -1

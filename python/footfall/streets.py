@@ -93,8 +93,8 @@ def streets(
     >>> world.truth.group_by("kind").aggregate([("arrived", "count")]).sort_by("kind").to_pydict()
     {'kind': ['resident', 'walker'], 'arrived_count': [0, 6]}
     """
-    number = {"walker": walkers, "driver": drivers, "rider": riders, "resident": residents, "glitching": glitching}
-    number = {kind: options.whole(f"{kind}s".replace("gs", "g"), n, at_least=0) for kind, n in number.items()}
+    asked = {"walkers": walkers, "drivers": drivers, "riders": riders, "residents": residents, "glitching": glitching}
+    number = {name.removesuffix("s"): options.whole(name, n, at_least=0) for name, n in asked.items()}
     interval_s, hours = positive("interval_s", interval_s), positive("hours", hours)
     seed, side = options.whole("seed", seed, at_least=0), options.whole("blocks", blocks, at_least=5)
     town = Town.build(side, np.random.default_rng([seed, 0]))

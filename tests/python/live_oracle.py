@@ -123,7 +123,7 @@ class Detector:
         return sum(len(user.to_bytes()) for user in self.people.values())
 
     def states(self, user_ids=None):
-        user_ids = sorted(self.people) if user_ids is None else list(user_ids)
+        user_ids = sorted(self.people) if user_ids is None else pa.array(user_ids, TEXT).to_pylist()
         states = [self.people[user_id].to_bytes() if user_id in self.people else None for user_id in user_ids]
         return pa.table({"user_id": pa.array(user_ids, TEXT), "state": pa.array(states, pa.binary())})
 
@@ -132,6 +132,13 @@ class Detector:
             self.people.pop(row["user_id"], None)
             if row["state"] is not None:
                 self.people[row["user_id"]] = User.from_bytes(row["state"])
+
+    def forget_before(self, instant_us):
+        """Forget whose last fix is older; who they were."""
+        idle = [user_id for user_id, user in self.people.items() if user.last.time < instant_us]
+        for user_id in idle:
+            del self.people[user_id]
+        return idle
 
     def reload(self, tables):
         self.tables = tables
@@ -167,9 +174,9 @@ class Detector:
         self.people[row["user_id"]] = user
         if user.last is not None and not has_gap:
             if speed(user.last, f) > options["jump_mps"]:
-                counted["jump"] += 1
                 p = user.pending
                 if p is None or p.time >= f.time or speed(p, f) > options["jump_mps"]:
+                    counted["jump"] += 1
                     user.pending = f
                     return
                 user.start_again()
@@ -195,7 +202,7 @@ class Detector:
             return
         if f.time - before.time <= options["witness_s"] * SECOND:
             step = haversine_m(before, f)
-            agree = user.witness and step < haversine_m(a, before) and step < distance
+            agree = user.witness and step < options["witness_share"] * haversine_m(a, before) and step < distance
             if not agree:
                 user.witness = True
                 return

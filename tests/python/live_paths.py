@@ -8,6 +8,9 @@ from datetime import datetime, timezone
 
 import pyarrow as pa
 
+from footfall import _native
+from footfall.inputs.zones import zone
+
 METRES_PER_DEGREE = math.radians(1) * 6_371_008.8
 RECIFE = (-8.05, -34.9)
 NOON = 1_709_564_400  # Monday 2024-03-04 12:00 in Recife, in seconds
@@ -113,14 +116,14 @@ class Seen:
         return {row["establishment_id"]: row["outcome"] for row in self.approaches}
 
 
+def zone_of(live, tz):
+    """A time zone as the module takes it: the extension wants one of its own."""
+    return zone(tz) if live.LiveTables is getattr(_native, "LiveTables", None) else tz
+
+
 def knowledge(live, shops, ads=None, tastes=None, familiar=None, chances=None, tz="America/Recife", version="v1",
               **options):  # fmt: skip
     """The tables of a module with the live classes; each shop has an ad, nobody is held out unless that is asked."""
-    from footfall import _native
-    from footfall.inputs.zones import zone
-
-    if live.LiveTables is getattr(_native, "LiveTables", None):
-        tz = zone(tz)
     ads = [an_ad(shop["establishment_id"], category=shop["category"]) for shop in shops] if ads is None else ads
     return live.LiveTables(
         table(shops, ESTABLISHMENTS),
@@ -129,7 +132,7 @@ def knowledge(live, shops, ads=None, tastes=None, familiar=None, chances=None, t
         None if familiar is None else table(familiar, FAMILIAR),
         None if chances is None else table(chances, CHANCES),
         {"holdout": 0, **options},
-        tz,
+        zone_of(live, tz),
         version,
     )
 

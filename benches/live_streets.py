@@ -190,14 +190,14 @@ def run(args: argparse.Namespace, call: Callable[[Streets], list[Call]]) -> str:
 def world_of(args: argparse.Namespace, interval_s: float) -> Streets:
     return footfall.synth.streets(
         interval_s=interval_s, seed=args.seed, walkers=args.people, drivers=args.people, riders=args.people // 4,
-        residents=args.people // 4, glitching=args.people // 4, hours=args.hours, accuracy=not args.no_accuracy,
+        residents=args.people // 2, glitching=args.people // 2, hours=args.hours, accuracy=not args.no_accuracy,
     )  # fmt: skip
 
 
 def main() -> int:
     """Print both tables."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])  # type: ignore[union-attr]
-    parser.add_argument("--people", type=int, default=100, help="walkers; as many drivers, a fourth of each other kind")
+    parser.add_argument("--people", type=int, default=100, help="walkers; as many drivers, half at home and glitching")
     parser.add_argument("--hours", type=float, default=10.0)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument(

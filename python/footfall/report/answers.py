@@ -11,6 +11,7 @@ from footfall.definitions import Unit
 from footfall.errors import FootfallError
 from footfall.output.display import duration
 from footfall.report.figures import Figure, Figures
+from footfall.report.map import visits_map
 from footfall.report.privacy import Privacy, Published, alias, published, without_ids
 from footfall.report.sentences import sentence
 from footfall.report.source import Source
@@ -20,6 +21,7 @@ from footfall.result import Result
 # People in a report: as few as show what a profile is.
 _USERS = 3
 _TOP = 10
+_MAPPED = "establishment_visits"
 _NO_ROWS = "The tables are there, but have no rows to count."
 
 Job = Mapping[str, Any]
@@ -85,18 +87,30 @@ class Answerer:
         notes = [self._withheld(shown), _made(asked)]
         if not len(period):
             return Answer(self._nothing_large_enough(), notes=notes, sources=_sources(asked))
+        figures = [
+            (_HEADINGS[words], self.figures.of(part.result.chart()))
+            for words, part in shown.items()
+            if len(part.result)
+        ]
+        places, note = self._map(job, period)
         return Answer(
             sentence=sentence(job["name"], period),
-            figures=[
-                (_HEADINGS[words], self.figures.of(part.result.chart()))
-                for words, part in shown.items()
-                if len(part.result)
-            ],
+            figures=[*figures, *places],
             heading=f"The first {min(_TOP, len(period))} of {len(period):,} rows, whole period",
             table=result_table(_top(period)),
-            notes=notes,
+            notes=[note, *notes],
             sources=_sources(asked),
         )
+
+    def _map(self, job: Job, period: Result) -> tuple[Sequence[tuple[str, Figure]], str]:
+        """Return the map of the job about visits and what it leaves out; a base map that is broken costs it alone."""
+        if job["name"] != _MAPPED or not tables.total(period.to_arrow(), "visits"):
+            return [], ""
+        try:
+            chart, note = visits_map(self.dataset, period)
+        except FootfallError as error:
+            return [], f"There is no map: {error}"
+        return [("On the map", self.figures.of(chart, live=False))], note
 
     def _profile(self, jobs: Sequence[Job]) -> Answer:
         """Jobs 5 and 6: what users prefer on the whole, and a few of them as examples."""

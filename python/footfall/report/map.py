@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from footfall.charts.theme import LayerChart
+from footfall.lang import marks, tr, trn
 from footfall.maps import Map
 from footfall.report.source import Source
 from footfall.result import Result
@@ -23,7 +24,16 @@ def visits_map(dataset: Source, result: Result) -> tuple[LayerChart, str]:
         Visits of the whole period, of which the report may show each row.
     """
     ranked = result.to_arrow().sort_by("rank")
-    drawn = Map(dataset, title="Where people go: establishments by visits", width=_WIDTH, height=_HEIGHT)
-    left_out = ranked.num_rows - MOST
-    note = f"The map has the {MOST:,} most visited establishments, without {left_out:,} others." if left_out > 0 else ""
-    return drawn.establishments(ranked.slice(0, MOST), size="visits").to_chart(), note
+    title = tr("Where people go: establishments by visits")
+    drawn = Map(dataset, title=title, width=_WIDTH, height=_HEIGHT)
+    return drawn.establishments(ranked.slice(0, MOST), size="visits").to_chart(), _without(ranked.num_rows - MOST)
+
+
+def _without(left_out: int) -> str:
+    if left_out <= 0:
+        return ""
+    forms = marks(
+        "The map has the {most} most visited establishments, without {count} other.",
+        "The map has the {most} most visited establishments, without {count} others.",
+    )
+    return trn(*forms, left_out, most=MOST)

@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 
 from footfall.charts import rows as tables
 from footfall.inputs.values import to_python
+from footfall.lang import tr
 from footfall.report.source import Source
 from footfall.result import Result
 
@@ -121,4 +122,4 @@ def without_ids(table: pa.Table, order: Sequence[str]) -> pa.Table:
 
 def alias(number: int) -> str:
     """Return what a user is called whose id is not told."""
-    return f"user {number}"
+    return tr("user {id}", id=str(number))

@@ -51,4 +51,6 @@ def literals(call):
 def plurals(package):
     """The keys that have a singular and a plural."""
     sources = (file.read_text(encoding="utf-8") for file in package.rglob("*.py"))
-    return {phrase for source in sources for call in calls(source) if name_of(call) in MANY for phrase in literals(call)}
+    return {
+        phrase for source in sources for call in calls(source) if name_of(call) in MANY for phrase in literals(call)
+    }

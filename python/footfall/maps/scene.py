@@ -95,8 +95,20 @@ class Scene:
             "steps": [self.step_text(place) for place in range(len(self.steps))],
             "step": self.step,
             "attribution": self.attribution(),
-            "words": {"play": tr("Play"), "step": self.unit_text()},
+            "words": {"play": tr("Play"), "step": self.unit_text(), "controls": _controls()},
         }
+
+
+def _controls() -> dict[str, str]:
+    """Return what the live map's library says, by its keys."""
+    return {
+        "Map.Title": tr("Map"),
+        "NavigationControl.ZoomIn": tr("Zoom in"),
+        "NavigationControl.ZoomOut": tr("Zoom out"),
+        "CooperativeGesturesHandler.WindowsHelpText": tr("Use Ctrl + scroll to zoom the map"),
+        "CooperativeGesturesHandler.MacHelpText": tr("Use ⌘ + scroll to zoom the map"),
+        "CooperativeGesturesHandler.MobileHelpText": tr("Use two fingers to move the map"),
+    }
 
 
 def scene(

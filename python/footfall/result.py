@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -231,6 +231,45 @@ class Result:
         with speaking(language):
             title = known(self.title)
         return Map(self._data, title=title, lang=language).show(self, value=value or counted)
+
+    @in_own_language
+    def without_ids(self, order: Any = None) -> Result:
+        """Return the rows with their users called "user 1", "user 2" and so on.
+
+        Whoever is shown a profile need not know whose it is.
+
+        Parameters
+        ----------
+        order : iterable of ids, optional
+            Who is user 1, who user 2; by default as they come in the rows. Rows of others are left out.
+
+        Returns
+        -------
+        Result
+            Without the statement, which may name them.
+
+        Raises
+        ------
+        DefinitionError
+            If the rows are not about users.
+
+        Examples
+        --------
+        >>> import footfall, pyarrow as pa
+        >>> data = footfall.open({"ads": pa.table({"ad_id": [7], "campaign_id": ["lunch"], "category": ["food"]})})
+        >>> named = data.sql("SELECT 'ana' AS user_id UNION ALL SELECT 'rui' ORDER BY 1")
+        >>> named.without_ids().to_arrow()["user_id"].to_pylist()
+        ['user 1', 'user 2']
+        """
+        import pyarrow.compute as pc
+
+        from footfall.output import people
+
+        if "user_id" not in self.columns:
+            raise DefinitionError(f"{self.title}: is not about users; its columns are {', '.join(self.columns)}")
+        ids = self._table["user_id"].unique().to_pylist() if order is None else options.ids("order", order)
+        named = people.without_ids(self._table, ids)
+        return replace(self, _table=named.filter(pc.is_valid(named["user_id"])), sql=None)
 
     def write(self, path: str | os.PathLike[str], *, spreadsheet: bool = False, decimal: str = ".") -> Path:
         """Write the rows to a file; its ending says how. A file that is there is replaced once the new one is whole.

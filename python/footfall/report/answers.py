@@ -11,9 +11,10 @@ from footfall.definitions import Unit
 from footfall.errors import FootfallError
 from footfall.lang import mark, tr
 from footfall.output.display import duration
+from footfall.output.people import alias, without_ids
 from footfall.report.figures import Figure, Figures
 from footfall.report.map import visits_map
-from footfall.report.privacy import Privacy, Published, alias, published, without_ids
+from footfall.report.privacy import Privacy, Published, published
 from footfall.report.sentences import sentence
 from footfall.report.source import Source
 from footfall.report.words import Table, listed, result_table

@@ -23,6 +23,8 @@ from footfall import lang
 from footfall._native import jobs
 from footfall.cli import app
 from footfall.maps import Map
+from footfall.notebook import answer, shipped
+from footfall.notebook.shipped import translation
 from footfall.report.glossary import terms
 
 PACKAGE = Path(footfall.__file__).parent
@@ -395,3 +397,41 @@ def test_every_month_has_its_name(day):
     assert lang.day_text(day) == f"{day.day} {day:%B %Y}"
     with lang.speaking("pt"):
         assert lang.day_text(day).startswith(f"{day.day} de ") and f"{day:%B}" not in lang.day_text(day)
+
+
+# Notebooks
+
+
+TRANSLATED = [(language, name) for language in shipped.languages() if language != "en" for name in shipped.names()]
+
+
+@pytest.mark.parametrize(("language", "name"), TRANSLATED, ids=str)
+def test_every_markdown_cell_is_translated_and_nothing_else(language, name):
+    notebook, words_ = shipped.read(name), shipped.words(name, language)
+    assert translation.lacking(notebook, words_) == [] and translation.of_no_cell(notebook, words_) == []
+    for cell in notebook["cells"]:
+        if cell["cell_type"] == "markdown":
+            source, told = "".join(cell["source"]), words_[cell["id"]]
+            assert told != source
+            assert shape(told) == shape(source), cell["id"]
+
+
+def shape(markdown):
+    """What a translation keeps: headings, rows of tables, items, code and numbers of lines that begin one."""
+    lines = markdown.splitlines()
+    starts = [re.match(r"#+ |\||- \*\*", line) for line in lines]
+    return [start[0] for start in starts if start], sorted(re.findall(r"`([^`\n]+)`", " ".join(map(str.strip, lines))))
+
+
+def test_languages_of_notebooks_are_those_of_what_they_show():
+    assert shipped.languages() == lang.languages()
+    for language in OTHERS:
+        files = {file.stem for file in (shipped.FOLDER / language).iterdir()}
+        assert files - set(shipped.names()) == set(), "translations of no notebook"
+
+
+def test_a_sentence_in_a_notebook_is_portuguese(data):
+    assert "tem o maior número de visitas" in repr(answer(data.establishment_visits(by="period")))
+    named = data.preferred_ad_categories().without_ids()
+    assert named.to_arrow()["user_id"][0].as_py() == "usuário 1"
+    assert "usuário 1" in texts(vl_convert.vegalite_to_svg(named.chart(users="usuário 1").to_dict()))

@@ -49,7 +49,7 @@ def drawn(
 ) -> ConcatChart:
     """Return the chart of all panels, given as (title, rows)."""
     dates = sorted({row[lines.by] for _, shown in panels for row in shown})
-    size = options.width or 250, options.height or 110
+    size = options.width or 250, options.height or 120
     drawings = [_panel(name, shown, lines, size, (dates[0], dates[-1])) for name, shown in panels]
     columns = style.columns(len(drawings))
     return style.finished(style.side_by_side(drawings, columns), title, notes, columns * (size[0] + 60))

@@ -86,8 +86,8 @@ def _environment(data: Optional[str], tz: Optional[str], engine: Optional[str], 
     """Return what the kernel is told; the time zone of other data is not that of `data`."""
     if data is None and tz is not None and not os.environ.get(DATA):
         raise DefinitionError(f"--tz {tz}: is of --data; give it, too")
-    found = {**({} if data is None else {TZ: ""}), **variables(data, tz, engine)}
+    found = {**({} if data is None else {TZ: ""}), **variables(data, tz, engine, lang)}
     root = found.get(DATA, "")
     if root and "://" not in root and not os.path.exists(root):
         raise DefinitionError(f"--data {data}: there is nothing at {root}")
-    return {**found, VARIABLE: lang}
+    return found

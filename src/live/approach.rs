@@ -42,7 +42,10 @@ impl<'a> Course<'a> {
     pub(super) fn of(legs: &'a Legs, options: &'a Options) -> Option<Self> {
         let is_usual = |speed: &f64| (options.speed_min_mps..=options.speed_max_mps).contains(speed);
         let both = legs.earlier.map(|earlier| speed_over(&earlier, &legs.last)).filter(is_usual);
-        let is_long = legs.last.length_m >= options.long_leg_m && legs.last.seconds >= options.long_leg_s;
+        let away_m = options.long_leg_away * legs.last.length_m;
+        let leads_back = legs.earlier.is_some_and(|earlier| earlier.from.distance_m(&legs.last.to) < away_m);
+        let is_long =
+            legs.last.length_m >= options.long_leg_m && legs.last.seconds >= options.long_leg_s && !leads_back;
         let long = is_long.then(|| legs.last.length_m / legs.last.seconds).filter(is_usual);
         let speed = both.into_iter().chain(long).reduce(f64::max)?;
         let plane = Plane::at(&legs.last.to);

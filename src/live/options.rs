@@ -49,9 +49,9 @@ options! {
     /// The two lie this much farther apart at most than the first from the last anchor.
     witness_share = 1.5;
     /// How far beside an establishment a leg may point, at no distance.
-    miss_m = 40.0;
+    miss_m = 60.0;
     /// How much farther beside it for each metre of distance.
-    miss_share = 0.3;
+    miss_share = 0.2;
     /// How far ahead establishments are looked for, in time at the user's speed.
     horizon_s = 300.0;
     /// The least distance ahead.
@@ -68,12 +68,14 @@ options! {
     long_leg_s = 45.0;
     /// coming nearer by this share of its length.
     long_leg_closing = 0.7;
+    /// and ending, by this share of its length at least, away from the anchor before it: else it leads back.
+    long_leg_away = 0.5;
     /// The earliest arrival.
     eta_min_s = 15.0;
     /// The latest arrival.
     eta_max_s = 600.0;
     /// The lowest speed.
-    speed_min_mps = 0.3;
+    speed_min_mps = 0.5;
     /// The highest speed.
     speed_max_mps = 25.0;
     /// An approach may be called again beyond its distance times this.

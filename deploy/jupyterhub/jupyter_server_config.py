@@ -8,7 +8,7 @@ from jupyter_server.services.kernels.kernelmanager import AsyncMappingKernelMana
 c = get_config()  # noqa: F821
 
 
-class KernelManager(AsyncMappingKernelManager):
+class BusyIsNotIdle(AsyncMappingKernelManager):
     """Kernels that compute are activity, also while they say nothing."""
 
     async def cull_kernels(self):
@@ -20,7 +20,7 @@ class KernelManager(AsyncMappingKernelManager):
 
 # Else everybody on this machine reads what kernels say by their ports.
 c.KernelManager.transport = "ipc"
-c.ServerApp.kernel_manager_class = KernelManager
+c.ServerApp.kernel_manager_class = BusyIsNotIdle
 c.MultiKernelManager.default_kernel_name = "footfall"
 c.KernelSpecManager.ensure_native_kernel = True
 

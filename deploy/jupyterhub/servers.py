@@ -6,10 +6,12 @@ A port of loopback can be reached by everybody on the machine, and taken by anot
 from __future__ import annotations
 
 import asyncio
+import grp
 import os
 import pwd
 import shutil
 import signal
+import sys
 from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
@@ -93,6 +95,7 @@ def _environment(hub, spawner, account, folder):
         "JUPYTERHUB_SERVICE_URL": f"http://127.0.0.1:8888{spawner.server.base_url}",
         "JUPYTER_RUNTIME_DIR": str(folder),
         "TMPDIR": str(folder / "tmp"),
+        "PATH": os.pathsep.join([f"{sys.prefix}/bin", os.environ.get("PATH", os.defpath)]),
     }
     groups = os.getgrouplist(account.pw_name, account.pw_gid)
     mine = [each for each in hub.data if _id_of(each.group) in groups]
@@ -100,8 +103,6 @@ def _environment(hub, spawner, account, folder):
 
 
 def _id_of(group):
-    import grp
-
     with suppress(KeyError):
         return grp.getgrnam(group).gr_gid
 

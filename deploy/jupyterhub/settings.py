@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import grp
 import ipaddress
 import sys
 import tomllib
 from dataclasses import dataclass, fields
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 
 @dataclass(frozen=True)
@@ -71,7 +73,19 @@ def _checked(told: dict) -> Hub:
         raise ValueError("certificate and key: one without the other")
     if not hub.certificate and not ipaddress.ip_address(hub.address).is_loopback:
         raise ValueError(f"address = {hub.address!r}: passwords would go in clear text; give certificate and key")
+    for each in hub.data:
+        _check_data(each)
     return hub
+
+
+def _check_data(data: Data) -> None:
+    try:
+        grp.getgrnam(data.group)
+        ZoneInfo(data.tz)
+    except KeyError as error:
+        raise ValueError(f"data of {data.group!r}: {error.args[0]}") from None
+    if "://" not in data.root and not Path(data.root).is_dir():
+        raise ValueError(f"data of {data.group!r}: there is no folder {data.root}")
 
 
 def _known(kind: type, told: dict) -> dict:

@@ -70,8 +70,8 @@ check: start tools style $(EXTENSION) ## formatting, lint, types and documentati
 .PHONY: style
 style: $(ENVIRONMENT)
 	$(STEP) "rustfmt" "2 s" cargo fmt --check
-	$(STEP) "ruff" "1 s" $(BIN)/ruff check python tests tools benches
-	$(STEP) "ruff's format" "1 s" $(BIN)/ruff format --check python tests tools benches
+	$(STEP) "ruff" "1 s" $(BIN)/ruff check python tests tools benches deploy
+	$(STEP) "ruff's format" "1 s" $(BIN)/ruff format --check python tests tools benches deploy
 	$(STEP) "mypy" "20 s" $(BIN)/mypy
 
 .PHONY: build

@@ -191,6 +191,7 @@ files() {
     copy 644 jupyter_server_config.py "$prefix/etc/jupyter/jupyter_server_config.py"
     copy 644 page_config.json "$prefix/etc/jupyter/labconfig/page_config.json"
     copy 644 overrides.json "$prefix/share/jupyter/lab/settings/overrides.json"
+    [ -d "$state/users" ] || install -d -m 711 "$state" "$state/users"
     if [ ! -e "$settings" ]; then
         step "settings in $settings"
         install -D -m 600 "$here/hub.toml" "$settings"

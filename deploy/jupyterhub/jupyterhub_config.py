@@ -26,7 +26,6 @@ c.JupyterHub.db_url = f"sqlite:///{hub.state}/hub.sqlite"
 # Accounts of this machine with their passwords, and of those only who is named.
 c.JupyterHub.authenticator_class = "pam"
 c.Authenticator.allowed_users = {*hub.users, *hub.admins}
-c.Authenticator.admin_users = {*hub.admins}
 
 # Each server runs as its user, in the home.
 c.JupyterHub.spawner_class = servers.spawner_class(hub)
@@ -42,5 +41,10 @@ c.SystemdSpawner.unit_name_template = "footfall-hub-{USERNAME}"
 # Idle kernels are ended by their servers (jupyter_server_config.py), idle servers by this.
 culler = [f"--timeout={hub.idle_seconds}", f"--cull-every={hub.every_seconds}", f"--max-age={round(3600 * hub.hours)}"]
 c.JupyterHub.services = [{"name": "culler", "command": [sys.executable, "-m", "jupyterhub_idle_culler", *culler]}]
-scopes = ["list:users", "read:users:activity", "read:servers", "delete:servers"]
-c.JupyterHub.load_roles = [{"name": "culler", "services": ["culler"], "scopes": scopes}]
+
+# JupyterHub's own admins may open the servers of all, and so read what they like. Ours may not.
+looks = ["list:users", "read:users:activity", "read:servers"]
+c.JupyterHub.load_roles = [
+    {"name": "culler", "services": ["culler"], "scopes": [*looks, "delete:servers"]},
+    {"name": "keeper", "users": hub.admins, "scopes": ["self", "admin-ui", *looks, "servers"]},
+]

@@ -39,7 +39,7 @@ def make_folders(hub) -> None:
     """Make the folders of the hub, of which users may enter their own alone."""
     os.umask(0o077)
     for each in (Path(hub.state), Path(hub.state) / "users"):
-        each.mkdir(parents=True, exist_ok=True)
+        each.mkdir(exist_ok=True)
         each.chmod(0o711)
 
 
@@ -52,7 +52,8 @@ def proxy_command(modules: Path) -> list[str]:
 def spawner_class(hub):
     """Return how servers are started here: by systemd, with limits, where it runs; else as plain processes."""
     if not _RUNS_SYSTEMD.is_dir():
-        print(f"footfall-hub: no systemd here: memory = {hub.memory!r} and cpus = {hub.cpus} do NOT hold, /tmp is shared")
+        loose = f"memory = {hub.memory!r} and cpus = {hub.cpus} do NOT hold, and /tmp is shared"
+        print(f"footfall-hub: no systemd here: {loose}", file=sys.stderr, flush=True)
         return _on_socket(LocalProcessSpawner, hub)
     from systemdspawner import SystemdSpawner
 
@@ -71,10 +72,10 @@ def _on_socket(kind, hub):
 def prepare(hub):
     """Return what is done before a server starts: a new folder, and what its environment says."""
 
-    def before(spawner) -> None:
+    async def before(spawner) -> None:
         name = spawner.user.name
         account, folder = pwd.getpwnam(name), folder_of(hub.state, name)
-        shutil.rmtree(folder, ignore_errors=True)
+        await _removed(folder)
         for each in (folder, folder / "tmp"):
             each.mkdir(mode=0o700)
             os.chown(each, account.pw_uid, account.pw_gid)
@@ -112,22 +113,29 @@ def clean_up(hub):
 
     async def after(spawner) -> None:
         folder = folder_of(hub.state, spawner.user.name)
-        await _wait_until_none(folder)
-        while left := started_under(folder):
-            for process in left:
-                with suppress(ProcessLookupError):
-                    os.kill(process, signal.SIGKILL)
-            await asyncio.sleep(0.1)
-        shutil.rmtree(folder, ignore_errors=True)
+        # First, clusters end by themselves, and remove their files.
+        if await _some_left(folder, _GRACE_SECONDS, None) and await _some_left(folder, _GRACE_SECONDS, signal.SIGKILL):
+            spawner.log.error("%s: processes go on: %s", spawner.user.name, started_under(folder))
+        await _removed(folder)
 
     return after
 
 
-async def _wait_until_none(folder):
-    for _ in range(10 * _GRACE_SECONDS):
-        if not started_under(folder):
-            return
+async def _removed(folder: Path) -> None:
+    await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
+
+
+async def _some_left(folder: Path, seconds: int, send: signal.Signals | None) -> bool:
+    """Wait until no process of a server is left, and send each a signal meanwhile; return whether some are."""
+    for _ in range(10 * seconds):
+        left = started_under(folder)
+        if not left:
+            return False
+        for process in left if send else []:
+            with suppress(ProcessLookupError):
+                os.kill(process, send)
         await asyncio.sleep(0.1)
+    return True
 
 
 def started_under(folder: Path) -> list[int]:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import grp
 import ipaddress
 import sys
-import tomllib
 from dataclasses import dataclass, fields
 from pathlib import Path
 from zoneinfo import ZoneInfo
+
+import tomllib
 
 
 @dataclass(frozen=True)

@@ -155,6 +155,11 @@ def run_all(tab):
 
 
 def outputs(notebook):
-    """The outputs of each code cell that ran, of a notebook's file."""
-    cells = json.loads(notebook.read_text(encoding="utf-8"))["cells"]
-    return [cell["outputs"] for cell in cells if cell["cell_type"] == "code" and cell["execution_count"]]
+    """The outputs of each code cell that ran, of a notebook's file, once it is written."""
+    text = wait_until(lambda: whole(notebook), 20, lambda: f"{notebook} is no whole notebook")
+    return [cell["outputs"] for cell in text["cells"] if cell["cell_type"] == "code" and cell["execution_count"]]
+
+
+def whole(notebook):
+    with suppress(ValueError):
+        return json.loads(notebook.read_text(encoding="utf-8"))

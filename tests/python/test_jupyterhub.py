@@ -129,7 +129,7 @@ def stage(city):
         yield Stage(hub, ana, bia, {each.name: open_tab() for each in (ana, bia)}, modes, data)
 
 
-def settings(folder, city, group, *names):
+def settings(folder, city, group, ana, bia):
     """Install the configuration, and give a group a data set that others cannot read; the port, and the data set."""
     hubs.install(folder)
     data = shutil.copytree(city, folder / "data")
@@ -138,7 +138,7 @@ def settings(folder, city, group, *names):
     port, hub_port = hubs.free_ports(2)
     given = [{"group": group, "root": str(data), "tz": "America/Recife"}]
     told = {"port": port, "hub_port": hub_port, "idle_minutes": IDLE_S / 60, "data": given}
-    hubs.configure(folder, users=[each.name for each in names], **told)
+    hubs.configure(folder, users=[ana.name], admins=[bia.name], **told)
     return port, data
 
 
@@ -226,7 +226,9 @@ def test_the_other_sees_no_page(stage):
     ours, theirs = (stage.tabs[each.name].page.request for each in (stage.ana, stage.bia))
     for path in ("lab", "api/status", "api/contents", f"files/{TOUR}", "api/kernels"):
         assert ours.get(stage.page(stage.ana, path)).status == 200
-        assert theirs.get(stage.page(stage.ana, path)).status == 403
+        assert theirs.get(stage.page(stage.ana, path)).status == 403, "also to one who may stop it"
+    seen = theirs.get(f"{stage.hub.url}hub/api/users", headers={"X-XSRFToken": "none"}).text()
+    assert stage.ana.name in seen
     assert listening({server_of(stage.ana)}) == [], "no port leads to it"
     socket = stage.hub.folder_of(stage.ana) / "server"
     assert stage.ana.says(CONNECT, socket) == "let in\n"

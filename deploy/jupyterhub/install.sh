@@ -2,7 +2,7 @@
 # Installs a JupyterHub with Footfall on Debian 12 or Amazon Linux 2023, in a virtual environment of its own.
 #
 #   deploy/jupyterhub/install.sh [--wheel FILE] [--wheelhouse DIR] [--extras LIST] [--prefix DIR] [--state DIR]
-#                                [--settings FILE] [--files-only]
+#                                [--settings FILE] [--no-service] [--files-only]
 #
 #   --wheel FILE      Footfall's wheel; the newest of build/wheels unless you name one
 #   --wheelhouse DIR  take all packages from this folder and none from an index, by the hashes of its requirements.txt if
@@ -11,6 +11,7 @@
 #   --prefix DIR      the environment, which users must be able to read: /opt/footfall-hub
 #   --state DIR       what the hub remembers: /var/lib/footfall-hub
 #   --settings FILE   what you decide: /etc/footfall-hub/hub.toml; it is kept if it is there
+#   --no-service      leave it to you to start the hub, also where systemd runs
 #   --files-only      configuration alone, into an environment that has the packages
 #
 # Run it as root, as often as you like: what is there stays as it is. It stops at the first error.
@@ -20,8 +21,7 @@ project=$(cd "$here/../.." && pwd)
 umask 022
 
 wheel="" wheelhouse="" extras=dask,spark prefix=/opt/footfall-hub state=/var/lib/footfall-hub
-settings=/etc/footfall-hub/hub.toml files_only=""
-systemd=/run/systemd/system
+settings=/etc/footfall-hub/hub.toml files_only="" service=yes
 
 main() {
     read_options "$@"
@@ -34,18 +34,20 @@ main() {
         proxy
     fi
     files
-    service
+    [ ! -d /run/systemd/system ] || [ -z "$service" ] || enable_service
     tell
 }
 
 read_options() {
     while [ $# -gt 0 ]; do
         case "$1" in
-            --files-only) files_only=yes; shift; continue ;;
+            --files-only) files_only=yes service="" ;;
+            --no-service) service="" ;;
             --wheel | --wheelhouse | --extras | --prefix | --state | --settings) [ $# -gt 1 ] || usage "$1 what?" ;;
             *) usage "$1: there is no such option" ;;
         esac
         case "$1" in
+            --files-only | --no-service) shift; continue ;;
             --wheel) wheel=$2 ;;
             --wheelhouse) wheelhouse=$2 ;;
             --extras) extras=$2 ;;
@@ -62,7 +64,7 @@ read_options() {
 
 usage() {
     echo "install.sh: $1" >&2
-    sed -n '2,17s/^# \{0,1\}//p' "$0" >&2
+    sed -n '2,18s/^# \{0,1\}//p' "$0" >&2
     exit 2
 }
 
@@ -199,8 +201,7 @@ files() {
     fi
 }
 
-service() {
-    [ -d "$systemd" ] && [ -z "$files_only" ] || return 0
+enable_service() {
     unit=/etc/systemd/system/footfall-hub.service
     made=$(sed -e "s|@PREFIX@|$prefix|g" -e "s|@SETTINGS@|$settings|g" "$here/footfall-hub.service")
     [ "$made" != "$(cat "$unit" 2>/dev/null)" ] || return 0
@@ -212,11 +213,11 @@ service() {
 
 tell() {
     step "done. Name the users in $settings, then start the hub:"
-    if [ -d "$systemd" ]; then
+    if [ -f /etc/systemd/system/footfall-hub.service ]; then
         echo "    systemctl restart footfall-hub"
     else
         echo "    FOOTFALL_HUB_SETTINGS=$settings $prefix/bin/python -m jupyterhub -f $prefix/hub/jupyterhub_config.py"
-        step "systemd does not run here: limits of memory and CPU will not hold, and nothing starts the hub again"
+        [ -d /run/systemd/system ] || step "systemd does not run here: limits of memory and CPU will not hold"
     fi
 }
 

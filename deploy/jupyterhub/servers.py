@@ -96,6 +96,7 @@ def _environment(hub, spawner, account, folder):
         "JUPYTERHUB_SERVICE_URL": f"http://127.0.0.1:8888{spawner.server.base_url}",
         "JUPYTER_RUNTIME_DIR": str(folder),
         "TMPDIR": str(folder / "tmp"),
+        "SPARK_LOCAL_DIRS": str(folder / "tmp"),
         "PATH": os.pathsep.join([f"{sys.prefix}/bin", os.environ.get("PATH", os.defpath)]),
     }
     groups = os.getgrouplist(account.pw_name, account.pw_gid)

@@ -21,6 +21,8 @@ import strangers
 import footfall
 
 TOOLS = ("useradd", "userdel", "groupadd", "groupdel", "chpasswd", "setpriv")
+#: Where everybody may write.
+SHARED = (Path("/tmp"), Path("/var/tmp"), Path("/dev/shm"))
 WHERE_FROM = "./bootstrap.sh --tests, as root, installs it"
 
 
@@ -116,6 +118,7 @@ def made(folder, python, *, group=None):
         yield account
     finally:
         end_all(account.uid)
+        remove_files(account.uid, *SHARED)
         subprocess.run(["userdel", "--remove", "--force", name], capture_output=True, check=False)
 
 
@@ -152,12 +155,17 @@ def end_all(uid):
 
 
 def files_of(uid, *folders):
-    """All files and folders of a user below some folders."""
+    """All files and folders of a user: those at the top of some folders, and what is below those of theirs."""
     found = []
-    for folder in folders:
-        for place, names, files in os.walk(folder):
-            for path in (Path(place, name) for name in [*names, *files]):
-                with suppress(OSError):
-                    if path.lstat().st_uid == uid:
-                        found.append(path)
+    for path in (path for folder in folders for path in folder.iterdir()):
+        with suppress(OSError):
+            if path.lstat().st_uid == uid:
+                found += [path, *(path.rglob("*") if path.is_dir() and not path.is_symlink() else [])]
     return found
+
+
+def remove_files(uid, *folders):
+    """Remove what a user has at the top of some folders."""
+    for path in files_of(uid, *folders):
+        with suppress(OSError):
+            shutil.rmtree(path) if path.is_dir() else path.unlink()

@@ -25,7 +25,6 @@ from machine import listening
 from footfall.engines.cluster import credentials
 
 IDLE_S = 30
-EVERYWHERE = [Path("/tmp"), Path("/var/tmp"), Path("/dev/shm")]
 TOUR = "footfall/00_tour.ipynb"
 # Starts a cluster of each engine, and computes until it is told to end: aloud, then without a word.
 CLUSTERS = """
@@ -215,7 +214,7 @@ def list_of(paths, stage):
 
 
 def test_the_other_reads_no_file(stage, working):
-    files = accounts.files_of(stage.ana.uid, stage.ana.home, stage.hub.state, *EVERYWHERE)
+    files = accounts.files_of(stage.ana.uid, stage.ana.home.parent, stage.hub.state / "users", *accounts.SHARED)
     kinds = {path.name for path in files}
     assert {"00_tour.ipynb", "clusters.json", "server", credentials.KEY, credentials.PROPERTIES} <= kinds
     assert len(json.loads(stage.ana.says(READ, list_of(files, stage)))) > len(files) / 2
@@ -237,7 +236,9 @@ def test_the_other_sees_no_page(stage):
 
 def test_no_frame_of_a_kernel_reaches_the_other(stage, working):
     """Neither by the files that kernels listen on, nor by any port that a process of hers listens on."""
-    files = [f"ipc://{path}" for path in accounts.files_of(stage.ana.uid, stage.hub.state) if "-ipc-" in path.name]
+    files = [
+        f"ipc://{path}" for path in accounts.files_of(stage.ana.uid, stage.hub.state / "users") if "-ipc-" in path.name
+    ]
     ports = [f"tcp://{host}:{port}" for host, port in listening(set(accounts.processes_of(stage.ana.uid)))]
     assert len(files) >= 5 and ports
     assert int(stage.ana.says(LISTEN, *files)) >= 10, "it speaks"
@@ -291,9 +292,9 @@ def test_after_log_out_what_is_idle_ends_and_leaves_nothing(stage, working):
     uids = stage.ana.uid, stage.bia.uid
     hubs.wait_until(lambda: not any(map(accounts.processes_of, uids)), 120, lambda: left(stage, uids))
     hubs.wait_until(lambda: not list((stage.hub.state / "users").iterdir()), 30, lambda: left(stage, uids))
-    homes = {stage.ana.home, stage.bia.home}
-    files = [path for uid in uids for path in accounts.files_of(uid, *EVERYWHERE)]
-    assert [path for path in files if not homes & {path, *path.parents}] == []
+    # Each Java leaves an empty folder with the name of its user.
+    files = [path for uid in uids for path in accounts.files_of(uid, *accounts.SHARED)]
+    assert [path for path in files if not path.name.startswith("hsperfdata_")] == []
 
 
 def left(stage, uids):

@@ -94,6 +94,7 @@ def _environment(hub, spawner, account, folder):
         "JUPYTERHUB_ACTIVITY_INTERVAL": str(hub.every_seconds),
         # A server that listens on a file must not have been told another port than its default.
         "JUPYTERHUB_SERVICE_URL": f"http://127.0.0.1:8888{spawner.server.base_url}",
+        "FOOTFALL_LANG": hub.language,
         "JUPYTER_RUNTIME_DIR": str(folder),
         "TMPDIR": str(folder / "tmp"),
         "SPARK_LOCAL_DIRS": str(folder / "tmp"),

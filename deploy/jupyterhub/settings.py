@@ -35,6 +35,7 @@ class Hub:
     hub_port: int = 801
     idle_minutes: float = 60
     hours: float = 24
+    language: str = "en"
     memory: str = "4G"
     cpus: float = 2
     state: str = "/var/lib/footfall-hub"

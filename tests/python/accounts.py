@@ -79,8 +79,8 @@ def make_environment(folder):
     subprocess.run([readable_python(), "-m", "venv", "--without-pip", folder], check=True, timeout=60)
     packages = Path(sysconfig.get_path("purelib"))
     there = folder / packages.relative_to(sys.prefix)
-    for source, options in ((packages, "-al"), (Path(footfall.__file__).parent, "-al")):
-        copy_tree(source, there / ("" if source == packages else "footfall"), options)
+    copy_tree(packages, there, "-al")
+    copy_tree(Path(footfall.__file__).parent, there / "footfall", "-rlL")
     for pointer in there.glob("footfall*.pth"):
         pointer.unlink()
     for shared in ("etc/jupyter", "share/jupyter", "share/jupyterhub"):
@@ -93,7 +93,7 @@ def copy_tree(source, target, options):
     target.mkdir(parents=True, exist_ok=True)
     command = ["cp", options, f"{source}/.", target]
     if subprocess.run(command, capture_output=True, timeout=300).returncode != 0:
-        subprocess.run(["cp", "-af", f"{source}/.", target], check=True, timeout=300)
+        subprocess.run(["cp", "-rpLf", f"{source}/.", target], check=True, timeout=300)
 
 
 @contextmanager

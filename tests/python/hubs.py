@@ -144,7 +144,7 @@ def log_in(hub, account, tab):
     tab.page.fill("#username_input", account.name)
     tab.page.fill("#password_input", account.password)
     tab.page.click("#login_submit")
-    tab.page.wait_for_url(f"**/user/{account.name}/lab**", timeout=90_000)
+    tab.page.wait_for_url(f"**/user/{account.name}/lab**", timeout=240_000)
     return Own(hub, account, tab)
 
 

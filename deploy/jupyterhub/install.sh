@@ -164,7 +164,7 @@ proxy() {
         cp -R "$wheelhouse/node_modules" "$prefix/hub/node_modules"
     else
         cp "$here/package.json" "$here/package-lock.json" "$prefix/hub"
-        npm ci --prefix "$prefix/hub" --ignore-scripts --no-audit --no-fund --loglevel=error
+        npm ci --prefix "$prefix/hub" --ignore-scripts --no-audit --no-fund --no-update-notifier --loglevel=error
     fi
     echo "$wanted" >"$prefix/.proxy"
 }

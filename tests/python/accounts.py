@@ -74,18 +74,25 @@ def readable_python():
 def make_environment(folder):
     """Make a virtual environment with what is installed here, without a network, and return its Python.
 
-    Files are linked where the file system can, so that gigabytes take a second: write none of its packages in place.
+    Packages that others cannot read where they are get there as links, where the file system can: write none in place.
     """
     subprocess.run([readable_python(), "-m", "venv", "--without-pip", folder], check=True, timeout=60)
-    packages = Path(sysconfig.get_path("purelib"))
+    packages, ours = Path(sysconfig.get_path("purelib")), Path(footfall.__file__).parent
     there = folder / packages.relative_to(sys.prefix)
-    copy_tree(packages, there, "-al")
-    copy_tree(Path(footfall.__file__).parent, there / "footfall", "-rlL")
-    for pointer in there.glob("footfall*.pth"):
-        pointer.unlink()
+    if strangers.can_read(packages / "jupyterhub" / "__init__.py") and strangers.can_read(ours / "__init__.py"):
+        (there / "all.pth").write_text(f"{ours.parent}\nimport site; site.addsitedir({str(packages)!r})\n")
+    else:
+        link_packages(packages, ours, there)
     for shared in ("etc/jupyter", "share/jupyter", "share/jupyterhub"):
         copy_tree(Path(sys.prefix) / shared, folder / shared, "-a")
     return folder / "bin" / "python"
+
+
+def link_packages(packages, ours, there):
+    copy_tree(packages, there, "-al")
+    copy_tree(ours, there / "footfall", "-rlL")
+    for pointer in there.glob("footfall*.pth"):
+        pointer.unlink()
 
 
 def copy_tree(source, target, options):

@@ -140,11 +140,12 @@ class Own:
 
 def log_in(hub, account, tab):
     """Log in by the form, and wait for JupyterLab."""
+    tab.page.set_default_timeout(240_000)
     tab.page.goto(hub.url)
     tab.page.fill("#username_input", account.name)
     tab.page.fill("#password_input", account.password)
     tab.page.click("#login_submit")
-    tab.page.wait_for_url(f"**/user/{account.name}/lab**", timeout=240_000)
+    tab.page.wait_for_url(f"**/user/{account.name}/lab**")
     return Own(hub, account, tab)
 
 

@@ -14,6 +14,8 @@ BIN := .venv/bin
 ENVIRONMENT := .venv/.ready
 EXTENSION := python/footfall/_native.abi3.so
 LIVE_MAP := python/footfall/maps/static/footfall-map.js
+# The proxy of the JupyterHub of the tests.
+PROXY := build/hub/node_modules/.ready
 # Where pip puts what a notebook's server gives to pages.
 SERVED := footfall.data/data/share/jupyter/labextensions/footfall/static
 RUST := Cargo.toml Cargo.lock .cargo/config.toml tools/pyo3.txt $(shell find src -type f)
@@ -39,14 +41,14 @@ demo: start tools $(EXTENSION) $(CITY) ## build, make a sample city, write its r
 	@echo "demo: done in $(TOOK). Open $(DEMO)/report.html in a browser."
 
 .PHONY: test
-test: start tools tools-of-tests check ## everything: check, then all Rust and Python tests (from nothing: 40-50 min)
+test: start tools tools-of-tests check $(PROXY) ## everything: check, then all Rust and Python tests (from nothing: 40-50 min)
 	$(STEP) "Rust tests" "4 min from nothing, else 2 min" cargo test --release --locked
 	$(STEP) "Python tests and docstring examples" "14 min" $(BIN)/python -m pytest -ra
 	$(STEP) "examples of README and docs" "1 min" $(BIN)/python tools/run_examples.py
 	@echo "test: passed in $(TOOK)."
 
 .PHONY: test-slow
-test-slow: start tools tools-of-tests $(EXTENSION) ## what takes long and rarely breaks, such as 300 more worlds (20 min)
+test-slow: start tools tools-of-tests $(EXTENSION) $(PROXY) ## what takes long and rarely breaks, such as 300 more worlds (20 min)
 	$(STEP) "slow tests" "20 min" $(BIN)/python -m pytest -ra -m slow tests/python
 
 .PHONY: fuzz
@@ -68,8 +70,8 @@ check: start tools style $(EXTENSION) ## formatting, lint, types and documentati
 .PHONY: style
 style: $(ENVIRONMENT)
 	$(STEP) "rustfmt" "2 s" cargo fmt --check
-	$(STEP) "ruff" "1 s" $(BIN)/ruff check python tests tools benches
-	$(STEP) "ruff's format" "1 s" $(BIN)/ruff format --check python tests tools benches
+	$(STEP) "ruff" "1 s" $(BIN)/ruff check python tests tools benches deploy
+	$(STEP) "ruff's format" "1 s" $(BIN)/ruff format --check python tests tools benches deploy
 	$(STEP) "mypy" "20 s" $(BIN)/mypy
 
 .PHONY: build
@@ -77,6 +79,9 @@ build: start tools $(EXTENSION) ## compile the extension into python/footfall, w
 
 .PHONY: maps
 maps: start tools $(LIVE_MAP) ## build the live map, of JavaScript, into python/footfall/maps/static and the wheel's data
+
+.PHONY: hub-proxy
+hub-proxy: $(PROXY) ## fetch the proxy of JupyterHub, of npm, for the test of a real hub
 
 .PHONY: env
 env: start tools $(ENVIRONMENT) ## the Python environment .venv with all that the other verbs need
@@ -138,6 +143,11 @@ $(ENVIRONMENT): pyproject.toml | .venv/bin/pip
 # What npm fetched is checked by the sums of the lock file; none of it runs to install itself.
 js/node_modules/.ready: js/package.json js/package-lock.json
 	$(STEP) "JavaScript packages" "10 s" npm --prefix js ci --ignore-scripts --no-audit --no-fund --loglevel=error
+	@touch $@
+
+$(PROXY): deploy/jupyterhub/package.json deploy/jupyterhub/package-lock.json
+	@mkdir -p build/hub && cp $^ build/hub
+	$(STEP) "JupyterHub's proxy" "5 s" npm --prefix build/hub ci --ignore-scripts --no-audit --no-fund --loglevel=error
 	@touch $@
 
 $(LIVE_MAP): js/build.mjs js/node_modules/.ready $(wildcard js/src/*)

@@ -19,7 +19,7 @@ main() {
     case "${1:-}" in
         --check) check ;;
         --python) find_python || { what_is python >&2; exit 1; } ;;
-        --tests) browser; TOOLS=$TOOLS_OF_TESTS; check >/dev/null || install_missing; check ;;
+        --tests) browser; accounts; TOOLS=$TOOLS_OF_TESTS; check >/dev/null || install_missing; check ;;
         "") install_missing; check ;;
         *) sed -n '2,9s/^# \{0,1\}//p' bootstrap.sh >&2; exit 2 ;;
     esac
@@ -72,6 +72,14 @@ browser() {
     [ -z "$(missing)" ] || what_is chromium
 }
 
+# The test of a JupyterHub makes accounts of this machine, which log in by PAM; it needs root, and is skipped otherwise.
+accounts() {
+    [ "$(id -u)" = 0 ] || return 0
+    TOOLS="useradd setpriv pam system-python"
+    [ -z "$(missing)" ] || (install_missing) || true
+    for tool in $(missing); do what_is "$tool"; done
+}
+
 # The tools of TOOLS that are not there, in one line.
 missing() {
     found=""
@@ -92,6 +100,10 @@ has() {
             for name in chromium chromium-browser google-chrome; do ! command -v "$name" >/dev/null || return 0; done
             return 1
             ;;
+        useradd) command -v useradd >/dev/null && command -v chpasswd >/dev/null ;;
+        pam) [ -e /etc/pam.d/login ] ;;
+        # One that accounts without rights can run, unlike that of root's home.
+        system-python) [ -x /usr/bin/python3 ] && /usr/bin/python3 -c 'import venv' 2>/dev/null ;;
         *) command -v "$1" >/dev/null ;;
     esac
 }
@@ -108,6 +120,9 @@ what_is() {
         chromium) echo "chromium is missing: tests that look at notebooks and maps are skipped. $(how chromium)" ;;
         java) echo "java is missing or old: 17 or later runs Spark. $(how java)" ;;
         ps | ss) echo "$1 is missing: the tests of clusters look at processes and sockets. $(how "$1")" ;;
+        useradd | setpriv | pam | system-python)
+            echo "$1 is missing: the test of a JupyterHub with two accounts is skipped. $(how "$1")"
+            ;;
         *) echo "$1 is missing: part of make check. Run: rustup component add $1" ;;
     esac
 }
@@ -134,6 +149,13 @@ package_of() {
         dnf:ss) echo iproute ;;
         apt-get:ps) echo procps ;;
         dnf:ps) echo procps-ng ;;
+        apt-get:useradd) echo passwd ;;
+        dnf:useradd) echo shadow-utils ;;
+        *:setpriv) echo util-linux ;;
+        apt-get:pam) echo login libpam-modules ;;
+        dnf:pam) echo util-linux pam ;;
+        apt-get:system-python) echo python3 python3-venv ;;
+        dnf:system-python) echo python3 ;;
         *:git | *:make | *:curl) echo "$1" ;;
     esac
 }

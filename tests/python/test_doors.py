@@ -24,47 +24,6 @@ from footfall.engines import cluster, connect
 from footfall.engines.cluster import credentials
 from footfall.engines.cluster import dask as cluster_of_dask
 
-# Asks a Dask cluster by each address for the user that it runs code as, with each of the keys.
-ASK_DASK = """
-import json, os, sys
-from datetime import datetime, timedelta, timezone
-from distributed import Client
-from distributed.security import Security
-
-def whoami():
-    import os
-    return os.getuid()
-
-addresses, keys = json.loads(sys.argv[1]), json.loads(sys.argv[2])
-answers = {}
-for address in addresses:
-    for key in keys:
-        security = key and Security(tls_ca_file=key[1], tls_client_key=key[0], tls_client_cert=key[1])
-        try:
-            with Client(address, security=security or None, timeout="4s", set_as_default=False) as client:
-                answers[f"{address} {bool(key)}"] = client.submit(whoami, pure=False).result(timeout=20)
-        except Exception as error:
-            answers[f"{address} {bool(key)}"] = f"refused: {type(error).__name__}: {error}"[:200]
-print(json.dumps(answers))
-"""
-# Asks a Spark cluster for the user that it runs code as, with a secret or none.
-ASK_SPARK = """
-import sys
-from pyspark.sql import SparkSession
-
-def whoami(_):
-    import os
-    return os.getuid()
-
-address, secret = sys.argv[1:]
-settings = {"ui.enabled": False, "driver.host": "127.0.0.1", "driver.bindAddress": "127.0.0.1"}
-if secret:
-    settings |= {"authenticate": True, "authenticate.secret": secret, "network.crypto.enabled": True}
-builder = SparkSession.builder.master(address).appName("stranger")
-for name, value in settings.items():
-    builder = builder.config("spark." + name, value)
-print("uid", builder.getOrCreate().sparkContext.parallelize([0], 1).map(whoami).collect()[0], flush=True)
-"""
 # Asks every port for pages, plain and by TLS; a port that does not speak HTTP is asked once.
 ASK_PAGES = """
 import json, ssl, sys, urllib.error, urllib.request
@@ -102,20 +61,16 @@ def key(tmp_path):
     return [str(folder / name) for name in (credentials.KEY, credentials.CERTIFICATE)]
 
 
-def ask_dask(addresses, keys, home):
-    return json.loads(strangers.said(strangers.start(ASK_DASK, json.dumps(addresses), json.dumps(keys), home=home)))
-
-
 def test_a_stranger_runs_no_code_on_dask_without_the_key(live_clusters, tmp_path, key):
     """Neither at the scheduler nor at a worker, neither plain nor by TLS with a key of his own."""
     started, client = live_clusters("dask")
     ports = [started.address.rpartition(":")[2]] + [worker.rpartition(":")[2] for worker in client.nthreads()]
-    plain = ask_dask([f"tcp://127.0.0.1:{port}" for port in ports], [None], tmp_path)
-    locked = ask_dask([f"tls://127.0.0.1:{port}" for port in ports], [None, key], tmp_path)
+    plain = strangers.ask_dask([f"tcp://127.0.0.1:{port}" for port in ports], [None], tmp_path)
+    locked = strangers.ask_dask([f"tls://127.0.0.1:{port}" for port in ports], [None, key], tmp_path)
     assert len(plain) == 3 and len(locked) == 6
     assert all(str(answer).startswith("refused") for answer in (plain | locked).values()), plain | locked
     ours = [str(started.credentials / name) for name in (credentials.KEY, credentials.CERTIFICATE)]
-    (given,) = ask_dask([f"tls://127.0.0.1:{ports[0]}"], [ours], tmp_path).values()
+    (given,) = strangers.ask_dask([f"tls://127.0.0.1:{ports[0]}"], [ours], tmp_path).values()
     assert given == os.getuid(), "who has the key gets in, as the owner: what is refused above is refused for the key"
 
 
@@ -150,35 +105,15 @@ def test_a_stranger_in_the_schedulers_place_is_refused(tmp_path, key):
     assert told and all("ALERT_UNKNOWN_CA" in str(each).upper() for each in told), told
 
 
-def ask_spark(address, secret, home):
-    """What he who asks is told: a user, or that he is refused."""
-    process = strangers.start(ASK_SPARK, address, secret, home=home, SPARK_LOCAL_IP="127.0.0.1")
-    errors = []
-
-    def listen():
-        for line in process.stderr:
-            errors.append(line)
-            # It would try again for a minute.
-            if "Failed to connect to master" in line:
-                os.killpg(process.pid, signal.SIGKILL)
-
-    listener = threading.Thread(target=listen)
-    listener.start()
-    output = process.stdout.read()
-    listener.join(timeout=120)
-    process.wait(timeout=10)
-    return output.strip() or ("refused" if any("Failed to connect to master" in line for line in errors) else errors)
-
-
 def test_a_stranger_gets_no_job_of_spark_without_the_secret(live_clusters, tmp_path):
     started, _ = live_clusters("spark")
     log = started.credentials.parent / "master.log"
     for secret in ("", "f" * 64):
-        assert ask_spark(started.address, secret, tmp_path) == "refused"
+        assert strangers.ask_spark(started.address, secret, tmp_path) == "refused"
     assert "Registering app stranger" not in log.read_text()
     # Whoever is given the secret is registered; our own session has the cores.
     given = credentials.read_properties(started.credentials / credentials.PROPERTIES)["spark.authenticate.secret"]
-    process = strangers.start(ASK_SPARK, started.address, given, home=tmp_path, SPARK_LOCAL_IP="127.0.0.1")
+    process = strangers.start(strangers.ASK_SPARK, started.address, given, home=tmp_path, SPARK_LOCAL_IP="127.0.0.1")
     try:
         wait_for(lambda: "Registering app stranger" in log.read_text())
     finally:

@@ -1,0 +1,77 @@
+"""Runs the notebook of the talk, and the notebooks whose cells are shown live, all on one data set."""
+
+from __future__ import annotations
+
+import copy
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import nbformat
+from nbclient import NotebookClient
+
+from slides.deck import DeckError, Live, Slide
+
+_SECONDS = 300
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where the notebooks are, which data they read, and in which language they speak."""
+
+    notebooks: Path
+    data: Path | None = None
+    tz: str = ""
+    lang: str = "en"
+
+    def environment(self) -> dict[str, str]:
+        """Return what a kernel is told."""
+        given = {"FOOTFALL_DATA": self.data and str(self.data.resolve()), "FOOTFALL_TZ": self.tz}
+        tools = str(Path(__file__).resolve().parents[1])
+        path = os.pathsep.join(filter(None, [tools, os.environ.get("PYTHONPATH")]))
+        said = {name: value for name, value in given.items() if value}
+        return {**os.environ, **said, "FOOTFALL_LANG": self.lang, "PYTHONPATH": path}
+
+    def read(self, name: str) -> Any:
+        """Return a notebook in the language."""
+        notebook = nbformat.read(self.notebooks / name, as_version=4)
+        words = self.notebooks / self.lang / f"{Path(name).stem}.md"
+        if self.lang == "en" or not words.is_file():
+            return notebook
+        from footfall.notebook.shipped import translation
+
+        return translation.applied(notebook, translation.read(words))
+
+
+def executed(source: Source, notebook: Any) -> Any:
+    """Return a copy of a notebook with its outputs; a cell that fails ends it with its error."""
+    done = copy.deepcopy(notebook)
+    place = {"metadata": {"path": str(source.notebooks)}}
+    client = NotebookClient(done, timeout=_SECONDS, kernel_name="footfall", resources=place)
+    client.execute(env=source.environment())
+    return done
+
+
+def live_cells(source: Source, found: Iterable[Slide]) -> dict[Live, Any]:
+    """Return the cells that slides name, each run with all that stands above it."""
+    steps = [slide.live for slide in found if slide.live]
+    cells: dict[Live, Any] = {}
+    for name in dict.fromkeys(step.notebook for step in steps):
+        wanted = [step.cell for step in steps if step.notebook == name]
+        ran = executed(source, until(source.read(name), wanted, name))
+        by_id = {cell.id: cell for cell in ran.cells}
+        cells |= {Live(name, cell): by_id[cell] for cell in wanted}
+    return cells
+
+
+def until(notebook: Any, wanted: list[str], name: str) -> Any:
+    """Return a notebook that ends with the last of the cells that are wanted."""
+    places = {cell.id: at for at, cell in enumerate(notebook.cells)}
+    lacking = [cell for cell in wanted if cell not in places]
+    if lacking:
+        raise DeckError(f'{name} has no cell "{lacking[0]}"; it has {", ".join(places)}')
+    shortened = copy.copy(notebook)
+    shortened.cells = notebook.cells[: max(places[cell] for cell in wanted) + 1]
+    return shortened

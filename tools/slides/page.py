@@ -20,6 +20,8 @@ _PACKAGES = _HERE.parents[1] / "js" / "node_modules"
 _SCRIPTS = {"reveal": "reveal.js/dist/reveal.js", "notes": "reveal.js/plugin/notes/notes.js"}
 _STYLES = ("reveal.js/dist/reset.css", "reveal.js/dist/reveal.css")
 _FONT = "@fontsource-variable/inter/files/inter-latin-wght-normal.woff2"
+# Of the whole screen; other slides are white.
+_BACKGROUNDS = {"title": "#06283d", "live": "#f4f8fb"}
 # Nothing but what the page holds. The presenter's notes show the page itself, twice, in frames.
 _POLICY = {
     "default-src": "'none'",
@@ -63,6 +65,7 @@ def page(slides: list[Slide], lives: dict[Live, Any], lang: str) -> str:
 
 def _shown(slide: Slide, lives: dict[Live, Any]) -> dict[str, Any]:
     shown: dict[str, Any] = {"id": slide.id, "part": slide.part, "layout": slide.layout, "seconds": slide.seconds}
+    shown["background"] = _BACKGROUNDS.get(slide.layout, "#ffffff")
     shown |= {"body": Markup(content.cells(slide.cells)), "notes": Markup(content.cells(slide.notes))}
     live = lives[slide.live] if slide.live else None
     shown["live"] = live and {

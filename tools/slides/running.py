@@ -7,10 +7,12 @@ import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import nbformat
 from nbclient import NotebookClient
+from traitlets.config import Config
 
 from slides.deck import DeckError, Live, Slide
 
@@ -49,8 +51,11 @@ def executed(source: Source, notebook: Any) -> Any:
     """Return a copy of a notebook with its outputs; a cell that fails ends it with its error."""
     done = copy.deepcopy(notebook)
     place = {"metadata": {"path": str(source.notebooks)}}
-    client = NotebookClient(done, timeout=_SECONDS, kernel_name="footfall", resources=place)
-    client.execute(env=source.environment())
+    with TemporaryDirectory(prefix="footfall-slides-") as folder:
+        # What goes to and from a kernel is seen by no other user of this machine.
+        private = Config({"ConnectionFileMixin": {"transport": "ipc", "connection_file": f"{folder}/kernel.json"}})
+        client = NotebookClient(done, timeout=_SECONDS, kernel_name="footfall", resources=place, config=private)
+        client.execute(env=source.environment())
     return done
 
 

@@ -1,7 +1,8 @@
 """The slides of a notebook: where each begins, what is on it, what its presenter says, and how long that takes.
 
 Of a cell's metadata, ``slideshow`` says it all. ``slide_type`` is as in nbconvert and RISE: ``slide`` begins one, ``-``
-goes on, ``notes`` are the presenter's, ``skip`` is not shown. The first cell of a slide has
+goes on, ``notes`` are the presenter's, ``skip`` is not shown. ``code`` shows a cell's source, too; ``sample`` leaves a
+cell out where the data are no sample city. The first cell of a slide has
 
 - ``data-timing``: the seconds that it takes, which the presenter's clock goes by
 - ``part``: of the talk; one that has none belongs to the part before
@@ -86,6 +87,11 @@ def slide_type(cell: Cell) -> str:
 def shows_code(cell: Cell) -> bool:
     """Return whether the code of a cell is shown, and not only what it gives."""
     return bool(_said(cell).get("code", False))
+
+
+def of_sample(cell: Cell) -> bool:
+    """Return whether what a cell says is true of a sample city only."""
+    return bool(_said(cell).get("sample", False))
 
 
 def parts(found: list[Slide]) -> Iterator[tuple[str, list[Slide]]]:

@@ -31,7 +31,7 @@ class Html(str):
 def numbers(counts: Mapping[str, Any]) -> Html:
     """Return numbers in large type, each with what it counts."""
     tiles = (f"<div><b>{count:,}</b><span>{escape(name)}</span></div>" for name, count in counts.items())
-    return Html(f'<div class="numbers">{"".join(tiles)}</div>')
+    return Html(f'<div class="tiles">{"".join(tiles)}</div>')
 
 
 def beside_peers(section: str, names: Mapping[str, str]) -> theme.LayerChart:

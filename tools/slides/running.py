@@ -14,7 +14,7 @@ import nbformat
 from nbclient import NotebookClient
 from traitlets.config import Config
 
-from slides.deck import DeckError, Live, Slide
+from slides.deck import DeckError, Live, Slide, of_sample
 
 _SECONDS = 300
 
@@ -28,17 +28,25 @@ class Source:
     tz: str = ""
     lang: str = "en"
 
-    def environment(self) -> dict[str, str]:
-        """Return what a kernel is told."""
+    def said(self) -> dict[str, str]:
+        """Return what notebooks are told of the data and the language."""
         given = {"FOOTFALL_DATA": self.data and str(self.data.resolve()), "FOOTFALL_TZ": self.tz}
+        return {**{name: value for name, value in given.items() if value}, "FOOTFALL_LANG": self.lang}
+
+    def environment(self) -> dict[str, str]:
+        """Return what a kernel finds: what is told, and this package."""
         tools = str(Path(__file__).resolve().parents[1])
         path = os.pathsep.join(filter(None, [tools, os.environ.get("PYTHONPATH")]))
-        said = {name: value for name, value in given.items() if value}
-        return {**os.environ, **said, "FOOTFALL_LANG": self.lang, "PYTHONPATH": path}
+        return {**os.environ, **self.said(), "PYTHONPATH": path}
+
+    def is_sample(self) -> bool:
+        """Return whether the data are a made-up city, which knows the truth."""
+        return self.data is None or (self.data / "truth.json").is_file()
 
     def read(self, name: str) -> Any:
-        """Return a notebook in the language."""
+        """Return a notebook in the language, without what is true of a sample city alone if the data are none."""
         notebook = nbformat.read(self.notebooks / name, as_version=4)
+        notebook.cells = [cell for cell in notebook.cells if self.is_sample() or not of_sample(cell)]
         words = self.notebooks / self.lang / f"{Path(name).stem}.md"
         if self.lang == "en" or not words.is_file():
             return notebook
@@ -55,7 +63,8 @@ def executed(source: Source, notebook: Any) -> Any:
         # What goes to and from a kernel is seen by no other user of this machine.
         private = Config({"ConnectionFileMixin": {"transport": "ipc", "connection_file": f"{folder}/kernel.json"}})
         client = NotebookClient(done, timeout=_SECONDS, kernel_name="footfall", resources=place, config=private)
-        client.execute(env=source.environment())
+        # Answers are the same on every engine, and this machine has no cluster to start.
+        client.execute(env={"FOOTFALL_ENGINE": "local", **source.environment()})
     return done
 
 

@@ -113,7 +113,9 @@ def _begun(cell: Cell, part: str) -> Slide:
 def _in_time(found: list[Slide]) -> None:
     seconds = sum(slide.seconds for slide in found)
     if seconds > 60 * MOST_MINUTES:
-        raise DeckError(f"the slides take {seconds / 60:.1f} minutes, and the talk {MOST_MINUTES}: shorten a data-timing")
+        raise DeckError(
+            f"the slides take {seconds / 60:.1f} minutes, and the talk {MOST_MINUTES}: shorten a data-timing"
+        )
 
 
 def _said(cell: Cell) -> dict[str, Any]:

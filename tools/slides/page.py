@@ -1,4 +1,4 @@
-"""The deck as one page, which asks the network for nothing: reveal.js, its notes, our look, the live map, all inside."""
+"""The deck as one page that asks no network: reveal.js, the presenter's notes, our look, the live map are inside."""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from slides.deck import DeckError
 
-WIDTH, HEIGHT = 1280, 720
+SIZE = {"width": 1280, "height": 720}
 _NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 _OPTIONS = ("--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking", "--disable-sync")
 _READY = "Reveal.isReady() && document.querySelectorAll('.pdf-page').length > 0"
@@ -42,9 +42,10 @@ def chromium() -> Iterator[Any]:
 
 def pdf(browser: Any, slides: Path, target: Path) -> None:
     """Print the page of slides as PDF."""
-    context = browser.new_context(viewport={"width": WIDTH, "height": HEIGHT}, offline=True)
+    context = browser.new_context(viewport=SIZE, offline=True)
     page = context.new_page()
     page.goto(f"{slides.resolve().as_uri()}?print-pdf")
     page.wait_for_function(_READY)
-    page.pdf(path=str(target), width=f"{WIDTH}px", height=f"{HEIGHT}px", print_background=True)
+    paper = {side: f"{pixels}px" for side, pixels in SIZE.items()}
+    page.pdf(path=str(target), **paper, print_background=True)
     context.close()

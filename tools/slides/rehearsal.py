@@ -1,4 +1,4 @@
-"""Plays the talk: each slide in Chromium, each live step in JupyterLab; tells the minutes, and what would fail on stage."""
+"""Plays the talk, slides in Chromium and live steps in JupyterLab: how many minutes, and what would fail on stage."""
 
 from __future__ import annotations
 
@@ -15,24 +15,30 @@ from slides import deck, printing
 from slides.deck import Live, Slide
 from slides.running import Source
 
+# Their helpers start JupyterLab and steer a browser in it.
 _TESTS = Path(__file__).resolve().parents[2] / "tests" / "python"
 _CELL_SECONDS = 240
 _MAP_SECONDS = 60
-# What is wider or higher than its slide, or what holds it; what scripts draw on a map is their own.
-_OVERFLOWS = """() => { const face = document.querySelector("section.present .face"), all = face.getBoundingClientRect();
-    return [...face.querySelectorAll("*")].filter((part) => { if (part.closest(".footfall-map")) return false;
+# What is beyond the edge of its slide; what the live map draws keeps within itself.
+_OVERFLOWS = """() => {
+    const face = document.querySelector("section.present .face"), all = face.getBoundingClientRect();
+    return [...face.querySelectorAll("*")].filter((part) => {
+        if (part.closest(".footfall-map")) return false;
         const { width, left, right, top, bottom } = part.getBoundingClientRect();
         return width && (left < all.left - 1 || right > all.right + 1 || top < all.top - 1 || bottom > all.bottom + 1);
-    }).map((part) => `${part.tagName} ${part.textContent.trim().slice(0, 40)}`) }"""
+    }).map((part) => `${part.tagName} ${part.textContent.trim().slice(0, 40)}`);
+}"""
 
 
 def main(source: Source, page: Path) -> int:
-    """Play the talk, print its minutes by part, and return whether it fails."""
+    """Play the talk, print its minutes by part, and return 1 if it would fail."""
     slides = deck.slides(source.read("presentation.ipynb"))
-    troubles = list(played(page))
+    with printing.chromium() as browser:
+        shown = browser.new_context(viewport=printing.SIZE, offline=True).new_page()
+        shown.goto(page.resolve().as_uri())
+        troubles = list(played(shown))
     ran = {slide.id: seconds for slide, seconds in steps(source, slides)}
-    for line in told(slides, ran):
-        print(line)
+    print("\n".join(told(slides, ran)))
     minutes = (sum(slide.seconds for slide in slides) + sum(ran.values())) / 60
     if minutes > deck.MOST_MINUTES:
         troubles.append(f"the talk takes {minutes:.1f} minutes, of {deck.MOST_MINUTES}")
@@ -41,29 +47,26 @@ def main(source: Source, page: Path) -> int:
     return 1 if troubles else 0
 
 
-def played(page: Path) -> Iterator[str]:
-    """Go through the slides with the arrow key, and yield what would be seen to fail."""
-    with printing.chromium() as browser:
-        size = {"width": printing.WIDTH, "height": printing.HEIGHT}
-        shown = browser.new_context(viewport=size, offline=True).new_page()
-        errors: list[str] = []
-        shown.on("pageerror", lambda error: errors.append(str(error)))
-        shown.goto(page.resolve().as_uri())
-        shown.wait_for_function("Reveal.isReady()")
-        for number in range(1, shown.evaluate("Reveal.getTotalSlides()") + 1):
-            yield from (f"slide {number}: {trouble}" for trouble in _troubles(shown))
-            shown.keyboard.press("ArrowRight")
-        yield from errors
+def played(shown: Any) -> Iterator[str]:
+    """Go through the slides of an open page with the arrow key, and yield what would be seen to fail."""
+    errors: list[str] = []
+    shown.on("pageerror", lambda error: errors.append(str(error)))
+    shown.wait_for_function("Reveal.isReady()")
+    for number in range(1, shown.evaluate("Reveal.getTotalSlides()") + 1):
+        yield from (f"slide {number}: {trouble}" for trouble in _troubles(shown))
+        shown.keyboard.press("ArrowRight")
+    yield from errors
 
 
 def _troubles(shown: Any) -> list[str]:
     """Return what is wrong with the slide that is shown."""
-    maps = shown.locator("section.present .footfall-map")
-    if maps.count():
+    if shown.locator("section.present .footfall-map").count():
+        from playwright.sync_api import TimeoutError as TooLate
+
         try:
             shown.wait_for_selector("section.present .footfall-drawn", timeout=1000 * _MAP_SECONDS)
-        except Exception:
-            return [f"the map stays a picture after {_MAP_SECONDS} s"]
+        except TooLate:
+            return [f"the map is still a picture after {_MAP_SECONDS} s"]
     return [f"does not fit: {part}" for part in shown.evaluate(_OVERFLOWS)]
 
 
@@ -72,11 +75,11 @@ def steps(source: Source, slides: list[Slide]) -> Iterator[tuple[Slide, float]]:
 
     What stands above the cell has run before, as its presenter does before the talk.
     """
-    live = [slide for slide in slides if slide.live]
-    with _lab(source, {slide.live.notebook for slide in live if slide.live}) as (server, new_tab):
-        for slide in live:
-            if slide.live:
-                yield slide, _ran(new_tab(), server, slide.live, source)
+    live = [(slide, slide.live) for slide in slides if slide.live]
+    with _lab(source, {step.notebook for _, step in live}) as (server, new_tab):
+        for slide, step in live:
+            print(f"live: {step.notebook}, cell {step.cell}", flush=True)
+            yield slide, _ran(new_tab(), server, step, source)
 
 
 @contextmanager
@@ -98,26 +101,28 @@ class _Home:
 
     def __init__(self, home: Any, source: Source) -> None:
         self.folder, self.notebooks = home.folder, home.notebooks
-        self.environment = {**source.environment(), **home.environment, **source.said()}
+        self.environment = {**home.environment, **source.said()}
 
 
 def _ran(tab: Any, server: Any, live: Live, source: Source) -> float:
     """Run all above the cell, then the cell; the seconds of that."""
-    places = [cell.id for cell in source.read(live.notebook).cells]
+    place = [cell.id for cell in source.read(live.notebook).cells].index(live.cell)
     with tab.open(server, "lab", live.notebook):
         tab.wait_for_kernel()
-        cell = tab.page.locator(".jp-Notebook .jp-Cell").nth(places.index(live.cell))
-        cell.locator(".jp-InputArea-editor").click()
+        cell = tab.page.locator(".jp-Notebook .jp-Cell").nth(place)
+        editor = cell.locator(".jp-InputArea-editor")
+        editor.click()
         tab.choose("Run", "Run All Above Selected Cell")
         tab.wait_until_done(_CELL_SECONDS)
-        cell.locator(".jp-InputArea-editor").click()
+        editor.click()
         started = time.monotonic()
         tab.page.keyboard.press("Shift+Enter")
         cell.locator(".jp-OutputArea-output").first.wait_for(timeout=1000 * _CELL_SECONDS)
         tab.wait_until_done(_CELL_SECONDS)
         took = time.monotonic() - started
-        if cell.locator('[data-mime-type="application/vnd.jupyter.error"], .jp-RenderedText[data-mime-type*=stderr]').count():
-            raise deck.DeckError(f"{live.notebook}, cell {live.cell}: {cell.locator('.jp-OutputArea').inner_text()[-400:]}")
+        failed = tab.page.locator('[data-mime-type="application/vnd.jupyter.error"]')
+        if failed.count():
+            raise deck.DeckError(f"{live.notebook}, until cell {live.cell}: {failed.first.inner_text()[-400:]}")
         return took
 
 

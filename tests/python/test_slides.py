@@ -134,6 +134,7 @@ def test_the_page_plays_without_a_network(made, opened, talk, lang):
     file = made(lang) / "slides.html"
     assert file.stat().st_size < MOST_BYTES
     with opened(file) as shown:
+        shown.page.wait_for_selector(printing.READY)
         assert LANGUAGES[lang] in shown.page.locator("section").first.inner_text()
         assert shown.page.evaluate("Reveal.getTotalSlides()") == len(deck.slides(talk))
         assert list(rehearsal.played(shown.page)) == []
@@ -144,7 +145,7 @@ def test_the_page_plays_without_a_network(made, opened, talk, lang):
 
 def test_what_does_not_fit_would_be_seen(made, opened):
     with opened(made("en") / "slides.html") as shown:
-        shown.page.wait_for_function("Reveal.isReady()")
+        shown.page.wait_for_selector(printing.READY)
         shown.page.evaluate("document.querySelector('section h1').style.fontSize = '900px'")
         assert "slide 1: does not fit: H1 Footfall" in next(rehearsal.played(shown.page))
 
@@ -156,7 +157,7 @@ def test_the_key_s_opens_the_notes_of_a_page_from_disk(made, opened, talk, lang)
     with opened(made(lang) / "slides.html") as shown:
         asked = []
         shown.context.on("request", lambda request: asked.append(request.url))
-        shown.page.wait_for_function("Reveal.isReady()")
+        shown.page.wait_for_selector(printing.READY)
         with shown.page.expect_popup() as popup:
             shown.page.keyboard.press("s")
         notes = popup.value

@@ -11,9 +11,12 @@ from typing import Any
 from slides.deck import DeckError
 
 SIZE = {"width": 1280, "height": 720}
+# A machine may be busy.
+_PATIENCE_MS = 180_000
 _NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 _OPTIONS = ("--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking", "--disable-sync")
-_READY = "Reveal.isReady() && document.querySelectorAll('.pdf-page').length > 0"
+# The page lets no text be run as script, as `wait_for_function` would.
+READY, _PAGES_READY = ".reveal.ready", "html.pages-ready"
 
 
 @contextmanager
@@ -40,12 +43,18 @@ def chromium() -> Iterator[Any]:
             browser.close()
 
 
+def opened(browser: Any, address: str) -> Any:
+    """Open a page that has the size of a slide, and no network."""
+    page = browser.new_context(viewport=SIZE, offline=True).new_page()
+    page.set_default_timeout(_PATIENCE_MS)
+    page.goto(address)
+    return page
+
+
 def pdf(browser: Any, slides: Path, target: Path) -> None:
     """Print the page of slides as PDF."""
-    context = browser.new_context(viewport=SIZE, offline=True)
-    page = context.new_page()
-    page.goto(f"{slides.resolve().as_uri()}?print-pdf")
-    page.wait_for_function(_READY)
+    page = opened(browser, f"{slides.resolve().as_uri()}?print-pdf")
+    page.wait_for_selector(_PAGES_READY)
     paper = {side: f"{pixels}px" for side, pixels in SIZE.items()}
     page.pdf(path=str(target), **paper, print_background=True)
-    context.close()
+    page.context.close()

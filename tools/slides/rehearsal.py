@@ -34,9 +34,7 @@ def main(source: Source, page: Path) -> int:
     """Play the talk, print its minutes by part, and return 1 if it would fail."""
     slides = deck.slides(source.read("presentation.ipynb"))
     with printing.chromium() as browser:
-        shown = browser.new_context(viewport=printing.SIZE, offline=True).new_page()
-        shown.goto(page.resolve().as_uri())
-        troubles = list(played(shown))
+        troubles = list(played(printing.opened(browser, page.resolve().as_uri())))
     ran = {slide.id: seconds for slide, seconds in steps(source, slides)}
     print("\n".join(told(slides, ran)))
     minutes = (sum(slide.seconds for slide in slides) + sum(ran.values())) / 60
@@ -51,7 +49,7 @@ def played(shown: Any) -> Iterator[str]:
     """Go through the slides of an open page with the arrow key, and yield what would be seen to fail."""
     errors: list[str] = []
     shown.on("pageerror", lambda error: errors.append(str(error)))
-    shown.wait_for_function("Reveal.isReady()")
+    shown.wait_for_selector(printing.READY)
     for number in range(1, shown.evaluate("Reveal.getTotalSlides()") + 1):
         yield from (f"slide {number}: {trouble}" for trouble in _troubles(shown))
         shown.keyboard.press("ArrowRight")

@@ -35,5 +35,6 @@ Reveal.initialize({
   pdfSeparateFragments: false,
   pdfMaxPagesPerSlide: 1,
 });
+Reveal.on("pdf-ready", () => document.documentElement.classList.add("pages-ready"));
 Reveal.on("ready", ({ currentSlide }) => wake(currentSlide));
 Reveal.on("slidechanged", ({ currentSlide }) => wake(currentSlide));

@@ -28,9 +28,9 @@ export function slider(map, scene) {
   if (scene.steps.length < 2) return null;
   const range = Object.assign(document.createElement("input"), { type: "range", min: 0, max: scene.steps.length - 1 });
   const words = part("output", "step");
-  const play = Object.assign(part("button", "play", "▶"), { type: "button", title: "Play" });
+  const play = Object.assign(part("button", "play", "▶"), { type: "button", title: scene.words.play });
   range.value = scene.step;
-  range.setAttribute("aria-label", "Month");
+  range.setAttribute("aria-label", scene.words.step);
   const set = (step) => {
     scene.step = step;
     range.value = step;

@@ -51,6 +51,7 @@ export async function draw(element, scene, { cooperativeGestures = false } = {})
     // Frames of a map that is not whole yet cost seconds where there is no graphics card.
     pixelRatio: 0.1,
     cooperativeGestures,
+    locale: scene.words.controls,
   });
   map.touchZoomRotate.disableRotation();
   // Sprites of a base map stand on servers.

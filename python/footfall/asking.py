@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 class Asking(ABC):
     """Whoever asks a data set's session; `footfall.Dataset` has what is abstract here."""
 
+    lang: str
+
     @property
     @abstractmethod
     def tables(self) -> dict[str, list[str]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from footfall.asking import Asking
 from footfall.errors import DefinitionError
 from footfall.inputs import options
+from footfall.lang import mark, speaking, tr
 from footfall.result import Result
 
 
@@ -34,7 +35,7 @@ class Checks(Asking):
         >>> data.check().to_arrow().select(["table", "check", "column", "rows"]).to_pylist()
         [{'table': 'ads', 'check': 'null', 'column': 'campaign_id', 'rows': 1}]
         """
-        return self._timed("Data quality", lambda tick: self._session.check(all, tick))
+        return self._timed(mark("Data quality"), lambda tick: self._session.check(all, tick))
 
     def unusable(self, table: str, limit: int = 100) -> Result:
         """Show rows that are left out of the jobs, and why.
@@ -69,4 +70,6 @@ class Checks(Asking):
         if table not in there:
             raise DefinitionError(f"table = {table!r}: there is no such table{options.choices(table, there)}")
         most = options.whole("limit", limit, at_least=1)
-        return self._timed(f"Unusable rows of {table}", lambda tick: self._session.unusable(table, most, tick))
+        with speaking(self.lang):
+            title = tr("Unusable rows of {table}", table=table)
+        return self._timed(title, lambda tick: self._session.unusable(table, most, tick))

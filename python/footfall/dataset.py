@@ -18,6 +18,7 @@ from footfall.inputs import arrow, options
 from footfall.inputs.reading import Reading
 from footfall.inputs.selection import Selection
 from footfall.jobs import Jobs
+from footfall.lang import ENGLISH, chosen, in_own_language, known, mark, tr
 from footfall.mapped import Mapped
 from footfall.output import facts
 from footfall.output.progress import Tick, bar
@@ -28,6 +29,9 @@ if TYPE_CHECKING:
     from footfall.engines.protocol import Session
 
 Instant = Union[str, date, datetime]
+
+# Where a time-zone database may be, besides folders.
+_PACKAGE = mark("the package tzdata")
 
 
 @dataclass
@@ -78,6 +82,8 @@ class Dataset(Jobs, Mapped, TradeAreas, Checks):
         Whether work that lasts shows a bar.
     selection : Selection
         What `sample` and `between` left.
+    lang : str
+        The language of its charts, maps, tables and report.
 
     Examples
     --------
@@ -94,6 +100,7 @@ class Dataset(Jobs, Mapped, TradeAreas, Checks):
     definitions: Definitions
     progress: bool = True
     selection: Selection = field(default_factory=Selection)
+    lang: str = field(default_factory=lambda: ENGLISH)
 
     @property
     def _session(self) -> Session:
@@ -248,7 +255,7 @@ class Dataset(Jobs, Mapped, TradeAreas, Checks):
 
     def __reduce__(self) -> tuple[Any, ...]:
         self._refuse_if_closed()
-        return _again, (*self._opened.again(None), self.selection, self.progress)
+        return _again, (*self._opened.again(None), self.selection, self.progress, self.lang)
 
     def sample(self, *, users: float) -> Dataset:
         """Keep a fraction of the users, with all their rows, so that attribution survives.
@@ -328,7 +335,8 @@ class Dataset(Jobs, Mapped, TradeAreas, Checks):
     @property
     def time_zone(self) -> str:
         """The time zone, and which version of the time-zone database says what its clocks show."""
-        return f"{self.tz} (database {self._opened.zone.database})"
+        version, _, place = self._opened.zone.database.partition(" of ")
+        return tr("{tz} (database {version} of {place})", tz=self.tz, version=version, place=known(place))
 
     @property
     def read_as(self) -> list[tuple[str, str]]:
@@ -341,16 +349,24 @@ class Dataset(Jobs, Mapped, TradeAreas, Checks):
         return self._opened.zone.local_text(instant_us)
 
     def report(
-        self, path: str | os.PathLike[str], *, title: str | None = None, show_users: bool = False, at_least: int = 10
+        self,
+        path: str | os.PathLike[str],
+        *,
+        title: str | None = None,
+        show_users: bool = False,
+        at_least: int = 10,
+        lang: str | None = None,
     ) -> Path:
         """Write every answer that the tables allow to one HTML file that needs no network; return its path.
 
         Rows about fewer than `at_least` users are left out, and the few users shown as examples are called "user 1"
-        and so on unless `show_users`, since a report is passed on.
+        and so on unless `show_users`, since a report is passed on. `lang` is its language, ``en`` or ``pt``; by default
+        the data set's.
         """
         from footfall.report import write_report
 
-        return write_report(self, path, title=title, show_users=show_users, at_least=at_least)
+        spoken = self if lang is None else replace(self, lang=chosen(lang))
+        return write_report(spoken, path, title=title, show_users=show_users, at_least=at_least)
 
     def _select(self, selection: Selection) -> Dataset:
         # Always from the whole, so that a session need not know how selections stack.
@@ -360,7 +376,7 @@ class Dataset(Jobs, Mapped, TradeAreas, Checks):
     def _on(self, engine: str) -> Dataset:
         """Return the same, opened again on another engine."""
         self._refuse_if_closed()
-        return _again(*self._opened.again(engine), self.selection, self.progress)
+        return _again(*self._opened.again(engine), self.selection, self.progress, self.lang)
 
     def _instant_us(self, name: str, value: Instant | None) -> int | None:
         return None if value is None else options.instant_us(name, value, self._opened.zone)
@@ -370,30 +386,37 @@ class Dataset(Jobs, Mapped, TradeAreas, Checks):
         with bar(title, shown=self.progress, unit=self._session.unit) as tick:
             table = work(tick)
         seconds = time.perf_counter() - started
-        return Result(arrow.to_pyarrow(table), title, self.definitions, self.tz, seconds, _data=self, **made)
+        rows = arrow.to_pyarrow(table)
+        return Result(rows, title, self.definitions, self.tz, seconds, lang=self.lang, _data=self, **made)
 
     def _facts(self) -> list[tuple[str, str]]:
         if self._opened.closed:
             return []
-        told = [("table", f"{name}: {', '.join(columns)}") for name, columns in self.tables.items()]
-        told += [("time zone", self.time_zone), *self.read_as, ("definitions", str(self.definitions))]
+        told = [(tr("table"), f"{name}: {', '.join(columns)}") for name, columns in self.tables.items()]
+        told += [(tr("time zone"), self.time_zone), *self.read_as, (tr("definitions"), str(self.definitions))]
         if self.selection.sample_text:
-            told.append(("sample", self.selection.sample_text))
+            told.append((tr("sample"), self.selection.sample_text))
         if self.period != (None, None):
-            told.append(("period", " to ".join(end or "open" for end in self.period)))
+            start, end = (end or tr("open") for end in self.period)
+            told.append((tr("period"), tr("{start} to {end}", start=start, end=end)))
         return told
 
+    @in_own_language
     def __repr__(self) -> str:
-        return facts.text(f"Footfall data set: {self._name()}", self._facts())
+        return facts.text(self._name(), self._facts())
 
     def _name(self) -> str:
-        return f"{self.source} (closed)" if self._opened.closed else self.source
+        source = tr("{source} (closed)", source=self.source) if self._opened.closed else self.source
+        return tr("Footfall data set: {source}", source=source)
 
+    @in_own_language
     def _repr_html_(self) -> str:
-        return facts.html(f"Footfall data set: {self._name()}", self._facts())
+        return facts.html(self._name(), self._facts())
 
 
-def _again(open_: Callable[..., Dataset], arguments: tuple[Any, ...], selection: Selection, progress: bool) -> Dataset:
+def _again(
+    open_: Callable[..., Dataset], arguments: tuple[Any, ...], selection: Selection, progress: bool, lang: str
+) -> Dataset:
     """Open a data set that was pickled, or that goes on elsewhere."""
-    whole = replace(open_(*arguments), progress=progress)
+    whole = replace(open_(*arguments), progress=progress, lang=lang)
     return whole if selection == Selection() else whole._select(selection)

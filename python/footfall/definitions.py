@@ -10,6 +10,7 @@ from typing import Final, Literal
 from footfall import _native
 from footfall.errors import DefinitionError
 from footfall.inputs import options
+from footfall.lang import number, percent_sign, tr
 
 #: A calendar unit that jobs are asked by; ``period`` is everything at once.
 Unit = Literal["day", "week", "month", "period"]
@@ -86,18 +87,23 @@ class Definitions:
     @property
     def radius_text(self) -> str:
         """The radius in words: ``50 m``."""
-        return f"{self.visit_radius_m:g}\u00a0m"
+        return f"{number(self.visit_radius_m, 'g')}\u00a0m"
 
     @property
     def window_text(self) -> str:
         """The window in words: ``6 h``."""
-        return f"{self.attribution_window / timedelta(hours=1):g}\u00a0h"
+        return f"{number(self.attribution_window / timedelta(hours=1), 'g')}\u00a0h"
 
     @property
     def confidence_text(self) -> str:
         """The confidence in words: ``95 %``."""
-        return f"{100 * self.confidence:g}\u00a0%"
+        return f"{number(100 * self.confidence, 'g')}{percent_sign()}"
 
     def __str__(self) -> str:
-        words = f"visit: within {self.radius_text}; attributed: within {self.window_text}; "
-        return f"{words}intervals: {self.confidence_text}".replace("\u00a0", " ")
+        words = tr(
+            "visit: within {radius}; attributed: within {window}; intervals: {confidence}",
+            radius=self.radius_text,
+            window=self.window_text,
+            confidence=self.confidence_text,
+        )
+        return words.replace("\u00a0", " ")

@@ -15,7 +15,14 @@ class Mapped(Queries):
     source: str
     definitions: Definitions
 
-    def map(self, value: str = "pings", *, by: str | None = None, resolution: int | None = None) -> Map:
+    def map(
+        self,
+        value: str = "pings",
+        *,
+        by: str | None = None,
+        resolution: int | None = None,
+        lang: str | None = None,
+    ) -> Map:
         """Draw the city: hexagons of its pings, users or visits, and its establishments.
 
         Parameters
@@ -26,6 +33,8 @@ class Mapped(Queries):
             A slider over these.
         resolution : int, optional
             Of H3, from 0 to 15; by default some 40 hexagons stand side by side.
+        lang : str, optional
+            Its language, ``en`` or ``pt``; by default the data set's.
 
         Returns
         -------
@@ -46,5 +55,6 @@ class Mapped(Queries):
         >>> footfall.open({"pings": pings}).map("users", resolution=9)
         <footfall map: tables in memory, 1 layer, 2 shapes>
         """
-        drawn = Map(self, title=Path(self.source).name).hexagons(value=value, by=by, resolution=resolution)
+        begun = Map(self, title=Path(self.source).name, lang=lang)
+        drawn = begun.hexagons(value=value, by=by, resolution=resolution)
         return drawn.establishments() if "establishments" in self.tables else drawn

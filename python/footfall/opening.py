@@ -15,6 +15,7 @@ from footfall.inputs import arrow, options, paths, zones
 from footfall.inputs.config import read as read_config
 from footfall.inputs.csv import Csv
 from footfall.inputs.reading import reading
+from footfall.lang import ENGLISH, chosen
 from footfall.quality import MAX_UNUSABLE
 
 
@@ -37,6 +38,7 @@ def open(
     threads: int | None = None,
     memory_limit: int | str | None = None,
     progress: bool = True,
+    lang: str | None = None,
 ) -> Dataset:
     """Open a data set; unless `strict`, nothing but schemas and some rows of each table are read yet.
 
@@ -85,6 +87,9 @@ def open(
         The small tables and the answer itself come on top.
     progress : bool
         Show a bar (rows and rate) for work that lasts, in a terminal or a notebook.
+    lang : str, optional
+        The language of charts, maps, tables and reports, ``en`` or ``pt``: by default what the variable
+        ``FOOTFALL_LANG`` of the environment says, else English.
 
     Returns
     -------
@@ -114,6 +119,7 @@ def open(
     folder = None if isinstance(root, Mapping) else _folder(root)
     settings = read_config(folder if config else None)
     given = _given(root if isinstance(root, Mapping) else {}, tables)
+    language = chosen(lang)
     definitions = Definitions() if definitions is None else definitions
     if not isinstance(definitions, Definitions):
         raise DefinitionError(f"definitions = {definitions!r}: must be footfall.Definitions(...)")
@@ -125,7 +131,8 @@ def open(
         "memory_limit": None if memory_limit is None else options.byte_count("memory_limit", memory_limit),
     }
     found = {**settings.tables, **given}
-    data = _opened(engine, folder, found, definitions, session_options, insecure, strict=strict, progress=progress)
+    shown: dict[str, Any] = {"progress": progress, "lang": language}
+    data = _opened(engine, folder, found, definitions, session_options, insecure, strict=strict, **shown)
     if not strict:
         _tell(data, limit)
     return data
@@ -150,6 +157,7 @@ def _opened(
     *,
     strict: bool = False,
     progress: bool = True,
+    lang: str = ENGLISH,
 ) -> Dataset:
     """Open what `open` has checked."""
     session = open_session(
@@ -167,7 +175,7 @@ def _opened(
         return _opened, (where, root, found, definitions, settings, insecure)
 
     opened = Opened(session, zone, settings["reading"], again, _name_of(engine))
-    return Dataset(opened, session, folder or _place(tables), zone.name, definitions, progress)
+    return Dataset(opened, session, folder or _place(tables), zone.name, definitions, progress, lang=lang)
 
 
 def _name_of(engine: Any) -> str:

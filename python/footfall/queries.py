@@ -10,6 +10,7 @@ from footfall.asking import Asking
 from footfall.inputs import options, statements
 from footfall.inputs import parameters as values
 from footfall.inputs.arrow import ArrowStream
+from footfall.lang import mark
 from footfall.result import Result
 
 if TYPE_CHECKING:
@@ -70,7 +71,7 @@ class Queries(Asking):
         """Run a query with arrays as parameters, which may name further `tables`."""
         most = None if limit is None else options.whole("limit", limit, at_least=0)
         return self._timed(
-            "Query",
+            mark("Query"),
             lambda tick: self._session.sql(query, bound or None, tables or None, most, tick),
             sql=query,
             limit=most,

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from footfall.definitions import Definitions, Unit
 from footfall.errors import DefinitionError
 from footfall.inputs import options
+from footfall.lang import ENGLISH, chosen, in_own_language, known, mark, speaking, tr, trn
 from footfall.output import display, formats, tables
 from footfall.output.text import printable, size
 from footfall.output.writing import whole_file
@@ -34,11 +35,15 @@ _HTML_BYTES = 13_500
 _OF_SPREADSHEETS = (".xlsx", ".xls", ".ods")
 # What the intervals of jobs mean, in plain words.
 _INTERVALS = {
-    "campaign_ctr": "ctr_low to ctr_high: how far chance alone may have moved the rate (Wilson interval). "
-    "Few views make it wide.",
-    "visit_attribution": "ratio_low to ratio_high: how far chance alone may have moved the ratio (Wilson interval by "
-    "visitor). Few visitors make it wide, however often each of them came.",
+    "campaign_ctr": mark(
+        "ctr_low to ctr_high: how far chance alone may have moved the rate (Wilson interval). Few views make it wide."
+    ),
+    "visit_attribution": mark(
+        "ratio_low to ratio_high: how far chance alone may have moved the ratio (Wilson interval by visitor). Few "
+        "visitors make it wide, however often each of them came."
+    ),
 }
+_BY = {"day": mark("by day"), "week": mark("by week"), "month": mark("by month")}
 
 
 @dataclass(frozen=True, repr=False, eq=False)
@@ -65,6 +70,8 @@ class Result:
         Why a job has no rows, if it is because all rows of a table are unusable.
     limit : int or None
         The most rows that a query was asked for; None if for all.
+    lang : str
+        The language that it is shown in.
 
     Examples
     --------
@@ -88,6 +95,7 @@ class Result:
     sql: str | None = None
     why_empty: str = ""
     limit: int | None = None
+    lang: str = ENGLISH
     _data: Data | None = None
 
     @property
@@ -127,7 +135,13 @@ class Result:
         return polars.DataFrame(self._table)
 
     def chart(
-        self, *, top: int | None = None, users: Any = None, width: int | None = None, height: int | None = None
+        self,
+        *,
+        top: int | None = None,
+        users: Any = None,
+        width: int | None = None,
+        height: int | None = None,
+        lang: str | None = None,
     ) -> altair.Chart | altair.LayerChart | altair.ConcatChart:
         """Draw the answer of a job.
 
@@ -139,6 +153,8 @@ class Result:
             Jobs 5 and 6: these users; by default the few with the most interactions or visits.
         width, height : int, optional
             Pixels of the plot, of each panel if there are several; at least 40.
+        lang : str, optional
+            Its language, ``en`` or ``pt``; by default the data set's.
 
         Returns
         -------
@@ -175,15 +191,18 @@ class Result:
         from footfall.charts import Context, draw
 
         context = Context(self.tz, self.definitions)
-        return draw(self._table, self.job, context, top=top, users=users, width=width, height=height)
+        with speaking(self.lang if lang is None else chosen(lang)):
+            return draw(self._table, self.job, context, top=top, users=users, width=width, height=height)
 
-    def map(self, value: str | None = None) -> Map:
+    def map(self, value: str | None = None, *, lang: str | None = None) -> Map:
         """Draw the rows on a map: establishments, sized by a number of theirs, cells, polygons, or places.
 
         Parameters
         ----------
         value : str, optional
             The column of numbers; by default the first that the job counts.
+        lang : str, optional
+            Its language, ``en`` or ``pt``; by default the data set's.
 
         Returns
         -------
@@ -208,8 +227,12 @@ class Result:
         from footfall.maps import Map
 
         counted = "visits" if self.job and "visits" in self.columns else None
-        return Map(self._data, title=self.title).show(self, value=value or counted)
+        language = self.lang if lang is None else chosen(lang)
+        with speaking(language):
+            title = known(self.title)
+        return Map(self._data, title=title, lang=language).show(self, value=value or counted)
 
+    @in_own_language
     def without_ids(self, order: Any = None) -> Result:
         """Return the rows with their users called "user 1", "user 2" and so on.
 
@@ -281,29 +304,35 @@ class Result:
             write(self._table, file)
         return target
 
+    @in_own_language
     def headline(self, shown: int) -> str:
         """Return the title, how many rows (of which `shown` are to be seen) and how long it took."""
-        rows = display.plural(len(self), "row")
-        count = f"the first {shown:,} of {rows}" if shown < len(self) else rows
+        rows = trn("{count} row", "{count} rows", len(self))
+        count = tr("the first {shown} of {rows}", shown=shown, rows=rows) if shown < len(self) else rows
         why = f": {self.why_empty}" if self.why_empty else ""
         if self.may_be_cut:
-            why += " (there may be more)"
-        return printable(f"{self.title}: {count}{why}, in {display.duration(self.seconds)}")
+            why += tr(" (there may be more)")
+        told = {"title": known(self.title), "rows": count + why, "duration": display.duration(self.seconds)}
+        return printable(tr("{title}: {rows}, in {duration}", **told))
 
+    @in_own_language
     def made_with(self) -> str:
         """Return the calendar unit, the definitions and the time zone in a line."""
-        unit = "" if self.by == "period" else f"by {self.by}; "
-        return f"{unit}{self.definitions}; time zone: {self.tz}"
+        unit = "" if self.by == "period" else f"{tr(_BY[self.by])}; "
+        return unit + tr("{definitions}; time zone: {tz}", definitions=self.definitions, tz=self.tz)
 
+    @in_own_language
     def interval(self) -> str:
         """Return what the job's interval means, in plain words; nothing if it has none."""
-        return _INTERVALS.get(self.job["name"], "") if self.job else ""
+        return tr(_INTERVALS[self.job["name"]]) if self.job and self.job["name"] in _INTERVALS else ""
 
+    @in_own_language
     def __repr__(self) -> str:
         rows = min(len(self), _TERMINAL_ROWS)
         table = tables.text_table(self._table, rows, _TEXT_BYTES)
         return f"{self.headline(rows)}\n{table}\n{self.made_with()}"
 
+    @in_own_language
     def _repr_html_(self) -> str:
         rows = min(len(self), _NOTEBOOK_ROWS)
         notes = "<br>".join(escape(note) for note in (self.interval(), self.made_with()) if note)

@@ -11,6 +11,7 @@ from footfall.asking import Asking
 from footfall.errors import DefinitionError, MissingTableError
 from footfall.inputs import arrow, options
 from footfall.inputs.arrow import ArrowStream
+from footfall.lang import mark
 from footfall.result import Result
 
 # Cells of about 0.7 km².
@@ -106,7 +107,7 @@ class TradeAreas(Asking):
         )
         values = None if chosen is None else {"establishments": pa.array([chosen], pa.list_(pa.string()))}
         return self._timed(
-            "Trade areas", lambda tick: _areas(self._session.sql(sql, values, None, None, tick)), sql=sql
+            mark("Trade areas"), lambda tick: _areas(self._session.sql(sql, values, None, None, tick)), sql=sql
         )
 
 

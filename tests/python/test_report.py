@@ -6,6 +6,7 @@ import base64
 import hashlib
 import json
 import re
+import shutil
 from html.parser import HTMLParser
 
 import pytest
@@ -13,6 +14,7 @@ from worlds import ALL_NULL, EMPTY, ONE_ROW, SCHEMAS, random_world
 
 import footfall
 from footfall.output.display import cell
+from footfall.report import map as report_map
 from footfall.report import privacy
 from footfall.report.vega import Vega
 
@@ -111,10 +113,67 @@ def test_every_answer_has_its_charts_with_rows(city_report):
     page, _ = city_report
     # Jobs 1 to 4 by period and by month, 5 and 6 as preferences and as examples.
     assert len(page.specs) >= 12
-    assert sum(tag == "img" for tag, _ in page.loads) == len(page.specs)
+    # The map alone is no more than a picture.
+    assert sum(tag == "img" for tag, _ in page.loads) == len(page.specs) + 1
     assert all('"mark"' in json.dumps(spec) for spec in page.specs)
     pictures = [value for tag, value in page.loads if tag == "img"]
     assert all(len(picture) > 2_000 for picture in pictures)
+
+
+# Where people go
+
+
+def map_in(page):
+    """The map's picture, as SVG."""
+    (picture,) = (svg for svg in map(svg_of, pictures(page)) if "Where people go" in svg)
+    return picture
+
+
+def pictures(page):
+    return [value for tag, value in page.loads if tag == "img"]
+
+
+def svg_of(address):
+    return base64.b64decode(address.partition("base64,")[2]).decode()
+
+
+def circles(picture):
+    """The circles of the map, without the three of its legend."""
+    return len(re.findall(r"<path[^>]*A", picture)) - 3
+
+
+def test_establishments_are_on_the_citys_map(city_report, city):
+    page, text = city_report
+    picture = map_in(page)
+    assert "On the map" in text and len(picture) < 150_000
+    base = json.loads((city / "basemap.geojson").read_text(encoding="utf-8"))
+    names = {feature["properties"].get("name") for feature in base["features"]} - {None}
+    assert sum(f">{name}<" in picture for name in names) >= 3, "no neighbourhood of the city is named"
+
+
+def test_the_map_draws_what_may_be_told(city_data, tmp_path):
+    """An establishment whose row is left out is no circle, either."""
+    visitors = city_data.establishment_visits(by="period").to_arrow()["visitors"].to_pylist()
+    at_least = sorted(visitors)[len(visitors) // 2]
+    for fewest in (1, at_least):
+        page, _ = written(city_data, tmp_path / "r.html", at_least=fewest)
+        kept = sum(not 0 < count < fewest for count in visitors)
+        # The few that are far off are beyond the picture's edge.
+        assert 0.9 * kept <= circles(map_in(page)) <= kept < len(visitors) + (fewest == 1)
+
+
+def test_of_many_establishments_the_most_visited_are_drawn(city_data, tmp_path, monkeypatch):
+    monkeypatch.setattr(report_map, "MOST", 50)
+    _, text = written(city_data, tmp_path / "r.html", at_least=1)
+    assert "The map has the 50 most visited establishments, without 150 others." in text
+
+
+def test_a_broken_base_map_costs_the_map_alone(city, tmp_path):
+    (tmp_path / "basemap.geojson").write_text("{", encoding="utf-8")
+    shutil.copytree(city, tmp_path, dirs_exist_ok=True, ignore=shutil.ignore_patterns("basemap.geojson"))
+    page, text = written(footfall.open(tmp_path, tz="America/Recife", progress=False), tmp_path / "r.html")
+    assert "There is no map: basemap" in text and "most visits" in text
+    assert len(pictures(page)) == len(page.specs)
 
 
 def test_only_what_the_page_holds_is_allowed(city_report):

@@ -150,7 +150,7 @@ PREFERRED = [
     ),
     (
         [("u", "night", "food", True), ("v", "night", "bar", False), ("v", "morning", "bar", False)],
-        ["night: bar and food (1 of 2 users each); morning: bar (1 of 1 user).", "1 of 3 preferences are ties"],
+        ["night: bar and food (1 of 2 users each); morning: bar (1 of 1 user).", "1 of 3 preferences is a tie"],
     ),
 ]
 

@@ -10,6 +10,7 @@ from footfall.charts.rows import Context, Options
 from footfall.charts.theme import Drawing
 from footfall.errors import DefinitionError
 from footfall.inputs.options import ids, whole
+from footfall.lang import tr
 
 if TYPE_CHECKING:
     import pyarrow
@@ -62,7 +63,7 @@ def draw(
         width=None if width is None else whole("width", width, at_least=_PIXELS),
         height=None if height is None else whole("height", height, at_least=_PIXELS),
     )
-    return _drawn(name, (job or {}).get("title") or name, table, context, options)
+    return _drawn(name, tr((job or {}).get("title") or name), table, context, options)
 
 
 def _drawable(job: Mapping[str, Any] | None) -> str:
@@ -79,6 +80,6 @@ def _drawable(job: Mapping[str, Any] | None) -> str:
 def _drawn(name: str, title: str, table: pyarrow.Table, context: Context, options: Options) -> Drawing:
     within, beyond = rows.within_reach(table)
     if not within.num_rows:
-        reason = beyond if table.num_rows else "No rows: nothing to draw."
+        reason = beyond if table.num_rows else tr("No rows: nothing to draw.")
         return style.nothing(title, reason, options.width or 520)
     return style.noted(_DRAWINGS[name](within, context, options), beyond)

@@ -9,15 +9,16 @@ import altair as alt
 import pyarrow as pa
 
 from footfall._native import DAY_PARTS
-from footfall.charts import rows, style
+from footfall.charts import rows, style, units
 from footfall.charts.rows import Context, Options, Row
 from footfall.charts.theme import Chart, ConcatChart, Drawing, LayerChart
+from footfall.lang import tr, trn
 from footfall.output.colours import MUTED
 from footfall.output.display import percent
 
 _STARTS = range(0, 24, rows.HOURS_PER_DAY_PART)
 # Vega works it out, so that a chart need not hold it for each cell.
-_WHEN = "format(datum.hour, '02d') + ':00 to ' + format(datum.hour + 1, '02d') + ':00'"
+_WHEN = "format(datum.hour, '02d') + ':00{to}' + format(datum.hour + 1, '02d') + ':00'"
 
 
 def category_hours(table: pa.Table, context: Context, options: Options) -> Drawing:
@@ -26,13 +27,16 @@ def category_hours(table: pa.Table, context: Context, options: Options) -> Drawi
     order = rows.summed(table, "category", ["interactions"])
     chosen = order[: options.top or 12]
     notes = [
-        f"Colour: share of the category's interactions (views and clicks) that fall in the hour; hours are local to "
-        f"{context.tz}. Outlined: the category's busiest hour, the earliest of several.",
-        "Categories with the most interactions first. " + rows.left_out(len(order) - len(chosen), "categories"),
+        tr(
+            "Colour: share of the category's interactions (views and clicks) that fall in the hour; hours are local to "
+            "{tz}. Outlined: the category's busiest hour, the earliest of several.",
+            tz=context.tz,
+        ),
+        f"{tr('Categories with the most interactions first.')} {rows.categories_left_out(len(order) - len(chosen))}",
     ]
     shown = rows.where(table, "category", [row["category"] for row in chosen])
     names = [rows.category(row["category"]) for row in chosen]
-    title = "When people interact with the ads of each category"
+    title = tr("When people interact with the ads of each category")
     if by is None:
         size = options.width or 600, options.height or 28 * len(chosen)
         drawing = _heatmap(shown.to_pylist(), names, size, _largest(shown), totals=True)
@@ -41,7 +45,7 @@ def category_hours(table: pa.Table, context: Context, options: Options) -> Drawi
 
 
 def _panels(table: pa.Table, by: str, names: list[str], options: Options, title: str, notes: list[str]) -> ConcatChart:
-    starts, units = rows.latest(table, by, 6)
+    starts, found = rows.latest(table, by, 6)
     parts = {start: rows.where(table, by, [start]) for start in starts}
     largest = max(map(_largest, parts.values()))
     limit = min(largest, 1.5 * _pooled(table))
@@ -60,11 +64,16 @@ def _panels(table: pa.Table, by: str, names: list[str], options: Options, title:
     ]
     notes = [
         *notes,
-        f"The latest {len(starts)} of {units} {by}s." if units > len(starts) else "",
-        f"Darkest: {percent(limit)} or more; a {by} of few interactions has larger shares." if limit < largest else "",
+        units.latest_of(by, len(starts), found),
+        _darkest(percent(limit)) if limit < largest else "",
     ]
     drawing = style.side_by_side(panels, columns)
-    return style.finished(drawing, f"{title}, {by} by {by}", notes, columns * (size[0] + 40))
+    return style.finished(drawing, units.one_by_one(by, title), notes, columns * (size[0] + 40))
+
+
+def _darkest(share: str) -> str:
+    """Return the note that shades end before the largest share."""
+    return tr("Darkest: {share} or more; where there are few interactions, shares are larger.", share=share)
 
 
 def _heatmap(
@@ -88,22 +97,23 @@ def _heatmap(
     hours = alt.X(
         "hour:Q",
         scale=alt.Scale(domain=[0, 24]),
-        axis=alt.Axis(values=[*_STARTS, 24], grid=False, title="Hour of the day", format="02d"),
+        axis=alt.Axis(values=[*_STARTS, 24], grid=False, title=tr("Hour of the day"), format="02d"),
     )
     colour = alt.Color(
         "share:Q",
         scale=style.shades(largest),
-        legend=style.gradient("Share of the category's interactions"),
+        legend=style.gradient(tr("Share of the category's interactions")),
     )
     tips = style.tooltips(
-        ("category:N", "Category", None),
-        ("when:N", "Hour", None),
-        ("interactions:Q", "Interactions", style.COUNT),
-        ("views:Q", "Views", style.COUNT),
-        ("clicks:Q", "Clicks", style.COUNT),
-        ("share:Q", "Share of the category", style.PERCENT),
+        ("category:N", tr("Category"), None),
+        ("when:N", tr("Hour"), None),
+        ("interactions:Q", tr("Interactions"), style.COUNT),
+        ("views:Q", tr("Views"), style.COUNT),
+        ("clicks:Q", tr("Clicks"), style.COUNT),
+        ("share:Q", tr("Share of the category"), style.PERCENT),
     )
-    base = style.chart(values).transform_calculate(end="datum.hour + 1", when=_WHEN).encode(y=y, x=hours, x2="end:Q")
+    when = _WHEN.format(to=tr(" to "))
+    base = style.chart(values).transform_calculate(end="datum.hour + 1", when=when).encode(y=y, x=hours, x2="end:Q")
     cells = base.mark_rect(stroke="white", strokeWidth=0.5).encode(color=colour, tooltip=tips)
     peaks = base.transform_filter("datum.peak").mark_rect(
         filled=False, stroke=style.MARKED, strokeWidth=2.5, clip=False
@@ -117,7 +127,7 @@ def _heatmap(
 def _bands(size: tuple[int, int]) -> list[Chart]:
     """The parts of the day: their names above, dashed lines between."""
     middle = rows.HOURS_PER_DAY_PART / 2
-    values = [{"name": name, "hour": start, "middle": start + middle} for name, start in zip(DAY_PARTS, _STARTS)]
+    values = [{"name": tr(name), "hour": start, "middle": start + middle} for name, start in zip(DAY_PARTS, _STARTS)]
     base = style.chart(values)
     names = base.mark_text(fontSize=11, color=MUTED, baseline="bottom").encode(
         x="middle:Q", y=alt.value(-5), text="name:N"
@@ -131,7 +141,8 @@ def _totals(values: Sequence[Row], names: list[str], width: int) -> Chart:
     sums = dict.fromkeys(names, 0)
     for value in values:
         sums[value["category"]] += value["interactions"]
-    texts = [{"category": name, "text": f"{count:,} interactions"} for name, count in sums.items()]
+    words = {name: trn("{count} interaction", "{count} interactions", count) for name, count in sums.items()}
+    texts = [{"category": name, "text": text} for name, text in words.items()]
     base = style.chart(texts).mark_text(align="left", dx=8, fontSize=11, color=MUTED)
     return base.encode(y=alt.Y("category:N", sort=names), x=alt.value(width), text="text:N")
 

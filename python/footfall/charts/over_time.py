@@ -10,9 +10,10 @@ from typing import Any
 import altair as alt
 import pyarrow as pa
 
-from footfall.charts import rows, style
+from footfall.charts import rows, style, units
 from footfall.charts.rows import Options, Row
 from footfall.charts.theme import ConcatChart, LayerChart
+from footfall.lang import tr
 
 # A year of days still reads as a line.
 _LONGEST = 366
@@ -39,8 +40,8 @@ def recent(table: pa.Table, by: str) -> list[Row]:
 
 def cut(table: pa.Table, by: str) -> str:
     """Return the note that only the latest units are shown, if so."""
-    starts, units = rows.latest(table, by, _LONGEST)
-    return f"The latest {len(starts):,} of {units:,} {by}s." if units > len(starts) else ""
+    starts, found = rows.latest(table, by, _LONGEST)
+    return units.latest_of(by, len(starts), found)
 
 
 def drawn(
@@ -48,7 +49,7 @@ def drawn(
 ) -> ConcatChart:
     """Return the chart of all panels, given as (title, rows)."""
     dates = sorted({row[lines.by] for _, shown in panels for row in shown})
-    size = options.width or 250, options.height or 110
+    size = options.width or 250, options.height or 120
     drawings = [_panel(name, shown, lines, size, (dates[0], dates[-1])) for name, shown in panels]
     columns = style.columns(len(drawings))
     return style.finished(style.side_by_side(drawings, columns), title, notes, columns * (size[0] + 60))
@@ -71,11 +72,12 @@ def _panel(name: str, shown: Sequence[Row], lines: Lines, size: tuple[int, int],
     base = style.chart(values).encode(x=time)
     interval = bool(values) and "low" in values[0]
     fields: list[tuple[str, str, str | None]] = [
-        (f"{lines.by}:T", lines.by.capitalize(), "%-d %B %Y"),
+        (f"{lines.by}:T", units.name(lines.by), tr("%-d %B %Y")),
         (f"{lines.value}:Q", lines.axis, lines.tip),
     ]
     if interval:
-        fields += [("low:Q", "Interval from", lines.tip), ("high:Q", "to", lines.tip), ("counts:N", "Counts", None)]
+        fields += [("low:Q", tr("Interval from"), lines.tip), ("high:Q", tr("to"), lines.tip)]
+        fields += [("counts:N", tr("Counts"), None)]
     tips = style.tooltips(*fields)
     dots = 24 if len(values) <= _DOTS else 6
     line = base.mark_line(strokeWidth=1.5, color=style.ACCENT).encode(y=y)
@@ -85,7 +87,7 @@ def _panel(name: str, shown: Sequence[Row], lines: Lines, size: tuple[int, int],
 
 
 def _format(span: tuple[Any, Any]) -> str:
-    return "%b %Y" if span[1] - span[0] > timedelta(days=300) else "%-d %b"
+    return tr("%b %Y") if span[1] - span[0] > timedelta(days=300) else tr("%-d %b")
 
 
 def _local(day: Any) -> str:

@@ -3,64 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import altair as alt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from footfall._native import DAY_PARTS, WEEKDAYS
 from footfall.charts import rows, style
+from footfall.charts.kinds import Kind, kind_of, ties_of
 from footfall.charts.rows import Context, Options, Row
 from footfall.charts.theme import Chart, ConcatChart, Drawing, LayerChart
+from footfall.lang import number, tr, trn
 from footfall.output.colours import INK
 from footfall.output.display import cell, compact
 
-
-@dataclass(frozen=True)
-class Kind:
-    """One of the two profiles: its time column, its count and the words for them."""
-
-    time: str
-    times: dict[Any, str]
-    count: str
-    of: str
-    unit: str
-    units: str
-    then: str
-    verb: str
-    what: str
-    prefers: str
-    liked: str
-
-
-_ADS = Kind(
-    time="day_part",
-    times={part: part for part in DAY_PARTS},
-    count="interactions",
-    of="interactions",
-    unit="part of the day",
-    units="parts of the day",
-    then="in that part of the day",
-    verb="interacts with the ads of each category",
-    what="ads",
-    prefers="interacts with most",
-    liked="ad categories users interact with most",
-)
-_PLACES = Kind(
-    time="weekday",
-    times={number: day[:3] for number, day in enumerate(WEEKDAYS, 1)},
-    count="visits",
-    of="visits",
-    unit="weekday",
-    units="weekdays",
-    then="on that weekday",
-    verb="visits the establishments of each category",
-    what="establishments",
-    prefers="visits most",
-    liked="categories of establishments users visit most",
-)
 _FEW = 6
 _EMPTY = alt.ViewBackground(fill="#F5F7FA")
 _COLUMN = {"day_part": 62, "weekday": 38}
@@ -73,9 +29,7 @@ def profile(table: pa.Table, context: Context, options: Options) -> Drawing:
     if not users:
         return _nobody(kind, options)
     shown = _marked(rows.where(table, "user_id", users).to_pylist(), kind)
-    count = "one user" if len(users) == 1 else f"each of {len(users)} users"
-    title = f"How often {count} {kind.verb}, by {kind.unit}"
-    return _people(shown, users, table, context, kind, options, title)
+    return _people(shown, users, table, context, kind, options, trn(*kind.often, len(users)))
 
 
 def preferred(table: pa.Table, context: Context, options: Options) -> Drawing:
@@ -87,18 +41,11 @@ def preferred(table: pa.Table, context: Context, options: Options) -> Drawing:
     if not users:
         return _nobody(kind, options)
     shown = [{**row, "preferred": True} for row in rows.where(table, "user_id", users).to_pylist()]
-    count = "one user" if len(users) == 1 else f"each of {len(users)} users"
-    title = f"Which category of {kind.what} {count} {kind.prefers}, by {kind.unit}"
-    return _people(shown, users, table, context, kind, options, title)
-
-
-def kind_of(table: pa.Table) -> Kind:
-    """Return which of the two profiles a table is."""
-    return _ADS if _ADS.time in table.column_names else _PLACES
+    return _people(shown, users, table, context, kind, options, trn(*kind.prefers, len(users)))
 
 
 def _nobody(kind: Kind, options: Options) -> Chart:
-    return style.nothing(kind.of.capitalize(), "No rows for these users.", options.width or 520)
+    return style.nothing(tr(kind.counts), tr("No rows for these users."), options.width or 520)
 
 
 def _users(table: pa.Table, kind: Kind, options: Options, limit: int) -> list[str]:
@@ -152,12 +99,11 @@ def _people(
     ]
     everyone = rows.distinct(table, "user_id")
     picked = options.users is None and everyone > len(users)
-    who = f"The {len(users)} of {everyone:,} users with the most {kind.of}. " if picked else ""
+    who = tr(kind.most, shown=len(users), users=everyone) if picked else ""
     notes = [
-        f"{who}Number: {kind.of}; colour: their share of the user's {kind.of} {kind.then}. "
-        f"{kind.units.capitalize()} are local to {context.tz}.",
-        f"Outlined: the user's preferred category {kind.then}. Dashed: a tie, given to the first by name.",
-        rows.left_out(others, "categories"),
+        f"{who} {tr(kind.number, tz=context.tz)}".lstrip(),
+        tr(kind.outlined),
+        rows.categories_left_out(others),
     ]
     drawing = style.side_by_side(panels, per_row)
     return style.finished(drawing, title, notes, max(640, per_row * (size[0] + 60)))
@@ -171,18 +117,19 @@ def _called(user: str) -> str:
     >>> _called("u0001"), _called("user 1")
     ('user u0001', 'user 1')
     """
-    return cell(user) if user.startswith("user ") else f"user {cell(user)}"
+    prefix = tr("user {id}", id="")
+    return cell(user) if user.startswith(prefix) else prefix + cell(user)
 
 
 def _heatmap(
     values: Sequence[Row], kind: Kind, names: Sequence[str], size: tuple[int, int], *, labelled: bool, title: Any
 ) -> LayerChart:
     tips = style.tooltips(
-        ("user:N", "User", None),
-        ("time:N", kind.unit.capitalize(), None),
-        ("category:N", "Category", None),
-        ("count:Q", kind.of.capitalize(), style.COUNT),
-        ("share:Q", f"Share of the user's {kind.of} then", style.PERCENT),
+        ("user:N", tr("User"), None),
+        ("time:N", tr(kind.unit), None),
+        ("category:N", tr("Category"), None),
+        ("count:Q", tr(kind.counts), style.COUNT),
+        ("share:Q", tr(kind.share_then), style.PERCENT),
     )
     base = _grid(values, kind, names, labelled)
     colour = alt.Color("share:Q", scale=style.shades(1), legend=None)
@@ -200,7 +147,7 @@ def _heatmap(
 
 def _grid(values: Sequence[Row], kind: Kind, names: Sequence[str], labelled: bool) -> Chart:
     """Rows of categories, columns of times."""
-    times = list(kind.times.values())
+    times = list(map(kind.called, kind.times))
     return style.chart(values).encode(
         x=alt.X(
             "time:N",
@@ -229,7 +176,7 @@ def _value(row: Row, kind: Kind) -> Row:
     mark = ("tied" if row["tied"] else "preferred") if row["preferred"] else ""
     return {
         "user": row["user_id"],
-        "time": kind.times[row[kind.time]],
+        "time": kind.called(row[kind.time]),
         "category": rows.category(row["category"]),
         "count": row[kind.count],
         "label": compact(row[kind.count]),
@@ -257,36 +204,35 @@ def _counted(table: pa.Table, context: Context, kind: Kind, options: Options) ->
     size = options.width or 86 * len(kind.times), options.height or 26 * len(names)
     largest = max(value["share"] for value in values)
     tips = style.tooltips(
-        ("time:N", kind.unit.capitalize(), None),
-        ("category:N", "Category", None),
-        ("count:Q", "Users who prefer it", style.COUNT),
-        ("share:Q", "Share of users", style.PERCENT),
-        ("tied:Q", "of them by name, in a tie", style.COUNT),
+        ("time:N", tr(kind.unit), None),
+        ("category:N", tr("Category"), None),
+        ("count:Q", tr("Users who prefer it"), style.COUNT),
+        ("share:Q", tr("Share of users"), style.PERCENT),
+        ("tied:Q", tr("of them by name, in a tie"), style.COUNT),
     )
     base = _grid(values, kind, names, labelled=True)
     colour = alt.Color(
         "share:Q",
         scale=style.shades(largest),
-        legend=style.gradient(f"Share of the users with {kind.of} {kind.then}"),
+        legend=style.gradient(tr(kind.share_of_users)),
     )
     layers = [base.mark_rect().encode(color=colour, tooltip=tips), _numbers(base, largest)]
     drawing = style.layer(layers, size, view=_EMPTY)
     ties = pc.sum(table["tied"]).as_py() or 0
     notes = [
-        f"Number: users with more {kind.of} in the category than in any other, of {rows.distinct(table, 'user_id'):,} "
-        f"users; colour: their share. {kind.units.capitalize()} are local to {context.tz}.",
-        f"{ties:,} of {table.num_rows:,} preferences are ties, given to the first category by name.",
-        rows.left_out(others, "categories"),
+        tr(kind.number_of_users, users=rows.distinct(table, "user_id"), tz=context.tz),
+        ties_of(ties, table.num_rows),
+        rows.categories_left_out(others),
     ]
-    return style.finished(drawing, f"Which {kind.liked}, by {kind.unit}", notes, size[0] + 160)
+    return style.finished(drawing, tr(kind.liked), notes, size[0] + 160)
 
 
 def _count(group: Row, kind: Kind, users: int) -> Row:
     return {
-        "time": kind.times[group[kind.time]],
+        "time": kind.called(group[kind.time]),
         "category": rows.category(group["category"]),
         "count": group["user_id_count"],
-        "label": f"{group['user_id_count']:,}",
+        "label": number(group["user_id_count"]),
         "share": group["user_id_count"] / users,
         "tied": group["tied_sum"],
     }

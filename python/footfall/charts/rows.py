@@ -13,7 +13,9 @@ import pyarrow.compute as pc
 
 from footfall import _native
 from footfall._native import DAY_PARTS
+from footfall.charts import units
 from footfall.definitions import Definitions
+from footfall.lang import day_text, mark, marks, month_text, tr, trn
 from footfall.output.display import cell
 
 Row = dict[str, Any]
@@ -21,7 +23,7 @@ Row = dict[str, Any]
 # Python and browsers count days from the year 1 to 9999; an axis may need a little more than its data.
 FIRST_DAY, END_OF_DAYS = date(2, 1, 1), date(9999, 1, 1)
 HOURS_PER_DAY_PART = 24 // len(DAY_PARTS)
-_UNNAMED = "no category"
+_UNNAMED = mark("no category")
 
 
 @dataclass(frozen=True)
@@ -55,9 +57,7 @@ def within_reach(table: pa.Table) -> tuple[pa.Table, str]:
     is_within = pc.and_(pc.greater_equal(table[by], FIRST_DAY), pc.less(table[by], END_OF_DAYS))
     others = table.filter(pc.invert(is_within))
     count = distinct(others, by) if others.num_rows else 0
-    return (
-        (table.filter(is_within), left_out(count, f"{by}s, before 1 January 2 or after 9998")) if count else (table, "")
-    )
+    return (table.filter(is_within), units.beyond(by, count)) if count else (table, "")
 
 
 def unit_label(by: str, start: date) -> str:
@@ -68,8 +68,10 @@ def unit_label(by: str, start: date) -> str:
     >>> unit_label("month", date(2024, 3, 1)), unit_label("week", date(2024, 3, 4))
     ('March 2024', 'Week of 4 March 2024')
     """
-    day = f"{start.day} {start:%B %Y}"
-    return {"month": f"{start:%B %Y}", "week": f"Week of {day}"}.get(by, day)
+    if by == "month":
+        text = month_text(start)
+        return text[0].upper() + text[1:]
+    return tr("Week of {day}", day=day_text(start)) if by == "week" else day_text(start)
 
 
 def latest(table: pa.Table, by: str, limit: int) -> tuple[list[date], int]:
@@ -157,18 +159,19 @@ def _shorten(text: str, limit: int) -> str:
 
 def category(value: str | None) -> str:
     """Return a category's label."""
-    return cell(value) if value and value.strip() else _UNNAMED
+    return cell(value) if value and value.strip() else tr(_UNNAMED)
 
 
-def left_out(count: int, what: str) -> str:
-    """Return the note that `count` of something are not shown; nothing for none.
+def categories_left_out(count: int) -> str:
+    """Return the note that so many categories are not shown; nothing for none.
 
     Examples
     --------
-    >>> left_out(1200, "categories"), left_out(0, "categories")
+    >>> categories_left_out(1200), categories_left_out(0)
     ('Left out: 1,200 more categories.', '')
     """
-    return f"Left out: {count:,} more {what}." if count > 0 else ""
+    forms = marks("Left out: {count} more category.", "Left out: {count} more categories.")
+    return trn(*forms, count) if count > 0 else ""
 
 
 def ranked_by(rows: Sequence[Row], measures: Sequence[str]) -> str:

@@ -14,6 +14,7 @@ from typing import Any, Union
 import altair as alt
 from altair.utils import update_nested
 
+from footfall import lang
 from footfall.charts.showing import shown
 from footfall.output import notebook
 from footfall.output.colours import INK, MUTED, PALETTE
@@ -48,10 +49,16 @@ def look() -> alt.theme.ThemeConfig:
 class Rows(alt.InlineData):
     """Rows of data, which all copies of a chart share: Altair copies a chart at each step of making it.
 
-    The rows of a chart are checked once, with the chart, and not each time that a part of it is made.
+    The rows of a chart are checked once, with the chart, and not each time that a part of it is made. They know the
+    language of the chart, whose numbers and dates Vega writes.
     """
 
     _class_is_valid_at_instantiation = False
+
+    def __init__(self, values: Any) -> None:
+        super().__init__(values)
+        # A chart may be shown when another language is spoken.
+        object.__setattr__(self, "lang", lang.spoken())
 
     def __deepcopy__(self, memo: Any) -> Rows:
         return self
@@ -63,7 +70,7 @@ class _Ours(alt.TopLevelMixin, alt.SchemaBase):
     def to_dict(self, *args: Any, **options: Any) -> dict[str, Any]:
         """Return the Vega-Lite specification."""
         is_whole = (options.get("context") or {}).get("top_level", True)
-        chart: Any = _with_look(self) if is_whole and alt.theme.active == _NOT_CHOSEN else self
+        chart: Any = _dressed(self) if is_whole else self
         return super(_Ours, chart).to_dict(*args, **options)
 
     def copy(self, deep: Any = True, ignore: list[str] | None = None) -> Any:
@@ -126,11 +133,38 @@ class VConcatChart(_Ours, _Beside, alt.VConcatChart):
 Drawing = Union[Chart, LayerChart, ConcatChart]
 
 
+def _dressed(chart: Any) -> Any:
+    """Return the chart with the look, unless the user has chosen another, and with the separators of its language."""
+    return _with_locale(_with_look(chart) if alt.theme.active == _NOT_CHOSEN else chart)
+
+
+def _with_locale(chart: Any) -> Any:
+    """Return the chart with Vega's locale of its language in it, unless it has one or is English."""
+    with lang.speaking(_language(chart) or lang.ENGLISH):
+        locale = lang.locale()
+    if locale is None:
+        return chart
+    localised = chart.copy(deep=False)
+    localised.config = {"locale": locale, **_own_config(chart)}
+    return localised
+
+
+def _own_config(chart: Any) -> dict[str, Any]:
+    found = {} if chart.config is alt.Undefined else chart.config
+    return dict(found if isinstance(found, dict) else found.to_dict())
+
+
+def _language(chart: Any) -> str | None:
+    """Return the language of a chart's rows, or of the first of its parts that has one."""
+    rows = getattr(chart, "data", None)
+    parts = (found for part in _parts(chart) if (found := _language(part)))
+    return str(rows.lang) if isinstance(rows, Rows) else next(parts, None)
+
+
 def _with_look(chart: Any) -> Any:
     """Return the chart with the look in it, below what the chart itself has chosen."""
     styled, theme = chart.copy(deep=False), look()
-    own = {} if styled.config is alt.Undefined else styled.config.to_dict()
-    styled.config = update_nested(theme["config"], own, copy=True)
+    styled.config = update_nested(theme["config"], _own_config(styled), copy=True)
     for name in ("background", "padding"):
         if styled[name] is alt.Undefined:
             styled[name] = theme[name]
@@ -141,7 +175,7 @@ def _joined(chart: Any) -> Any:
     """Return how IPython shows what Altair made of several charts: with our look if one of them is ours."""
     if isinstance(chart, _Ours) or alt.renderers.active != _NOT_CHOSEN or not any(map(_has_ours, _parts(chart))):
         return chart._repr_mimebundle_()
-    return shown((_with_look(chart) if alt.theme.active == _NOT_CHOSEN else chart).to_dict())
+    return shown(_dressed(chart).to_dict())
 
 
 def _has_ours(chart: Any) -> bool:

@@ -8,24 +8,25 @@ from typing import Any
 import altair as alt
 import pyarrow as pa
 
-from footfall.charts import over_time, rows, style
+from footfall.charts import over_time, rows, style, units
 from footfall.charts.rows import Context, Options, Row
 from footfall.charts.theme import Drawing, LayerChart
+from footfall.lang import mark, number, tr, trn
 from footfall.output.colours import INK, PALETTE
-from footfall.output.display import all_of
 
-_OTHERS = "other categories"
+_OTHERS = mark("other categories")
 
 
 def establishment_visits(table: pa.Table, context: Context, options: Options) -> Drawing:
     """Draw the establishments with the most visits."""
     if not rows.total(table, "visits"):
-        return style.nothing("Visits", "No establishment has a visit.", options.width or 520)
-    meaning = f"A visit is a ping less than {context.definitions.radius_text} from the establishment."
+        return style.nothing(tr("Visits"), tr("No establishment has a visit."), options.width or 520)
+    radius = context.definitions.radius_text
+    meaning = tr("A visit is a ping less than {radius} from the establishment.", radius=radius)
     by = rows.unit(table)
     if by is None:
         return _period(table, options, meaning)
-    meaning = f"{meaning} {by.capitalize()}s are local to {context.tz}."
+    meaning = f"{meaning} {units.are_local(by, context.tz)}"
     return _panels(table, options, meaning) if by == "month" else _over_time(table, by, options, meaning)
 
 
@@ -33,12 +34,12 @@ def _period(table: pa.Table, options: Options, meaning: str) -> Drawing:
     best = _visited(table, options.top or 15)
     size = options.width or 460, options.height or 24 * len(best) + 10
     drawing = _bars(best, rows.labels(table, best), _colours(table, best), size, _longest(best))
-    notes = [f"{meaning} Behind each bar: visits, and the people who made them.", _ranking(best)]
+    notes = [f"{meaning} {tr('Behind each bar: visits, and the people who made them.')}", _ranking(best)]
     return style.finished(drawing, _sentence(len(best), table), notes, size[0] + 300)
 
 
 def _panels(table: pa.Table, options: Options, meaning: str) -> Drawing:
-    starts, units = rows.latest(table, "month", 6)
+    starts, found = rows.latest(table, "month", 6)
     best = {start: _visited(rows.where(table, "month", [start]), options.top or 10) for start in starts}
     best = {start: shown for start, shown in best.items() if shown}
     everyone = [row for shown in best.values() for row in shown]
@@ -60,9 +61,9 @@ def _panels(table: pa.Table, options: Options, meaning: str) -> Drawing:
     notes = [
         meaning,
         _ranking(next(iter(best.values()))),
-        f"The latest {len(starts)} of {units} months." if units > len(starts) else "",
+        units.latest_of("month", len(starts), found),
     ]
-    title = _sentence(max(map(len, best.values())), table) + ", month by month"
+    title = units.one_by_one("month", _sentence(max(map(len, best.values())), table))
     return style.finished(style.side_by_side(panels, columns), title, notes, columns * (size[0] + 200))
 
 
@@ -70,13 +71,13 @@ def _over_time(table: pa.Table, by: str, options: Options, meaning: str) -> Draw
     chosen = [row["establishment_id"] for row in rows.summed(table, "establishment_id", ["visits"])[: options.top or 6]]
     shown = over_time.recent(rows.where(table, "establishment_id", chosen), by)
     label = rows.labels(table, shown)
-    lines = over_time.Lines(by, "visits", f"Visits per {by}", style.COUNT, style.COUNT, _longest(shown))
+    lines = over_time.Lines(by, "visits", units.visits_per(by), style.COUNT, style.COUNT, _longest(shown))
     panels = [
         (label[id_], [{by: row[by], "visits": row["visits"]} for row in shown if row["establishment_id"] == id_])
         for id_ in chosen
     ]
-    notes = [meaning, f"Most visited: in all {by}s together.", over_time.cut(table, by)]
-    return over_time.drawn(panels, lines, options, _sentence(len(panels), table) + f", {by} by {by}", notes)
+    notes = [meaning, units.most_visited_in_all(by), over_time.cut(table, by)]
+    return over_time.drawn(panels, lines, options, units.one_by_one(by, _sentence(len(panels), table)), notes)
 
 
 def _visited(table: pa.Table, top: int) -> list[Row]:
@@ -95,33 +96,33 @@ def _bars(
     values = [_value(row, label, colour, people) for row in shown]
     order = [value["label"] for value in values]
     tips = style.tooltips(
-        ("label:N", "Establishment", None),
-        ("category:N", "Category", None),
-        ("visits:Q", "Visits", style.COUNT),
-        ("visitors:Q", "Visitors", style.COUNT),
-        ("rank:Q", "Rank", style.COUNT),
+        ("label:N", tr("Establishment"), None),
+        ("category:N", tr("Category"), None),
+        ("visits:Q", tr("Visits"), style.COUNT),
+        ("visitors:Q", tr("Visitors"), style.COUNT),
+        ("rank:Q", tr("Rank"), style.COUNT),
     )
     base = style.chart(values).encode(
         y=alt.Y("label:N", sort=order, title=None, axis=style.names(not people)),
         x=alt.X(
             "visits:Q",
             scale=alt.Scale(domain=[0, longest], nice=True),
-            axis=alt.Axis(title="Visits", labelExpr=style.SHORT_COUNT, tickCount=5 if people else 3),
+            axis=alt.Axis(title=tr("Visits"), labelExpr=style.SHORT_COUNT, tickCount=5 if people else 3),
         ),
         tooltip=tips,
     )
     bars = base.mark_bar(height=alt.RelativeBandSize(0.7), cornerRadiusEnd=2)
     domain = list(dict.fromkeys(colour.values()))
-    range_ = [style.OTHER if name == _OTHERS else PALETTE[i] for i, name in enumerate(domain)]
+    range_ = [style.OTHER if name == tr(_OTHERS) else PALETTE[i] for i, name in enumerate(domain)]
     scale = alt.Scale(domain=domain, range=range_)
-    legend = alt.Legend(title="Category", orient="bottom", columns=4)
+    legend = alt.Legend(title=tr("Category"), orient="bottom", columns=4)
     bars = bars.encode(color=alt.Color("group:N", scale=scale, legend=legend))
     text = base.mark_text(align="left", dx=5, fontSize=11, color=INK).encode(text="counts:N")
     return style.layer([bars, text], size, **properties)
 
 
 def _value(row: Row, label: dict[str, str], colour: dict[str, str], people: bool) -> Row:
-    visitors = f"  ({row['visitors']:,} {'person' if row['visitors'] == 1 else 'people'})" if people else ""
+    visitors = f"  ({trn('{count} person', '{count} people', row['visitors'])})" if people else ""
     name = rows.category(row["category"])
     return {
         "label": label[row["establishment_id"]],
@@ -130,7 +131,7 @@ def _value(row: Row, label: dict[str, str], colour: dict[str, str], people: bool
         "visits": row["visits"],
         "visitors": row["visitors"],
         "rank": row["rank"],
-        "counts": f"{row['visits']:,}{visitors}",
+        "counts": f"{number(row['visits'])}{visitors}",
     }
 
 
@@ -143,7 +144,7 @@ def _colours(table: pa.Table, shown: Sequence[Row]) -> dict[str, str]:
     order = (rows.category(row["category"]) for row in rows.summed(table, "category", ["visits"]))
     names = list(dict.fromkeys(name for name in order if name in there))
     own = len(PALETTE)
-    return {name: name if i < own else _OTHERS for i, name in enumerate(names)}
+    return {name: name if i < own else tr(_OTHERS) for i, name in enumerate(names)}
 
 
 def _longest(shown: Sequence[Row]) -> int:
@@ -151,11 +152,12 @@ def _longest(shown: Sequence[Row]) -> int:
 
 
 def _ranking(shown: Sequence[Row]) -> str:
-    return "Ranked by visitors." if rows.ranked_by(shown, ("visits", "visitors")) == "visitors" else ""
+    return tr("Ranked by visitors.") if rows.ranked_by(shown, ("visits", "visitors")) == "visitors" else ""
 
 
 def _sentence(shown: int, table: pa.Table) -> str:
     everything = rows.distinct(table, "establishment_id")
     if shown == everything:
-        return f"{all_of(everything, 'establishment')} by visits"
-    return f"The {'' if shown == 1 else f'{shown} '}most visited of {everything:,} establishments"
+        return trn("The only establishment by visits", "All {count} establishments by visits", everything)
+    return trn("The most visited of {everything} establishments", "The {count} most visited of {everything} "
+               "establishments", shown, everything=everything)  # fmt: skip

@@ -13,6 +13,7 @@ from footfall.cli.command import Command, complain
 from footfall.cli.showing import print_lines
 from footfall.cli.variables import variables
 from footfall.errors import DefinitionError
+from footfall.lang import VARIABLE
 from footfall.notebook import spec
 from footfall.notebook.namespace import DATA, ENGINE, TZ
 from footfall.output.text import printable
@@ -39,10 +40,11 @@ def install(
     ] = None,
     tz: Annotated[Optional[str], typer.Option(help="Time zone of months, hours and weekdays of it.")] = None,
     engine: Annotated[Optional[str], typer.Option(help="local, dask, spark or an address.")] = None,
+    lang: Annotated[Optional[str], typer.Option(help="Language of what cells show: en, pt.")] = None,
 ) -> None:
     """Let Jupyter offer the kernel of this Python, also to Jupyter in other environments."""
     place = _place(user, sys_prefix, prefix)
-    folder = spec.install(place, _environment(data, tz, engine))
+    folder = spec.install(place, _environment(data, tz, engine, lang))
     print(f"the kernel Footfall, of {sys.executable}, is in {printable(str(folder))}")
 
 
@@ -54,9 +56,9 @@ def list_(user: User = False, sys_prefix: SysPrefix = False, prefix: Prefix = No
         found = [spec.read(folder)] if folder.is_dir() else []
     else:
         found = list(spec.installed())
-    table = Table("folder", "python", "data", "tz", "engine")
+    table = Table("folder", "python", "data", "tz", "engine", "lang")
     for each in found:
-        row = [str(each.folder), each.python, *map(each.variable, (DATA, TZ, ENGINE))]
+        row = [str(each.folder), each.python, *map(each.variable, (DATA, TZ, ENGINE, VARIABLE))]
         table.add_row(*(Text(printable(cell)) for cell in row))
     print_lines(table if found else Text("no kernel; `footfall kernel install` writes one"))
 
@@ -76,11 +78,11 @@ def _place(user: bool, sys_prefix: bool, prefix: Optional[Path]) -> Path:
     return spec.of_user()
 
 
-def _environment(data: Optional[str], tz: Optional[str], engine: Optional[str]) -> dict[str, str]:
+def _environment(data: Optional[str], tz: Optional[str], engine: Optional[str], lang: Optional[str]) -> dict[str, str]:
     """Return the variables of a kernel; that there is nothing at the folder yet is told."""
     if data is None and (tz is not None or engine is not None):
         raise DefinitionError("--tz, --engine: say how --data is opened; give it, too")
-    found = variables(data, tz, engine)
+    found = variables(data, tz, engine, lang)
     root = found.get(DATA)
     if root and "://" not in root and not os.path.exists(root):
         complain(f"warning: there is nothing at {root} now; notebooks will say so when they use `data`")

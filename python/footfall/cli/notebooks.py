@@ -13,15 +13,16 @@ from footfall.cli.command import FAILED, Command, complain
 from footfall.cli.showing import print_lines
 from footfall.cli.variables import variables
 from footfall.errors import DefinitionError
+from footfall.lang import ENGLISH, VARIABLE, chosen
 from footfall.notebook import shipped
 from footfall.notebook.namespace import DATA, TZ
 from footfall.output.text import printable
 
 app = typer.Typer(help="The notebooks that come with Footfall, one for each question.", no_args_is_help=True)
 
-LANG = "FOOTFALL_LANG"
-
-Lang = Annotated[str, typer.Option(help="Language of the words: en, pt.")]
+Lang = Annotated[
+    Optional[str], typer.Option(help="Language, en or pt; else FOOTFALL_LANG's, else English.", show_default=False)
+]
 
 
 @app.callback()
@@ -41,14 +42,16 @@ def list_() -> None:
 @app.command(cls=Command)
 def copy(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder to write to.", show_default=False)],
-    lang: Lang = shipped.ENGLISH,
+    lang: Lang = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace notebooks that are there.")] = False,
 ) -> None:
     """Copy all notebooks to a folder, to run and change them there."""
-    written = shipped.copy(folder, lang, overwrite=overwrite)
-    for name, lacking, cells in shipped.untranslated(lang):
-        complain(f"warning: {name}: {lacking} of {cells} texts are not there in {lang}, and stay English")
-    print(f"{len(written)} notebooks in {printable(str(folder))}; next: jupyter lab {printable(str(folder))}")
+    language = chosen(lang)
+    written = shipped.copy(folder, language, overwrite=overwrite)
+    for name, lacking, cells in shipped.untranslated(language):
+        complain(f"warning: {name}: {lacking} of {cells} texts are not there in {language}, and stay English")
+    variable = "" if language == ENGLISH else f"{VARIABLE}={language} "
+    print(f"{len(written)} notebooks in {printable(str(folder))}; next: {variable}jupyter lab {printable(str(folder))}")
 
 
 @app.command(cls=Command)
@@ -63,15 +66,15 @@ def run(
     engine: Annotated[
         Optional[str], typer.Option(help="local, dask, spark or an address; else what the notebook prefers.")
     ] = None,
-    lang: Lang = shipped.ENGLISH,
+    lang: Lang = None,
     progress: Annotated[bool, typer.Option(help="Show a bar of the cells.")] = True,
 ) -> None:
     """Run a notebook on your data and write one HTML file that needs no network; the exit code is 1 if a cell fails."""
     from footfall.notebook.shipped import running
 
-    name = shipped.find(notebook)
+    name, language = shipped.find(notebook), chosen(lang)
     try:
-        written = running.write(name, out, _environment(data, tz, engine, lang), lang=lang, progress=progress)
+        written = running.write(name, out, _environment(data, tz, engine, language), lang=language, progress=progress)
     except running.NotebookError as error:
         # What a cell says is of Python: its options are not those of a command.
         print(printable(f"footfall: {error}", keep="\n\t"), file=sys.stderr)
@@ -83,8 +86,8 @@ def _environment(data: Optional[str], tz: Optional[str], engine: Optional[str], 
     """Return what the kernel is told; the time zone of other data is not that of `data`."""
     if data is None and tz is not None and not os.environ.get(DATA):
         raise DefinitionError(f"--tz {tz}: is of --data; give it, too")
-    found = {**({} if data is None else {TZ: ""}), **variables(data, tz, engine)}
+    found = {**({} if data is None else {TZ: ""}), **variables(data, tz, engine, lang)}
     root = found.get(DATA, "")
     if root and "://" not in root and not os.path.exists(root):
         raise DefinitionError(f"--data {data}: there is nothing at {root}")
-    return {**found, **({} if lang == shipped.ENGLISH else {LANG: lang})}
+    return found

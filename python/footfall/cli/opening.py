@@ -139,6 +139,9 @@ def _open(
     threads: Annotated[Optional[int], typer.Option(help="By default one per core.", show_default=False)] = None,
     memory_limit: Annotated[Optional[str], typer.Option(help="Spill to disk beyond this, such as 2GiB.")] = None,
     progress: Annotated[bool, typer.Option(help="Show a bar when it takes a while.")] = True,
+    lang: Annotated[
+        Optional[str], typer.Option(help="Language of what is shown, en or pt; else FOOTFALL_LANG's, else English.")
+    ] = None,
     **reading: Any,
 ) -> footfall.Dataset:
     opened = footfall.open(
@@ -153,6 +156,7 @@ def _open(
         threads=threads,
         memory_limit=memory_limit,
         progress=progress,
+        lang=lang,
         **how_to_read(**reading),
     )
     if sample is not None:

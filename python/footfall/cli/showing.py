@@ -12,6 +12,7 @@ from rich.text import Text
 
 from footfall.errors import DefinitionError
 from footfall.inputs import options
+from footfall.lang import speaking
 from footfall.output import formats, tables
 from footfall.result import Result
 
@@ -93,7 +94,8 @@ def _stream(result: Result, form: Format, spreadsheet: bool, decimal: str) -> No
 
 
 def _show_table(result: Result, top: int) -> None:
-    shown = tables.preview(result.to_arrow(), top)
+    with speaking(result.lang):
+        shown = tables.preview(result.to_arrow(), top)
     table = Table()
     for name, numeric in zip(shown.columns, shown.numeric):
         table.add_column(Text(name), justify="right" if numeric else "left")

@@ -6,16 +6,19 @@ from typing import Optional
 from footfall import engines
 from footfall.errors import DefinitionError
 from footfall.inputs import paths, zones
+from footfall.lang import VARIABLE, chosen
 from footfall.notebook.namespace import DATA, ENGINE, TZ
 
 
-def variables(data: Optional[str], tz: Optional[str], engine: Optional[str]) -> dict[str, str]:
+def variables(
+    data: Optional[str], tz: Optional[str], engine: Optional[str], lang: Optional[str] = None
+) -> dict[str, str]:
     """Return the variables of a kernel; what `footfall.open` would refuse is refused here, save a folder not there."""
     if tz is not None:
         zones.zone(tz)
     if engine is not None:
         engines.check_name(engine)
-    given = {DATA: None if data is None else _root(data), TZ: tz, ENGINE: engine}
+    given = {DATA: None if data is None else _root(data), TZ: tz, ENGINE: engine, VARIABLE: lang and chosen(lang)}
     return {name: value for name, value in given.items() if value is not None}
 
 

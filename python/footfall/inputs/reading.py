@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from footfall.errors import DefinitionError
 from footfall.inputs import options, zones
 from footfall.inputs.csv import Csv
+from footfall.lang import tr
 
 if TYPE_CHECKING:
     from footfall._native import Zone, _Reading
@@ -85,9 +86,10 @@ class Reading:
 
     def facts(self) -> list[tuple[str, str]]:
         """Return what is said here, in words: (what, how) pairs."""
-        zone = [] if self.naive_tz is None else [("naive times", f"local to {self.naive_tz.name}")]
-        ours = ", ".join(f"{theirs} is {action}" for theirs, action in self.actions.items())
-        return [*zone, *([("actions", ours)] if ours else []), *([("settings", self.file)] if self.file else [])]
+        zone = [] if self.naive_tz is None else [(tr("naive times"), tr("local to {tz}", tz=self.naive_tz.name))]
+        pairs = (tr("{theirs} is {action}", theirs=theirs, action=action) for theirs, action in self.actions.items())
+        actions = [(tr("actions"), ", ".join(pairs))] if self.actions else []
+        return [*zone, *actions, *([(tr("settings"), self.file)] if self.file else [])]
 
 
 def reading(*, columns: Any, epoch_unit: Any, naive_tz: Any, csv: Any, actions: Any) -> Reading:

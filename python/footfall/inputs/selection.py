@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from footfall.lang import number, percent_sign, tr
+
 
 @dataclass(frozen=True)
 class Selection:
@@ -16,4 +18,7 @@ class Selection:
     @property
     def sample_text(self) -> str | None:
         """Which part of the users counts, in words; None if all do."""
-        return None if self.users is None else f"{100 * self.users:g} % of the users"
+        if self.users is None:
+            return None
+        share = f"{number(100 * self.users, 'g')}{percent_sign()}".replace("\u00a0", " ")
+        return tr("{share} of the users", share=share)

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from footfall.errors import DataError, DefinitionError
+from footfall.lang import spoken
 from footfall.maps import geojson, natural_earth
 from footfall.maps.layers import Layer
 from footfall.maps.mercator import Bounds, View
@@ -108,7 +109,7 @@ def _of_address(address: str, view: View) -> BaseMap:
 
 
 def _tiles() -> dict[str, Any]:
-    return {"kind": "pmtiles", "language": "en", "flavor": geojson.FLAVOR}
+    return {"kind": "pmtiles", "language": spoken(), "flavor": geojson.FLAVOR}
 
 
 def _of_tiles(path: Path, view: View, megabytes: float) -> BaseMap:

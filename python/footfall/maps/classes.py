@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from footfall.errors import DefinitionError
+from footfall.lang import tr
 from footfall.output.colours import PALETTE
 from footfall.output.words import value_text
 
@@ -102,7 +103,7 @@ def _with_unknown(made: Classed) -> Classed:
     if len(made.labels) not in made.classes:
         return made
     light, dark = made.colours
-    return Classed(made.classes, [*made.labels, "none"], ([*light, _OTHER[0]], [*dark, _OTHER[1]]))
+    return Classed(made.classes, [*made.labels, tr("none")], ([*light, _OTHER[0]], [*dark, _OTHER[1]]))
 
 
 def categories(values: Sequence[Any]) -> Classed:
@@ -120,7 +121,7 @@ def categories(values: Sequence[Any]) -> Classed:
     light = PALETTE[: len(named)]
     dark = [_BRIGHTER.get(colour, colour) for colour in light]
     if len(by_count) > len(named):
-        named, light, dark = [*named, "all others"], [*light, _OTHER[0]], [*dark, _OTHER[1]]
+        named, light, dark = [*named, tr("all others")], [*light, _OTHER[0]], [*dark, _OTHER[1]]
     return Classed([place.get(text, len(place)) for text in texts], named, (light, dark))
 
 

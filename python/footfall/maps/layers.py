@@ -89,7 +89,18 @@ class Layer:
 
 def heading(column: str) -> str:
     """Return the name of a column as a heading; a picture of control characters would end the process."""
-    return printable(column_words(column).capitalize())
+    return printable(_capital(column_words(column)))
+
+
+def _capital(words: str) -> str:
+    """Return words with a capital at the beginning; the others are as they were.
+
+    Examples
+    --------
+    >>> _capital("CTR from"), _capital("attributed visits")
+    ('CTR from', 'Attributed visits')
+    """
+    return words[:1].upper() + words[1:]
 
 
 def legend(title: str, made: Classed, mark: Any) -> Legend:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from footfall.definitions import Definitions
 from footfall.errors import DefinitionError
 from footfall.inputs import options
+from footfall.lang import chosen, in_own_language, tr
 from footfall.maps.outputs import Outputs
 from footfall.output.display import plural
 from footfall.output.text import printable
@@ -45,6 +46,8 @@ class Map(Outputs):
         Pixels of pictures, and the height in a notebook.
     tiles_mb : float
         How many megabytes of a ``.pmtiles`` file may go along.
+    lang : str, optional
+        Its language, ``en`` or ``pt``; by default the data set's, else what ``FOOTFALL_LANG`` says.
 
     Examples
     --------
@@ -62,14 +65,17 @@ class Map(Outputs):
     width: int = 800
     height: int = 520
     tiles_mb: float = 8.0
+    lang: str | None = None
     _layers: tuple[Layer, ...] = ()
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "lang", chosen(self.lang or getattr(self.data, "lang", None)))
         if self.theme not in _THEMES:
             raise DefinitionError(f"theme = {self.theme!r}: no such theme{options.choices(self.theme, _THEMES)}")
         options.whole("width", self.width, at_least=_PIXELS)
         options.whole("height", self.height, at_least=_PIXELS)
 
+    @in_own_language
     def establishments(self, table: Any = None, *, size: str | None = None, color: str | None = None) -> Map:
         """Draw establishments, or any places, as circles; the polygons of a column ``footprint`` below them.
 
@@ -106,10 +112,11 @@ class Map(Outputs):
         below = []
         if "footprint" in located.column_names:
             id = self._id("footprints")
-            below = [places.areas(id, "Footprints", located, column="footprint", color=color)]
+            below = [places.areas(id, tr("Footprints"), located, column="footprint", color=color)]
         id = self._id("establishments")
-        return self._with(*below, places.points(id, "Establishments", located, size=size, color=color))
+        return self._with(*below, places.points(id, tr("Establishments"), located, size=size, color=color))
 
+    @in_own_language
     def hexagons(
         self, table: Any = None, *, value: str | None = None, resolution: int | None = None, by: str | None = None
     ) -> Map:
@@ -157,6 +164,7 @@ class Map(Outputs):
         counted = questions.hexagons(self._data("hexagons"), value or "pings", resolution, by)
         return self._with(cells.hexagons(id, counted, value=value or "pings", resolution=None))
 
+    @in_own_language
     def track(self, table: Any = None, *, user: Any = None) -> Map:
         """Draw the way of a user, or of up to six, with the fixes that it has.
 
@@ -188,6 +196,7 @@ class Map(Outputs):
             raise DefinitionError(f"user = {user!r}: there is no ping of this user")
         return self._with(*tracks.tracks(self._id("track"), given))
 
+    @in_own_language
     def radius(self, table: Any = None, *, radius_m: float | None = None) -> Map:
         """Draw the circle within which a ping is a visit, true to scale.
 
@@ -215,6 +224,7 @@ class Map(Outputs):
         metres = options.radius("radius_m", definitions.visit_radius_m if radius_m is None else radius_m)
         return self._with(places.circles(self._id("radius"), self._located("radius", table), radius_m=metres))
 
+    @in_own_language
     def areas(self, table: Any, *, color: str | None = None, column: str = "geometry") -> Map:
         """Draw polygons, such as trade areas.
 
@@ -237,7 +247,7 @@ class Map(Outputs):
         given = questions.named(self.data, tables.read("areas", table))
         if color is None and "establishment_id" in given.column_names:
             color = "name" if "name" in given.column_names else "establishment_id"
-        return self._with(places.areas(self._id("areas"), "Areas", given, column=column, color=color))
+        return self._with(places.areas(self._id("areas"), tr("Areas"), given, column=column, color=color))
 
     def show(self, table: Any, *, value: str | None = None) -> Map:
         """Draw a table by what it has: cells, polygons, or places; `value` is its column of numbers."""
@@ -250,6 +260,7 @@ class Map(Outputs):
             return self.areas(given, color=value)
         return self.establishments(given, size=value)
 
+    @in_own_language
     def _scene(self, *, moving: bool = False) -> Scene:
         """Return what is to be shown; with the layer of a live map, whose points are still to come."""
         from footfall.maps import layers, scene

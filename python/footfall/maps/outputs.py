@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from footfall.inputs import options
+from footfall.lang import in_own_language
 
 if TYPE_CHECKING:
     from footfall.charts.theme import LayerChart
@@ -23,16 +24,19 @@ class Outputs:
     """Shows the scene that a map makes."""
 
     height: int
+    lang: str | None
 
     def _scene(self, *, moving: bool = False) -> Scene:
         raise NotImplementedError
 
+    @in_own_language
     def live(self) -> LiveMap:
         """Return a widget whose points `LiveMap.set` sets anew; it needs a running notebook, and ``anywidget``."""
         from footfall.maps.widget import LiveMap
 
         return LiveMap(self._scene(moving=True), self.height)
 
+    @in_own_language
     def to_html(self, path: str | os.PathLike[str] | None = None) -> str | Path:
         """Return the map as one page of HTML that works from disk, or write it.
 
@@ -52,16 +56,19 @@ class Outputs:
         made = page.page(scene, self._svg(scene))
         return made if path is None else _written(path, made.encode())
 
+    @in_own_language
     def to_svg(self, path: str | os.PathLike[str] | None = None) -> str | Path:
         """Return the map as a picture in SVG, or write it; no browser is needed."""
         made = self._svg(self._scene())
         return made if path is None else _written(path, made.encode())
 
+    @in_own_language
     def to_png(self, path: str | os.PathLike[str] | None = None, *, sharpness: float = 2.0) -> bytes | Path:
         """Return the map as a picture in PNG, or write it: `sharpness` pixels for each of `width` and `height`."""
         made = self._png(self._scene(), options.number("sharpness", sharpness))
         return made if path is None else _written(path, made)
 
+    @in_own_language
     def to_chart(self) -> LayerChart:
         """Return the picture as an Altair chart, which stands beside others."""
         from footfall.maps.picture import chart
@@ -82,6 +89,7 @@ class Outputs:
         convert: Callable[..., Any] = getattr(vl_convert, name)
         return convert(chart(scene).to_dict(validate=False), **given)
 
+    @in_own_language
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
         from footfall.maps import page
 

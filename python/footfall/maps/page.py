@@ -8,6 +8,7 @@ from html import escape
 from urllib.parse import urlsplit
 
 from footfall.errors import InternalError
+from footfall.lang import catalogue, spoken, tr
 from footfall.maps import static
 from footfall.maps.scene import Scene
 from footfall.output.text import in_script
@@ -18,7 +19,7 @@ _PAGE_STYLE = """html, body { margin: 0; height: 100%; background: Canvas; color
 .footfall-map { position: relative; height: 100%; }
 .footfall-map > img { display: block; max-width: 100%; max-height: 100%; margin: auto; }"""
 _PAGE = """<!DOCTYPE html>
-<html lang="en">
+<html lang="{locale}">
 <head>
 <meta charset="utf-8">
 <meta http-equiv="Content-Security-Policy" content="{policy}">
@@ -64,7 +65,8 @@ def page(scene: Scene, svg: str) -> str:
     script = in_script(static.text("footfall-map.js"))
     return _PAGE.format(
         policy=escape(_policy(scene, script)),
-        title=escape(scene.title or "Map"),
+        title=escape(scene.title or tr("Map")),
+        locale=catalogue(spoken()).locale,
         style=_PAGE_STYLE,
         holder=_HOLDER.format(kind="footfall-map footfall-page", scene=scene.packed(), height="", picture=picture),
         script=script,
@@ -73,7 +75,7 @@ def page(scene: Scene, svg: str) -> str:
 
 def _words(scene: Scene) -> str:
     titles = [legend.title or legend.items[0].label for layer in scene.layers for legend in layer.legend]
-    return escape(": ".join(filter(None, [scene.title or "Map", ", ".join(titles)])))
+    return escape(": ".join(filter(None, [scene.title or tr("Map"), ", ".join(titles)])))
 
 
 def _data(content: bytes, kind: str) -> str:

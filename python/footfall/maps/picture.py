@@ -10,6 +10,7 @@ import altair as alt
 import numpy as np
 
 from footfall.charts.theme import Chart, LayerChart, Rows
+from footfall.lang import number
 from footfall.maps.layers import Layer, Legend
 from footfall.maps.mercator import View
 from footfall.maps.scene import LEGEND_PIXELS, Scene
@@ -186,7 +187,7 @@ def _furniture(scene: Scene, theme: int) -> list[Any]:
     metres = _round_below(_SCALE_PIXELS * view.metres_per_pixel)
     x, y, end = 12, view.height - 12, 12 + metres / view.metres_per_pixel
     bar = {"x": x, "y": y, "x2": round(end, 1)}
-    words = f"{metres / 1000:,.6g} km" if metres >= 1000 else f"{metres:,.6g} m"
+    words = f"{number(metres / 1000, ',.6g')} km" if metres >= 1000 else f"{number(metres, ',.6g')} m"
     rule = _marks([bar], "rule", view, stroke=_INK[theme], strokeWidth=2).encode(**_at(view), x2="x2:Q")
     text = _text(words, x, y - 5, view, _INK[theme], _PANEL[theme], align="left")
     credit = " · ".join(scene.attribution())

@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 
 from footfall import _native
+from footfall.lang import number, tr
 from footfall.maps import classes, tables
 from footfall.maps.classes import ACCENT, Classed
 from footfall.maps.layers import Item, Layer, Legend, heading, legend
@@ -103,7 +104,7 @@ def circles(id: str, given: Any, *, radius_m: float) -> Layer:
     table, latitude, longitude = tables.coordinates(id, tables.read(id, given))
     tables.refuse_too_many(id, table.num_rows)
     texts = [_native.circle(*place, radius_m, _CORNERS) for place in zip(latitude.tolist(), longitude.tolist())]
-    title = f"Within {radius_m:,.4g} m"
+    title = tr("Within {radius} m", radius=number(radius_m, ",.4g"))
     return Layer(
         id,
         "fill",

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from footfall.errors import DefinitionError
+from footfall.lang import mark, tr
 from footfall.maps.basemap import BaseMap, base_map
 from footfall.maps.layers import Layer, Legend
 from footfall.maps.mercator import Bounds, View, bounds_of, fitted, points_of, union
@@ -21,6 +22,7 @@ from footfall.output.words import value_text
 _WORLD = Bounds(-180.0, -60.0, 180.0, 75.0)
 # 0.1 m; the live map divides by it.
 _PER_DEGREE = 1_000_000
+_UNITS = {"day": mark("Day"), "week": mark("Week"), "month": mark("Month")}
 #: How wide the legend is, at the right of the picture.
 LEGEND_PIXELS = 168
 
@@ -52,8 +54,15 @@ class Scene:
 
     def step_text(self, place: int) -> str:
         """Return a step as people read it."""
-        unit = next((layer.unit for layer in self.layers if layer.steps), None)
-        return value_text(unit or "", self.steps[place]) if self.steps else ""
+        return value_text(self._unit or "", self.steps[place]) if self.steps else ""
+
+    def unit_text(self) -> str:
+        """Return what the slider goes over, as a heading."""
+        return tr(_UNITS[self._unit or "month"])
+
+    @property
+    def _unit(self) -> str | None:
+        return next((layer.unit for layer in self.layers if layer.steps), None)
 
     def legends(self) -> list[Legend]:
         """Return the legends of all layers, the topmost first; what several layers say alike is said once."""
@@ -86,7 +95,20 @@ class Scene:
             "steps": [self.step_text(place) for place in range(len(self.steps))],
             "step": self.step,
             "attribution": self.attribution(),
+            "words": {"play": tr("Play"), "step": self.unit_text(), "controls": _controls()},
         }
+
+
+def _controls() -> dict[str, str]:
+    """Return what the live map's library says, by its keys."""
+    return {
+        "Map.Title": tr("Map"),
+        "NavigationControl.ZoomIn": tr("Zoom in"),
+        "NavigationControl.ZoomOut": tr("Zoom out"),
+        "CooperativeGesturesHandler.WindowsHelpText": tr("Use Ctrl + scroll to zoom the map"),
+        "CooperativeGesturesHandler.MacHelpText": tr("Use ⌘ + scroll to zoom the map"),
+        "CooperativeGesturesHandler.MobileHelpText": tr("Use two fingers to move the map"),
+    }
 
 
 def scene(

@@ -10,6 +10,7 @@ import pyarrow.compute as pc
 
 from footfall import _native
 from footfall.errors import DefinitionError
+from footfall.lang import tr
 from footfall.maps import classes, tables
 from footfall.maps.classes import TRACK, Classed
 from footfall.maps.layers import Layer, legend
@@ -47,13 +48,13 @@ def tracks(id: str, given: Any) -> list[Layer]:
 def _users(id: str, table: pa.Table) -> Classed:
     """Return the class of each row's user."""
     if "user_id" not in table.column_names:
-        return Classed([0] * table.num_rows, ["Track"], TRACK)
+        return Classed([0] * table.num_rows, [tr("Track")], TRACK)
     users = table.column("user_id").to_pylist()
     if len(set(users)) > _MOST_USERS:
         raise DefinitionError(f"{id}: {len(set(users)):,} users; at most {_MOST_USERS} tracks can be told apart")
     made = classes.categories(users)
     colours = TRACK if len(made.labels) == 1 else made.colours
-    return Classed(made.classes, [f"User {label}" for label in made.labels], colours)
+    return Classed(made.classes, [tr("User {id}", id=label) for label in made.labels], colours)
 
 
 def _places(table: pa.Table) -> Any:

@@ -7,6 +7,7 @@ from typing import Any
 import anywidget
 import traitlets
 
+from footfall.lang import speaking, spoken, tr
 from footfall.maps import layers, places, static
 from footfall.maps.scene import Scene, layer_json
 
@@ -25,11 +26,13 @@ class LiveMap(anywidget.AnyWidget):  # type: ignore[misc, unused-ignore]
 
     def __init__(self, scene: Scene, height: int) -> None:
         super().__init__(scene=scene.packed(), height=height, points=layer_json(layers.moving()))
+        self._lang = spoken()
         self.on_msg(self._send_module)
 
     def set(self, table: Any, *, size: str | None = None, color: str | None = None) -> None:
         """Show the places of `table` in place of those before; options as in `Map.establishments`."""
-        layer = places.points(layers.MOVING, "Now", table, size=size, color=color)
+        with speaking(self._lang):
+            layer = places.points(layers.MOVING, tr("Now"), table, size=size, color=color)
         self.points = layer_json(layer)
 
     def _send_module(self, _: Any, content: Any, buffers: Any) -> None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from html import escape
 
 from footfall.errors import DefinitionError
+from footfall.lang import speaking, tr
 from footfall.output.text import printable
 from footfall.result import Result
 
@@ -54,4 +55,6 @@ def answer(result: Result) -> Sentence:
     job = result.job["name"] if result.job else result.title
     if job not in answered() or result.by != "period":
         raise DefinitionError(f'{job}, by {result.by}: a sentence is of {", ".join(answered())}, by="period"')
-    return Sentence(sentence(job, result) if len(result) else result.why_empty or "There are no rows to count.")
+    with speaking(result.lang):
+        nothing = result.why_empty or tr("There are no rows to count.")
+        return Sentence(sentence(job, result) if len(result) else nothing)

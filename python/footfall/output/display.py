@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
+from footfall.lang import number, percent_sign, tr
 from footfall.output.text import printable
 
 
@@ -13,11 +14,11 @@ def cell(value: Any) -> str:
     if value is None:
         return "–"
     if isinstance(value, bool):
-        return "yes" if value else "no"
+        return tr("yes") if value else tr("no")
     if isinstance(value, int):
-        return f"{value:,}"
+        return number(value)
     if isinstance(value, float):
-        return f"{value:,.1f}" if 1_000 <= abs(value) < 1e15 else f"{value:.4g}"
+        return number(value, ",.1f" if 1_000 <= abs(value) < 1e15 else ".4g")
     if isinstance(value, datetime):
         return value.isoformat(sep=" ").replace("+00:00", "Z")
     return printable(str(value))
@@ -28,7 +29,7 @@ def duration(seconds: float) -> str:
     if seconds < 1:
         return f"{max(1, round(1000 * seconds))} ms"
     minutes, rest = divmod(seconds, 60)
-    return f"{minutes:.0f} min {rest:.0f} s" if minutes else f"{seconds:.1f} s"
+    return f"{minutes:.0f} min {rest:.0f} s" if minutes else f"{number(seconds, '.1f')} s"
 
 
 def percent(share: float) -> str:
@@ -41,13 +42,13 @@ def percent(share: float) -> str:
     """
     value = 100 * share
     if 0 < value < 0.005:
-        return "< 0.01\xa0%"
+        return f"< {number(0.01, '.2f')}{percent_sign()}"
     digits = 0 if value == 0 or value >= 99.95 else 1 if value >= 9.995 else 2
-    return f"{value:,.{digits}f}\xa0%"
+    return f"{number(value, f',.{digits}f')}{percent_sign()}"
 
 
 def plural(count: int, thing: str) -> str:
-    """Return a count with its noun.
+    """Return a count with its noun, in English: for errors and terminals.
 
     Examples
     --------
@@ -55,17 +56,6 @@ def plural(count: int, thing: str) -> str:
     ('1 campaign', '1,200 visits')
     """
     return f"{count:,} {thing}{'' if count == 1 else 's'}"
-
-
-def all_of(count: int, thing: str) -> str:
-    """Return how to call all of something.
-
-    Examples
-    --------
-    >>> all_of(1, "campaign"), all_of(3, "campaign")
-    ('The only campaign', 'All 3 campaigns')
-    """
-    return f"The only {thing}" if count == 1 else f"All {plural(count, thing)}"
 
 
 def compact(count: int) -> str:
@@ -77,5 +67,5 @@ def compact(count: int) -> str:
     ('9,999', '12k', '1.2M')
     """
     if count < 10_000:
-        return f"{count:,}"
-    return f"{count / 1e3:.0f}k" if count < 999_500 else f"{count / 1e6:.1f}M"
+        return number(count)
+    return f"{count / 1e3:.0f}k" if count < 999_500 else f"{number(count / 1e6, '.1f')}M"

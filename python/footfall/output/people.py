@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from footfall.lang import tr
+
 if TYPE_CHECKING:
     import pyarrow as pa
 
@@ -28,4 +30,4 @@ def without_ids(table: pa.Table, order: Sequence[str]) -> pa.Table:
 
 def alias(number: int) -> str:
     """Return what a user is called whose id is not told."""
-    return f"user {number}"
+    return tr("user {id}", id=str(number))

@@ -9,7 +9,8 @@ from itertools import product
 from typing import TYPE_CHECKING, Any, Callable
 
 from footfall.inputs.values import to_python
-from footfall.output.display import cell, plural
+from footfall.lang import trn
+from footfall.output.display import cell
 from footfall.output.text import cut, printable, size
 
 if TYPE_CHECKING:
@@ -118,7 +119,9 @@ def _more(shown: Preview) -> list[str]:
     """Return which columns are left out, if any are."""
     if not shown.beyond:
         return []
-    return [cut(f"and {plural(len(shown.beyond), 'more column')}: {', '.join(shown.beyond)}", 120)]
+    more = trn("and {count} more column: {names}", "and {count} more columns: {names}", len(shown.beyond),
+               names=", ".join(shown.beyond))  # fmt: skip
+    return [cut(more, 120)]
 
 
 def _html(shown: Preview, width: int, hover: int = 0) -> str:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from footfall._native import __version__
 from footfall.inputs import options
+from footfall.lang import speaking, tr
 from footfall.output.display import duration
 from footfall.output.progress import bar
 from footfall.output.writing import html_file, whole_file
@@ -78,13 +79,13 @@ def write_report(
     target = html_file(path)
     privacy = Privacy(show_users, options.whole("at_least", at_least, at_least=1))
     started = time.perf_counter()
-    with Vega() as vega:
+    with speaking(dataset.lang), Vega() as vega:
         script = vega.script(read("page.js"))
         answerer = Answerer(dataset, privacy, Figures(vega))
         surveyed, found, answers = _asked(answerer)
         written = page(
             script=script.result() if answerer.figures.made else "",
-            title=title or f"Footfall report: {Path(str(dataset.source)).name}",
+            title=title or tr("Footfall report: {name}", name=Path(str(dataset.source)).name),
             survey=surveyed,
             findings=found,
             answers=answers,
@@ -116,4 +117,5 @@ def _asked(answerer: Answerer) -> tuple[Survey, list[Finding], list[tuple[int, S
 
 def _made(dataset: Source, seconds: float) -> str:
     now = local(dataset.local_text(int(time.time()) * 1_000_000))
-    return f"Made by Footfall {__version__} on {now}, in {duration(seconds)}. Time zone: {dataset.time_zone}."
+    told = {"version": __version__, "now": now, "duration": duration(seconds), "time_zone": dataset.time_zone}
+    return tr("Made by Footfall {version} on {now}, in {duration}. Time zone: {time_zone}.", **told)

@@ -9,9 +9,11 @@ from typing import Any
 from footfall.charts import rows as tables
 from footfall.definitions import Unit
 from footfall.errors import FootfallError
+from footfall.lang import mark, tr
 from footfall.output.display import duration
 from footfall.output.people import alias, without_ids
 from footfall.report.figures import Figure, Figures
+from footfall.report.map import visits_map
 from footfall.report.privacy import Privacy, Published, published
 from footfall.report.sentences import sentence
 from footfall.report.source import Source
@@ -21,7 +23,8 @@ from footfall.result import Result
 # People in a report: as few as show what a profile is.
 _USERS = 3
 _TOP = 10
-_NO_ROWS = "The tables are there, but have no rows to count."
+_MAPPED = "establishment_visits"
+_NO_ROWS = mark("The tables are there, but have no rows to count.")
 
 Job = Mapping[str, Any]
 
@@ -70,63 +73,77 @@ class Answerer:
         missing = sorted({table for job in jobs for table in job["missing"]})
         if missing:
             needed, lacking = listed(jobs[0]["tables"]), listed(missing)
-            return Answer(f"Not answered: this needs the tables {needed}, and the data set lacks {lacking}.")
+            told = {"needed": needed, "lacking": lacking}
+            return Answer(tr("Not answered: this needs the tables {needed}, and the data set lacks {lacking}.", **told))
         try:
             return self._profile(jobs) if jobs[0]["users"] else self._ranking(jobs[0])
         except FootfallError as error:
-            return Answer(f"This question could not be answered: {error}")
+            return Answer(tr("This question could not be answered: {error}", error=error))
 
     def _ranking(self, job: Job) -> Answer:
         """Jobs 1 to 4: the whole period, then month by month."""
         asked = {words: self.dataset.run(job["name"], by=by) for words, by in _UNITS.items()}
         if not all(map(len, asked.values())):
-            return Answer(_NO_ROWS)
+            return Answer(tr(_NO_ROWS))
         shown = {words: published(self.dataset, result, self.privacy) for words, result in asked.items()}
-        period = shown["whole period"].result
+        period = shown[_PERIOD].result
         notes = [self._withheld(shown), _made(asked)]
         if not len(period):
             return Answer(self._nothing_large_enough(), notes=notes, sources=_sources(asked))
+        figures = [
+            (tr(_HEADINGS[words]), self.figures.of(part.result.chart()))
+            for words, part in shown.items()
+            if len(part.result)
+        ]
+        places, note = self._map(job, period)
+        count = min(_TOP, len(period))
         return Answer(
             sentence=sentence(job["name"], period),
-            figures=[
-                (_HEADINGS[words], self.figures.of(part.result.chart()))
-                for words, part in shown.items()
-                if len(part.result)
-            ],
-            heading=f"The first {min(_TOP, len(period))} of {len(period):,} rows, whole period",
+            figures=[*figures, *places],
+            heading=tr("The first {shown} of {rows} rows, whole period", shown=count, rows=len(period)),
             table=result_table(_top(period)),
-            notes=notes,
+            notes=[note, *notes],
             sources=_sources(asked),
         )
+
+    def _map(self, job: Job, period: Result) -> tuple[Sequence[tuple[str, Figure]], str]:
+        """Return the map of the job about visits and what it leaves out; a base map that is broken costs it alone."""
+        if job["name"] != _MAPPED or not tables.total(period.to_arrow(), "visits"):
+            return [], ""
+        try:
+            chart, note = visits_map(self.dataset, period)
+        except FootfallError as error:
+            return [], tr("There is no map: {error}", error=error)
+        return [(tr("On the map"), self.figures.of(chart, live=False))], note
 
     def _profile(self, jobs: Sequence[Job]) -> Answer:
         """Jobs 5 and 6: what users prefer on the whole, and a few of them as examples."""
         name = {job["name"].startswith("preferred"): job["name"] for job in jobs}
         everybody = self.dataset.run(name[True])
         if not len(everybody):
-            return Answer(_NO_ROWS)
+            return Answer(tr(_NO_ROWS))
         order = _by_activity(everybody)
         shown = published(self.dataset, everybody, self.privacy)
         if not len(shown.result) or len(order) < self.privacy.at_least:
-            asked = {"preferred categories": everybody}
+            asked = {_PREFERRED: everybody}
             return Answer(self._nothing_large_enough(), notes=[_made(asked)], sources=_sources(asked))
         users = order[:_USERS]
-        asked = {"preferred categories": everybody, "profile": self.dataset.run(name[False], users=users)}
+        asked = {_PREFERRED: everybody, _PROFILE: self.dataset.run(name[False], users=users)}
         preferred, profile, theirs = (
-            self._named(result, order) for result in (shown.result, asked["profile"], _of(everybody, users))
+            self._named(result, order) for result in (shown.result, asked[_PROFILE], _of(everybody, users))
         )
         called = users if self.privacy.show_users else _aliases(users)
         return Answer(
             sentence=sentence(name[True], preferred),
             figures=[
-                ("What users prefer", self.figures.of(preferred.chart())),
-                ("A few users, as examples", self.figures.of(profile.chart(users=called))),
+                (tr("What users prefer"), self.figures.of(preferred.chart())),
+                (tr("A few users, as examples"), self.figures.of(profile.chart(users=called))),
             ],
-            heading="What these users prefer",
+            heading=tr("What these users prefer"),
             table=result_table(theirs.to_arrow().sort_by("user_id").to_pylist()),
             notes=[
-                self._withheld({"preferences": shown}),
-                "Profiles are personal data, so that this report shows no more of them.",
+                self._withheld({_PREFERENCES: shown}),
+                tr("Profiles are personal data, so that this report shows no more of them."),
                 _made(asked),
             ],
             sources=self._without_ids(_sources(asked), users),
@@ -149,15 +166,21 @@ class Answerer:
         """Return the note that rows are left out, if any are."""
         if not any(part.withheld for part in shown.values()):
             return ""
-        counts = ", ".join(f"{part.withheld:,} of {part.rows:,} rows ({words})" for words, part in shown.items())
-        return f"Left out, for they are about fewer than {self.privacy.at_least} users: {counts}. No sum counts them."
+        counts = ", ".join(
+            tr("{some} of {rows} rows ({what})", some=part.withheld, rows=part.rows, what=tr(words))
+            for words, part in shown.items()
+        )
+        told = {"at_least": self.privacy.at_least, "counts": counts}
+        return tr("Left out, for they are about fewer than {at_least} users: {counts}. No sum counts them.", **told)
 
     def _nothing_large_enough(self) -> str:
-        return f"Not shown: every row is about fewer than {self.privacy.at_least} users."
+        return tr("Not shown: every row is about fewer than {at_least} users.", at_least=self.privacy.at_least)
 
 
-_UNITS: dict[str, Unit] = {"whole period": "period", "by month": "month"}
-_HEADINGS = {"whole period": "Whole period", "by month": "Month by month"}
+_PERIOD, _MONTHS = mark("whole period"), mark("by month")
+_PREFERRED, _PROFILE, _PREFERENCES = mark("preferred categories"), mark("profile"), mark("preferences")
+_UNITS: dict[str, Unit] = {_PERIOD: "period", _MONTHS: "month"}
+_HEADINGS = {_PERIOD: mark("Whole period"), _MONTHS: mark("Month by month")}
 
 
 def _top(result: Result) -> list[dict[str, Any]]:
@@ -189,13 +212,14 @@ def _condition(users: Sequence[str]) -> str:
 
 
 def _made(results: Mapping[str, Result]) -> str:
-    times = ", ".join(f"{duration(result.seconds)} ({words})" for words, result in results.items())
+    times = ", ".join(f"{duration(result.seconds)} ({tr(words)})" for words, result in results.items())
     first = next(iter(results.values()))
-    return f"Computed in {times}. Definitions: {first.definitions}; time zone {first.tz}."
+    told = {"times": times, "definitions": first.definitions, "tz": first.tz}
+    return tr("Computed in {times}. Definitions: {definitions}; time zone {tz}.", **told)
 
 
 def _sources(results: Mapping[str, Result]) -> list[tuple[str, str]]:
-    return [(words, result.sql.strip()) for words, result in results.items() if result.sql]
+    return [(tr(words), result.sql.strip()) for words, result in results.items() if result.sql]
 
 
 def numbered(jobs: Sequence[Job]) -> dict[int, list[Job]]:

@@ -10,6 +10,8 @@ from typing import Any
 from jinja2 import Environment, StrictUndefined, Template
 from markupsafe import Markup
 
+from footfall import lang
+
 _FOLDER = "footfall.report"
 
 
@@ -20,7 +22,8 @@ def page(*, script: str, **contents: Any) -> str:
     """
     style = read("page.css")
     policy = _policy(style=style, script=script)
-    return _template().render(style=Markup(style), script=Markup(script), policy=policy, **contents)
+    phrases = {"tr": lang.tr, "locale": lang.catalogue(lang.spoken()).locale}
+    return _template().render(**phrases, style=Markup(style), script=Markup(script), policy=policy, **contents)
 
 
 def _template() -> Template:

@@ -33,6 +33,11 @@ class Source(Protocol):
         ...
 
     @property
+    def lang(self) -> str:
+        """The language that it is told in."""
+        ...
+
+    @property
     def definitions(self) -> Definitions:
         """What counts."""
         ...

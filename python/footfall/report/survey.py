@@ -7,11 +7,29 @@ from dataclasses import dataclass
 from typing import Any
 
 from footfall.errors import FootfallError
+from footfall.lang import date_text, mark, number, tr
 from footfall.output.display import percent
 from footfall.report.source import Source
 from footfall.report.words import Table, local
 
-_SEVERITIES = {"unusable": "left out", "suspicious": "kept, flagged"}
+_SEVERITIES = {"unusable": mark("left out"), "suspicious": mark("kept, flagged")}
+_CHECKS = [
+    mark("at (0, 0)"),
+    mark("conflicting duplicate"),
+    mark("duplicate"),
+    mark("epoch unit"),
+    mark("in the future"),
+    mark("null"),
+    mark("out of range"),
+    mark("repeated local time"),
+    mark("skipped local time"),
+    mark("swapped"),
+    mark("unknown action"),
+    mark("unknown ad"),
+    mark("unknown establishment"),
+    mark("unreadable"),
+    mark("user without pings"),
+]
 _TIMED = ("pings", "interactions")
 
 
@@ -42,7 +60,7 @@ def survey(dataset: Source) -> Survey:
     rows = dataset.rows()
     spans = {name: _span(dataset, name) for name in _TIMED if name in dataset.tables}
     tables = Table(
-        ["table", "rows", "users", "from", "to", "columns"],
+        [tr("table"), tr("rows"), tr("users"), tr("from"), tr("to"), tr("columns")],
         [_table_row(dataset, name, columns, rows, spans.get(name, {})) for name, columns in dataset.tables.items()],
         [False, True, True, False, False, False],
     )
@@ -52,9 +70,9 @@ def survey(dataset: Source) -> Survey:
 def _table_row(
     dataset: Source, name: str, columns: Sequence[str], rows: dict[str, int], span: dict[str, Any]
 ) -> list[str]:
-    users = f"{span['users']:,}" if span.get("users") is not None else ""
+    users = number(span["users"]) if span.get("users") is not None else ""
     ends = [local(dataset.local_text(span[end])) if end in span else "" for end in ("first", "last")]
-    count = f"{rows[name]:,}" if name in rows else ""
+    count = number(rows[name]) if name in rows else ""
     return [name, count, users, *ends, ", ".join(columns)]
 
 
@@ -73,18 +91,19 @@ def _span(dataset: Source, table: str) -> dict[str, Any]:
 
 
 def _facts(dataset: Source, spans: dict[str, dict[str, Any]]) -> list[tuple[str, str]]:
-    facts = [("source", str(dataset.source)), ("time zone", dataset.time_zone), *dataset.read_as]
+    facts = [(tr("source"), str(dataset.source)), (tr("time zone"), dataset.time_zone), *dataset.read_as]
     timed = [span for span in spans.values() if "first" in span]
     if timed:
         first, last = min(span["first"] for span in timed), max(span["last"] for span in timed)
         days = max(span["last_day"] for span in timed) - min(span["first_day"] for span in timed) + 1
-        dates = [dataset.local_text(end).partition("T")[0] for end in (first, last)]
-        facts.append(("time span", " to ".join(dates)))
-        facts.append(("calendar days", f"{days:,}"))
+        start, end = (date_text(dataset.local_text(each).partition("T")[0]) for each in (first, last))
+        facts.append((tr("time span"), tr("{start} to {end}", start=start, end=end)))
+        facts.append((tr("calendar days"), number(days)))
     if any(dataset.period):
-        facts.append(("counted period", " to ".join(end or "open" for end in dataset.period)))
+        start, end = (each or tr("open") for each in dataset.period)
+        facts.append((tr("counted period"), tr("{start} to {end}", start=start, end=end)))
     if dataset.selection.sample_text:
-        facts.append(("sample", dataset.selection.sample_text))
+        facts.append((tr("sample"), dataset.selection.sample_text))
     return facts
 
 
@@ -100,11 +119,11 @@ def _finding(row: dict[str, Any], show_users: bool) -> Finding:
     is_user = row["column"] == "user_id" or (row["column"] is None and row["table"] in _TIMED)
     return Finding(
         table=row["table"],
-        check=row["check"].replace("_", " "),
+        check=tr(row["check"].replace("_", " ")),
         column=row["column"] or "",
-        rows=f"{row['rows']:,}",
+        rows=number(row["rows"]),
         share="" if row["share"] is None else percent(row["share"]),
         severity=row["severity"],
-        consequence=_SEVERITIES[row["severity"]],
-        example="a user" if is_user and not show_users else row["example"] or "",
+        consequence=tr(_SEVERITIES[row["severity"]]),
+        example=tr("a user") if is_user and not show_users else row["example"] or "",
     )

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from footfall.lang import date_text, tr
 from footfall.output.words import column_words, value_text
 
 # Columns of numbers that name something, shown at the left.
@@ -45,7 +46,9 @@ def listed(names: Sequence[str]) -> str:
     >>> listed(["ads"]), listed(["ads", "pings", "visits"])
     ('ads', 'ads, pings and visits')
     """
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+    if len(names) == 1:
+        return names[0]
+    return tr("{names} and {last}", names=", ".join(names[:-1]), last=names[-1])
 
 
 def local(instant: str) -> str:
@@ -57,4 +60,4 @@ def local(instant: str) -> str:
     '2024-03-01 12:30'
     """
     date, _, time = instant.partition("T")
-    return f"{date} {time[:5]}"
+    return f"{date_text(date)} {time[:5]}"

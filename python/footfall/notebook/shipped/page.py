@@ -15,6 +15,7 @@ from markdown_it import MarkdownIt
 from markupsafe import Markup
 
 from footfall.charts.showing import LIVE, PNG, SVG
+from footfall.lang import catalogue, speaking, tr
 from footfall.maps import static
 from footfall.maps.page import in_page
 from footfall.output.text import in_script, printable
@@ -77,15 +78,17 @@ def page(notebook: Mapping[str, Any], *, made: str, lang: str = "en") -> str:
         autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True
     )
     environment.policies["json.dumps_kwargs"] = {"separators": (",", ":")}
-    return environment.from_string(_read("page.html.jinja")).render(
-        lang=lang,
-        policy=_policy(scripts),
-        style=Markup(read("page.css") + _read("page.css")),
-        scripts=[Markup(script) for script in scripts],
-        title=found[0].title,
-        sections=found,
-        made=made,
-    )
+    with speaking(lang):
+        return environment.from_string(_read("page.html.jinja")).render(
+            tr=tr,
+            lang=catalogue(lang).locale,
+            policy=_policy(scripts),
+            style=Markup(read("page.css") + _read("page.css")),
+            scripts=[Markup(script) for script in scripts],
+            title=found[0].title,
+            sections=found,
+            made=made,
+        )
 
 
 def sections(notebook: Mapping[str, Any]) -> list[Section]:

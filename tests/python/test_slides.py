@@ -14,8 +14,6 @@ import pages
 import pytest
 from conftest import PROJECT
 
-from footfall.notebook.shipped import translation
-
 sys.path.insert(0, str(PROJECT / "tools"))
 from slides import deck, figures, page, printing, rehearsal, running
 
@@ -80,11 +78,6 @@ def test_live_steps_name_cells_that_are_there(talk):
     for step in steps:
         cells = nbformat.read(NOTEBOOKS / step.notebook, as_version=4).cells
         assert step.cell in [cell.id for cell in cells if cell.cell_type == "code"], step
-
-
-def test_every_word_is_there_in_portuguese(talk):
-    words = translation.read(NOTEBOOKS / "pt" / "presentation.md")
-    assert translation.lacking(talk, words) == [] == translation.of_no_cell(talk, words)
 
 
 def cell(source="# A", **slideshow):

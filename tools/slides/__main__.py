@@ -39,7 +39,7 @@ def build(source: running.Source, folder: Path) -> Path:
     """Execute the talk and write `slides.html` into a folder."""
     notebook = source.read(_NOTEBOOK)
     lives = running.live_cells(source, deck.slides(notebook))
-    slides = deck.slides(running.executed(source, notebook))
+    slides = deck.slides(running.executed(source, notebook, _NOTEBOOK))
     folder.mkdir(parents=True, exist_ok=True)
     target = folder / "slides.html"
     target.write_text(page.page(slides, lives, "pt-BR" if source.lang == "pt" else source.lang), encoding="utf-8")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Iterator, Mapping
 from html import escape
@@ -12,6 +11,7 @@ from typing import Any
 import altair as alt
 import pandas as pd
 
+from footfall import lang
 from footfall.charts import theme
 from footfall.output.colours import INK, PALETTE
 
@@ -30,7 +30,9 @@ class Html(str):
 
 def numbers(counts: Mapping[str, Any]) -> Html:
     """Return numbers in large type, each with what it counts."""
-    tiles = (f"<div><b>{count:,}</b><span>{escape(name)}</span></div>" for name, count in counts.items())
+    comma = _written().thousands
+    shown = ((f"{count:,}".replace(",", comma), escape(name)) for name, count in counts.items())
+    tiles = (f"<div><b>{count}</b><span>{name}</span></div>" for count, name in shown)
     return Html(f'<div class="tiles">{"".join(tiles)}</div>')
 
 
@@ -77,10 +79,14 @@ def rows(page: str, heading: str) -> list[list[str]]:
 
 def _medians(page: str, heading: str) -> dict[str, dict[str, Any]]:
     """Return the median of each contestant, as a number and as it is written there."""
-    point = "," if os.environ.get("FOOTFALL_LANG") == "pt" else "."
-    return {
-        row[0]: {"seconds": float(row[1]), "label": f"{row[1].replace('.', point)} s"} for row in rows(page, heading)
-    }
+    point = _written().decimal
+    found = rows(page, heading)
+    return {row[0]: {"seconds": float(row[1]), "label": f"{row[1].replace('.', point)} s"} for row in found}
+
+
+def _written() -> lang.Catalogue:
+    """Return how the language of the environment writes numbers."""
+    return lang.catalogue(lang.chosen(None))
 
 
 def _bars(frame: pd.DataFrame) -> theme.LayerChart:

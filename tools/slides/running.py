@@ -7,16 +7,13 @@ import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import nbformat
-from nbclient import NotebookClient
-from traitlets.config import Config
 
+from footfall.notebook.shipped import translation
+from footfall.notebook.shipped.running import NotebookError, run
 from slides.deck import DeckError, Live, Slide, of_sample
-
-_SECONDS = 300
 
 
 @dataclass(frozen=True)
@@ -50,22 +47,23 @@ class Source:
         words = self.notebooks / self.lang / f"{Path(name).stem}.md"
         if self.lang == "en" or not words.is_file():
             return notebook
-        from footfall.notebook.shipped import translation
-
         return translation.applied(notebook, translation.read(words))
 
 
-def executed(source: Source, notebook: Any) -> Any:
-    """Return a copy of a notebook with its outputs; a cell that fails ends it with its error."""
-    done = copy.deepcopy(notebook)
-    place = {"metadata": {"path": str(source.notebooks)}}
-    with TemporaryDirectory(prefix="footfall-slides-") as folder:
-        # What goes to and from a kernel is seen by no other user of this machine.
-        private = Config({"ConnectionFileMixin": {"transport": "ipc", "connection_file": f"{folder}/kernel.json"}})
-        client = NotebookClient(done, timeout=_SECONDS, kernel_name="footfall", resources=place, config=private)
-        # Answers are the same on every engine, and this machine has no cluster to start.
-        client.execute(env={"FOOTFALL_ENGINE": "local", **source.environment()})
-    return done
+def executed(source: Source, notebook: Any, name: str) -> Any:
+    """Return a notebook with its outputs.
+
+    Raises
+    ------
+    DeckError
+        If a cell fails; its message names the cell and says why.
+    """
+    # Answers are the same on every engine, and this machine has no cluster to start.
+    environment = {"FOOTFALL_ENGINE": "local", **source.environment()}
+    try:
+        return run(notebook, name, environment, progress=False)
+    except NotebookError as error:
+        raise DeckError(str(error)) from error
 
 
 def live_cells(source: Source, found: Iterable[Slide]) -> dict[Live, Any]:
@@ -74,7 +72,7 @@ def live_cells(source: Source, found: Iterable[Slide]) -> dict[Live, Any]:
     cells: dict[Live, Any] = {}
     for name in dict.fromkeys(step.notebook for step in steps):
         wanted = [step.cell for step in steps if step.notebook == name]
-        ran = executed(source, until(source.read(name), wanted, name))
+        ran = executed(source, until(source.read(name), wanted, name), name)
         by_id = {cell.id: cell for cell in ran.cells}
         cells |= {Live(name, cell): by_id[cell] for cell in wanted}
     return cells

@@ -17,6 +17,7 @@ from footfall.output.colours import INK, PALETTE
 
 _BENCHES = Path(__file__).resolve().parents[2] / "benches"
 _OTHERS = "#9AA5B1"
+_PLAIN = "Dask, PySpark"
 _LABEL: dict[str, Any] = {"align": "left", "dx": 7, "fontSize": 14}
 _NAMES = alt.Axis(title=None, labelFontSize=14, labelLimit=260, ticks=False, domain=False, labelPadding=8)
 
@@ -63,7 +64,7 @@ def _engine_rows(works: Mapping[str, str]) -> Iterator[dict[str, Any]]:
     for heading, work in works.items():
         took = _medians("ENGINES.md", heading)
         for engine in plain:
-            for who, name in (("Footfall", f"Footfall on {engine} 1+2"), ("plain", f"{plain[engine]} 1+2")):
+            for who, name in (("Footfall", f"Footfall on {engine} 1+2"), (_PLAIN, f"{plain[engine]} 1+2")):
                 yield {"work": work, "engine": engine, "who": who, **took[name]}
 
 
@@ -105,10 +106,10 @@ def _bars(frame: pd.DataFrame) -> theme.LayerChart:
 
 def _panel(frame: pd.DataFrame, engine: str) -> theme.LayerChart:
     order = list(dict.fromkeys(frame["work"]))
-    colours = alt.Scale(domain=["Footfall", "plain"], range=[PALETTE[0], _OTHERS])
+    colours = alt.Scale(domain=["Footfall", _PLAIN], range=[PALETTE[0], _OTHERS])
     base = theme.Chart(frame, title=engine, width=270, height=62 * len(order)).encode(
         y=alt.Y("work:N", sort=order, axis=_NAMES),
-        yOffset=alt.YOffset("who:N", sort=["Footfall", "plain"]),
+        yOffset=alt.YOffset("who:N", sort=["Footfall", _PLAIN]),
         x=alt.X("seconds:Q", axis=None, scale=alt.Scale(domain=[0, float(frame["seconds"].max()) * 1.25])),
     )
     legend = alt.Legend(title=None, orient="bottom", labelFontSize=14)

@@ -22,6 +22,8 @@ _STYLES = ("reveal.js/dist/reset.css", "reveal.js/dist/reveal.css")
 _FONT = "@fontsource-variable/inter/files/inter-latin-wght-normal.woff2"
 # Of the whole screen; other slides are white.
 _BACKGROUNDS = {"title": "#06283d", "live": "#f4f8fb"}
+# Of the code of a live step, for which its slide has room.
+_FEW_LINES = 6
 # Nothing but what the page holds. The presenter's notes show the page itself, twice, in frames.
 _POLICY = {
     "default-src": "'none'",
@@ -71,7 +73,7 @@ def _shown(slide: Slide, lives: dict[Live, Any]) -> dict[str, Any]:
     shown["live"] = live and {
         "notebook": slide.live.notebook if slide.live else "",
         "cell": live.id,
-        "code": Markup(content.code(live)),
+        "code": Markup(content.code(live) if len(live.source.splitlines()) <= _FEW_LINES else ""),
         "picture": Markup(content.outputs(live)),
     }
     return shown

@@ -19,12 +19,13 @@ from slides.running import Source
 _TESTS = Path(__file__).resolve().parents[2] / "tests" / "python"
 _CELL_SECONDS = 240
 _MAP_SECONDS = 60
-# What is beyond the edge of its slide; what the live map draws keeps within itself.
+# What is beyond the edge of its slide or of a live step's picture; what the live map draws keeps within itself.
 _OVERFLOWS = """() => {
-    const face = document.querySelector("section.present .face"), all = face.getBoundingClientRect();
+    const face = document.querySelector("section.present .face");
     return [...face.querySelectorAll("*")].filter((part) => {
         if (part.closest(".footfall-map")) return false;
         const { width, left, right, top, bottom } = part.getBoundingClientRect();
+        const all = (part.parentElement.closest(".shown") ?? face).getBoundingClientRect();
         return width && (left < all.left - 1 || right > all.right + 1 || top < all.top - 1 || bottom > all.bottom + 1);
     }).map((part) => `${part.tagName} ${part.textContent.trim().slice(0, 40)}`);
 }"""

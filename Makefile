@@ -40,6 +40,18 @@ demo: start tools $(EXTENSION) $(CITY) ## build, make a sample city, write its r
 		$(BIN)/footfall report $(DEMO)/city --tz America/Recife --out $(DEMO)/report.html
 	@echo "demo: done in $(TOOK). Open $(DEMO)/report.html in a browser."
 
+# LANG is a language only if it is given to make: the environment's names a locale.
+SLIDES := $(if $(filter command line,$(origin LANG)),--lang $(LANG))
+SLIDES += --data $(or $(FOOTFALL_DATA),$(DEMO)/city --tz America/Recife)
+
+.PHONY: slides
+slides: start tools $(EXTENSION) $(CITY) js/node_modules/.ready ## the talk as build/slides/slides.html and .pdf, by Chromium; LANG=pt in Portuguese (1 min)
+	$(STEP) "slides" "1 min" env PYTHONPATH=tools $(BIN)/python -m slides $(SLIDES)
+
+.PHONY: rehearse
+rehearse: start tools $(EXTENSION) $(CITY) js/node_modules/.ready ## play slides and live cells in Chromium, tell the minutes; fails beyond 30 (3 min)
+	$(STEP) "rehearsal" "3 min" env PYTHONPATH=tools $(BIN)/python -m slides $(SLIDES) --rehearse
+
 .PHONY: test
 test: start tools tools-of-tests check $(PROXY) ## everything: check, then all Rust and Python tests (from nothing: 40-50 min)
 	$(STEP) "Rust tests" "4 min from nothing, else 2 min" cargo test --release --locked

@@ -402,7 +402,8 @@ def test_every_month_has_its_name(day):
 # Notebooks
 
 
-TRANSLATED = [(language, name) for language in shipped.languages() if language != "en" for name in shipped.names()]
+NOTEBOOKS = [*shipped.names(), "presentation"]
+TRANSLATED = [(language, name) for language in shipped.languages() if language != "en" for name in NOTEBOOKS]
 
 
 @pytest.mark.parametrize(("language", "name"), TRANSLATED, ids=str)
@@ -427,7 +428,7 @@ def test_languages_of_notebooks_are_those_of_what_they_show():
     assert shipped.languages() == lang.languages()
     for language in OTHERS:
         files = {file.stem for file in (shipped.FOLDER / language).iterdir()}
-        assert files - set(shipped.names()) == set(), "translations of no notebook"
+        assert files - set(NOTEBOOKS) == set(), "translations of no notebook"
 
 
 def test_a_sentence_in_a_notebook_is_portuguese(data):

@@ -27,14 +27,16 @@ ENGLISH = "en"
 
 
 def names() -> list[str]:
-    """Return the names of the notebooks, in the order in which they are read.
+    """Return the names of the notebooks, in the order in which they are read: those with a number.
+
+    The talk, ``presentation``, is made into slides by what only a checkout has.
 
     Examples
     --------
     >>> names()[0], names()[2]
     ('00_tour', '02_establishment_performance')
     """
-    return sorted(file.stem for file in FOLDER.glob("*.ipynb"))
+    return sorted(file.stem for file in FOLDER.glob("[0-9][0-9]_*.ipynb"))
 
 
 def languages() -> list[str]:

@@ -1,0 +1,1 @@
+"""Live: who is walking towards which shop, and what to suggest."""

@@ -1,0 +1,202 @@
+"""From topic to topic, exactly once: batch after batch, joining again where the group has gone on without us."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Mapping
+from typing import Any, Callable
+
+from footfall.live.kafka.client import Connections
+from footfall.live.kafka.membership import LeftBehind, Membership
+from footfall.live.kafka.messages import Raw, Reader
+from footfall.live.kafka.meter import Meter, Stats
+from footfall.live.kafka.partition import Detector, Work
+from footfall.live.kafka.partitioner import partitioner
+from footfall.live.kafka.settings import Settings
+from footfall.live.kafka.topics import Topics, prepare
+
+_TELL_SECONDS = _RELOAD_SECONDS = 1.0
+_FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 0.05, 5.0
+
+
+class Loop:
+    """The work of `run`, which has the parameters."""
+
+    def __init__(
+        self,
+        topics: Topics,
+        connections: Connections,
+        tables: Any,
+        settings: Settings,
+        detector: Callable[[Any], Detector],
+        reload: Callable[[], Any] | None,
+        stats: Callable[[Stats], None] | None,
+        watch: Callable[[Any, Any, Any], None] | None,
+        stop: threading.Event,
+    ) -> None:
+        self._topics, self._connections, self._settings = topics, connections, settings
+        self._tables, self._detector = tables, detector
+        self._reload, self._stats, self._watch, self._stop = reload, stats, watch, stop
+        self._reader = Reader(settings.epoch_unit)
+        self._meter = Meter()
+        count = prepare(connections, topics)
+        chosen = partitioner(settings.partitioner)
+        self._belongs = None if chosen is None else (lambda key: chosen(key, count))
+        self._told_at = self._asked_at = self._worked_at = time.monotonic()
+
+    def run(self) -> Stats:
+        """Work until it shall stop, and return the last that there is to tell."""
+        pause = _FIRST_PAUSE_SECONDS
+        last: Stats = {}
+        while not self._stop.is_set():
+            started = time.monotonic()
+            try:
+                last = self._stay()
+            except LeftBehind as error:
+                self._meter.counts["rejoined"] += 1
+                if time.monotonic() - self._worked_at > self._settings.patience_s:
+                    raise ConnectionError(self._no_progress(error)) from error
+                pause = _FIRST_PAUSE_SECONDS if self._worked_at > started else min(pause * 2, _LONGEST_PAUSE_SECONDS)
+                self._stop.wait(pause)
+        return last
+
+    def _no_progress(self, error: Exception) -> str:
+        broker = self._connections.client["bootstrap.servers"]
+        why = self._connections.trouble or str(error)
+        return f"Kafka at {broker}: nothing could be committed for {self._settings.patience_s:g} s (--patience): {why}"
+
+    def _stay(self) -> Stats:
+        """Be a member of the group until it shall stop, or the group goes on without us."""
+        from confluent_kafka import KafkaException
+
+        member = None
+        try:
+            member = Membership(
+                self._connections, self._topics, self._settings, lambda: self._detector(self._tables), self._meter
+            )
+            while not self._stop.is_set():
+                self._turn(member)
+            return self._tell(member)
+        except KafkaException as error:
+            # A new stay finds out what became of it: producer and consumer are made anew.
+            raise LeftBehind(error.args[0].str()) from error
+        finally:
+            if member is not None:
+                member.close()
+
+    def _turn(self, member: Membership) -> None:
+        """Poll, work, commit; then what is done between two batches."""
+        found = member.poll()
+        metadata = member.metadata()
+        works = {number: self._work(member, number, messages) for number, messages in found.items()}
+        for number in member.fresh - set(works):
+            works[number] = Work(member.partitions[number].next)
+        if works:
+            self._commit(member, works, metadata)
+            member.fresh.clear()
+            self._meter.note(works, sum(map(len, found.values())))
+        if works or member.partitions:
+            self._worked_at = time.monotonic()
+        self._show(works)
+        self._between(member)
+
+    def _work(self, member: Membership, number: int, messages: list[Raw]) -> Work:
+        return member.partitions[number].process(messages, self._reader, self._belongs)
+
+    def _commit(self, member: Membership, works: Mapping[int, Work], metadata: Any) -> None:
+        try:
+            member.writer.commit(works, metadata)
+        except BaseException:
+            member.writer.abort()
+            raise
+
+    def _show(self, works: Mapping[int, Work]) -> None:
+        if self._watch is not None:
+            for work in works.values():
+                if work.fixes is not None:
+                    self._watch(work.fixes, work.suggestions, work.approaches)
+
+    def _between(self, member: Membership) -> None:
+        now = time.monotonic()
+        if self._reload is not None and now - self._asked_at >= _RELOAD_SECONDS:
+            self._asked_at = now
+            self._take_up(self._reload, member)
+        if self._stats is not None and now - self._told_at >= _TELL_SECONDS:
+            self._tell(member)
+
+    def _take_up(self, reload: Callable[[], Any], member: Membership) -> None:
+        """Go on with new tables, if there are any."""
+        tables = reload()
+        if tables is None:
+            return
+        self._tables = tables
+        member.reload(tables)
+        self._meter.counts["reloads"] += 1
+
+    def _tell(self, member: Membership) -> Stats:
+        self._told_at = time.monotonic()
+        told = self._meter.tell(member.partitions, member.lag(), getattr(self._tables, "version", None))
+        if self._stats is not None:
+            self._stats(told)
+        return told
+
+
+def run(
+    topics: Topics,
+    client: Mapping[str, str],
+    tables: Any,
+    *,
+    settings: Settings | None = None,
+    detector: Callable[[Any], Detector] | None = None,
+    reload: Callable[[], Any] | None = None,
+    stats: Callable[[Stats], None] | None = None,
+    watch: Callable[[Any, Any, Any], None] | None = None,
+    stop: threading.Event | None = None,
+) -> Stats:
+    """Read fixes from a topic and write suggestions to another, each exactly once, until stopped.
+
+    Parameters
+    ----------
+    topics : Topics
+        The topic of the fixes, the group, and the topics that are written, which are made where they are missing.
+    client : mapping of str to str
+        As `footfall.live.kafka.client.settings` gives it.
+    tables : LiveTables
+        What the detectors know.
+    settings : Settings, optional
+        The name of this process, the size of batches, and how long to be patient.
+    detector : callable, optional
+        Makes a detector of tables; by default the extension's.
+    reload : callable, optional
+        Asked between two batches, at most once a second: new tables, or None.
+    stats : callable, optional
+        Told once a second, and at the end, what was counted.
+    watch : callable, optional
+        Shown fixes, suggestions and approaches of each partition's batch once it is committed; not after a crash.
+    stop : threading.Event, optional
+        Ends the work after the batch that is under way; else an interrupt ends it.
+
+    Returns
+    -------
+    dict
+        The last that was counted.
+
+    Raises
+    ------
+    DefinitionError
+        If a setting or a topic does not fit, or another process has the same name.
+    DataError
+        If messages that were not read are no longer there, or states are of later messages than the group's offsets.
+    TimeoutError
+        If a transaction of somebody else does not end.
+    ConnectionError
+        If no broker answers.
+    """
+    if detector is None:
+        from footfall import _native
+
+        detector = _native.Detector
+    chosen = Settings() if settings is None else settings
+    ends = threading.Event() if stop is None else stop
+    return Loop(topics, Connections(client), tables, chosen, detector, reload, stats, watch, ends).run()

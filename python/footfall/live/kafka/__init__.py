@@ -4,8 +4,9 @@ None of it imports the client before it is used.
 """
 
 from footfall.live.kafka import broker, client
+from footfall.live.kafka.feed import Fed, feed
 from footfall.live.kafka.loop import run
 from footfall.live.kafka.settings import Settings
 from footfall.live.kafka.topics import Topics
 
-__all__ = ["Settings", "Topics", "broker", "client", "run"]
+__all__ = ["Fed", "Settings", "Topics", "broker", "client", "feed", "run"]

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Mapping
-from typing import Any, Callable
+import warnings
+from collections.abc import Mapping, Sequence
+from typing import Any, Callable, Protocol
 
+from footfall import _native
+from footfall.errors import DataWarning, FootfallError
 from footfall.live.kafka.client import Connections
 from footfall.live.kafka.membership import LeftBehind, Membership
 from footfall.live.kafka.messages import Raw, Reader
@@ -15,9 +18,24 @@ from footfall.live.kafka.partition import Detector, Work
 from footfall.live.kafka.partitioner import partitioner
 from footfall.live.kafka.settings import Settings
 from footfall.live.kafka.topics import Topics, prepare
+from footfall.live.sinks import Sink, part_name
+from footfall.live.tables import Tables
 
 _TELL_SECONDS = _RELOAD_SECONDS = 1.0
 _FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 0.05, 5.0
+
+
+class Known(Protocol):
+    """Tables, and whether there are newer ones: `footfall.live.tables.Watch`, or what has the same."""
+
+    @property
+    def tables(self) -> Tables:
+        """Return the newest that were taken up."""
+        ...
+
+    def newer(self) -> Tables | None:
+        """Return newer ones, once; None if there are none."""
+        ...
 
 
 class Loop:
@@ -27,17 +45,18 @@ class Loop:
         self,
         topics: Topics,
         connections: Connections,
-        tables: Any,
+        known: Known,
         settings: Settings,
-        detector: Callable[[Any], Detector],
-        reload: Callable[[], Any] | None,
+        kernel: Any,
+        sinks: Sequence[Sink],
         stats: Callable[[Stats], None] | None,
-        watch: Callable[[Any, Any, Any], None] | None,
+        watch: Callable[[str, Any, Any, Any], None] | None,
         stop: threading.Event,
     ) -> None:
         self._topics, self._connections, self._settings = topics, connections, settings
-        self._tables, self._detector = tables, detector
-        self._reload, self._stats, self._watch, self._stop = reload, stats, watch, stop
+        self._known, self._kernel = known, kernel
+        self._tables = known.tables.native(kernel)
+        self._sinks, self._stats, self._watch, self._stop = sinks, stats, watch, stop
         self._reader = Reader(settings.epoch_unit)
         self._meter = Meter()
         count = prepare(connections, topics)
@@ -73,7 +92,7 @@ class Loop:
         member = None
         try:
             member = Membership(
-                self._connections, self._topics, self._settings, lambda: self._detector(self._tables), self._meter
+                self._connections, self._topics, self._settings, self._detector, self._meter
             )
             while not self._stop.is_set():
                 self._turn(member)
@@ -91,8 +110,10 @@ class Loop:
         metadata = member.metadata()
         works = {number: self._work(member, number, messages) for number, messages in found.items()}
         for number in member.fresh - set(works):
-            works[number] = Work(member.partitions[number].next)
+            following = member.partitions[number].next
+            works[number] = Work(following, following)
         if works:
+            self._sink(works)
             self._commit(member, works, metadata)
             member.fresh.clear()
             self._meter.note(works, sum(map(len, found.values())))
@@ -111,32 +132,49 @@ class Loop:
             member.writer.abort()
             raise
 
+    def _sink(self, works: Mapping[int, Work]) -> None:
+        for number, work in works.items():
+            if work.suggestions is not None:
+                for sink in self._sinks:
+                    sink.write(work.suggestions, self._name(number, work))
+
+    def _name(self, number: int, work: Work) -> str:
+        return part_name(f"{self._topics.topic}-{number}", work.first, work.next - 1)
+
     def _show(self, works: Mapping[int, Work]) -> None:
         if self._watch is not None:
-            for work in works.values():
+            for number, work in works.items():
                 if work.fixes is not None:
-                    self._watch(work.fixes, work.suggestions, work.approaches)
+                    self._watch(self._name(number, work), work.fixes, work.suggestions, work.approaches)
 
     def _between(self, member: Membership) -> None:
         now = time.monotonic()
-        if self._reload is not None and now - self._asked_at >= _RELOAD_SECONDS:
+        if now - self._asked_at >= _RELOAD_SECONDS:
             self._asked_at = now
-            self._take_up(self._reload, member)
+            self._reload(member)
         if self._stats is not None and now - self._told_at >= _TELL_SECONDS:
             self._tell(member)
 
-    def _take_up(self, reload: Callable[[], Any], member: Membership) -> None:
-        """Go on with new tables, if there are any."""
-        tables = reload()
-        if tables is None:
+    def _detector(self) -> Detector:
+        made: Detector = self._kernel.Detector(self._tables)
+        return made
+
+    def _reload(self, member: Membership) -> None:
+        """Go on with newer tables, if there are any; with those that there are, if the newer are broken."""
+        try:
+            newer = self._known.newer()
+        except (FootfallError, OSError) as error:
+            self._meter.counts["reloads_failed"] += 1
+            warnings.warn(DataWarning(f"newer tables cannot be read, the work goes on with the old: {error}"), stacklevel=2)
             return
-        self._tables = tables
-        member.reload(tables)
-        self._meter.counts["reloads"] += 1
+        if newer is not None:
+            self._tables = newer.native(self._kernel)
+            member.reload(self._tables)
+            self._meter.counts["reloads"] += 1
 
     def _tell(self, member: Membership) -> Stats:
         self._told_at = time.monotonic()
-        told = self._meter.tell(member.partitions, member.lag(), getattr(self._tables, "version", None))
+        told = self._meter.tell(member.partitions, member.lag(), self._known.tables.version)
         if self._stats is not None:
             self._stats(told)
         return told
@@ -145,13 +183,13 @@ class Loop:
 def run(
     topics: Topics,
     client: Mapping[str, str],
-    tables: Any,
+    known: Known,
     *,
     settings: Settings | None = None,
-    detector: Callable[[Any], Detector] | None = None,
-    reload: Callable[[], Any] | None = None,
+    kernel: Any = _native,
+    sinks: Sequence[Sink] = (),
     stats: Callable[[Stats], None] | None = None,
-    watch: Callable[[Any, Any, Any], None] | None = None,
+    watch: Callable[[str, Any, Any, Any], None] | None = None,
     stop: threading.Event | None = None,
 ) -> Stats:
     """Read fixes from a topic and write suggestions to another, each exactly once, until stopped.
@@ -162,18 +200,18 @@ def run(
         The topic of the fixes, the group, and the topics that are written, which are made where they are missing.
     client : mapping of str to str
         As `footfall.live.kafka.client.settings` gives it.
-    tables : LiveTables
-        What the detectors know.
+    known : footfall.live.tables.Watch or footfall.live.replaying.Fixed
+        What the detectors know; whether there are newer tables is asked between two batches, at most once a second.
     settings : Settings, optional
         The name of this process, the size of batches, and how long to be patient.
-    detector : callable, optional
-        Makes a detector of tables; by default the extension's.
-    reload : callable, optional
-        Asked between two batches, at most once a second: new tables, or None.
+    kernel : module
+        Has the classes ``LiveTables`` and ``Detector``.
+    sinks : sequence of Sink
+        Given the suggestions, held-out ones too, before they are committed: after a crash again, with the same ids.
     stats : callable, optional
         Told once a second, and at the end, what was counted.
     watch : callable, optional
-        Shown fixes, suggestions and approaches of each partition's batch once it is committed; not after a crash.
+        Shown the name (topic, partition, offsets), fixes, suggestions and approaches of each partition's batch once it is committed; not after a crash.
     stop : threading.Event, optional
         Ends the work after the batch that is under way; else an interrupt ends it.
 
@@ -193,10 +231,6 @@ def run(
     ConnectionError
         If no broker answers.
     """
-    if detector is None:
-        from footfall import _native
-
-        detector = _native.Detector
     chosen = Settings() if settings is None else settings
     ends = threading.Event() if stop is None else stop
-    return Loop(topics, Connections(client), tables, chosen, detector, reload, stats, watch, ends).run()
+    return Loop(topics, Connections(client), known, chosen, kernel, sinks, stats, watch, ends).run()

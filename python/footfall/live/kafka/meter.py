@@ -22,6 +22,7 @@ COUNTS = (
     "restored_users",
     "expired_users",
     "reloads",
+    "reloads_failed",
     "lost",
 )
 

@@ -64,8 +64,8 @@ class Work:
 
     Attributes
     ----------
-    next : int
-        The offset after the batch.
+    first, next : int
+        The offsets of its first message and after its last.
     fixes, suggestions, approaches : pyarrow.Table, optional
         None where the batch was empty.
     states : list of State
@@ -74,6 +74,7 @@ class Work:
         Messages that cannot be read, and why.
     """
 
+    first: int
     next: int
     fixes: Any = None
     suggestions: Any = None
@@ -129,7 +130,7 @@ class Partition:
             self._warn_of_misplaced([user for user in users if user not in self._seen], belongs)
         self._tick(messages)
         states = [*self._touched(users), *self._silent()]
-        return Work(self.next, read.fixes, suggestions, approaches, states, read.dead)
+        return Work(messages[0].offset, self.next, read.fixes, suggestions, approaches, states, read.dead)
 
     def _tick(self, messages: Sequence[Raw]) -> None:
         told = max((raw.received_us for raw in messages if raw.received_us is not None), default=0) // 1_000

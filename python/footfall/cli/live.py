@@ -19,7 +19,10 @@ _TERMINAL = "terminal"
 
 
 class _OrReplay(TyperGroup):
-    """Takes ``live ROOT`` for ``live replay ROOT``, ``live --topic T`` for ``live topic --topic T``; a folder called like a command is ``./prepare``."""
+    """Takes ``live ROOT`` for ``live replay ROOT``, and ``live --topic T`` for ``live topic --topic T``.
+
+    A folder called like a command is ``./prepare``.
+    """
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Put the command in its place, where there is none."""

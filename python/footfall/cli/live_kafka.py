@@ -36,7 +36,10 @@ Pairs = Annotated[
 def topic(
     topic: Topic,
     live: Annotated[
-        Path, typer.Option("--tables", help="Folder of `footfall live prepare`; newer ones are taken up.", show_default=False)
+        Path,
+        typer.Option(
+            "--tables", help="Folder of `footfall live prepare`; newer ones are taken up.", show_default=False
+        ),
     ],
     bootstrap: Bootstrap = None,
     kafka_config: Config = None,
@@ -130,8 +133,7 @@ def feed(
         partitions=partitions,
         tell=_tell if sys.stderr.isatty() else None,
     )
-    left_out = f" ({done.without_id:,} pings without a user or a time are left out)" if done.without_id else ""
-    print(f"{done.messages:,} messages in {topic}{left_out}")
+    print(f"{done.messages:,} messages in {topic}")
 
 
 def _number(text: str) -> float:

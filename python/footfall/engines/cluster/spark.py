@@ -110,7 +110,17 @@ class Plan:
 
     def _daemon(self, name: str) -> list[str]:
         command = [java.find(_WHO), *_DAEMON, "-cp", str(_home() / "jars" / "*"), f"org.apache.spark.deploy.{name}"]
-        return [*command, "--host", HOST, "--port", "0", "--webui-port", "0", "--properties-file", str(self._properties)]
+        return [
+            *command,
+            "--host",
+            HOST,
+            "--port",
+            "0",
+            "--webui-port",
+            "0",
+            "--properties-file",
+            str(self._properties),
+        ]
 
     def _log(self, name: str) -> str:
         return log_of(self._folder, name).read_text(encoding="utf-8", errors="replace")

@@ -205,9 +205,7 @@ def _server_settings(port: int, controller: int, log: Path, password: str, own_p
         "sasl.mechanism.controller.protocol": "PLAIN",
         "listener.name.controller.sasl.enabled.mechanisms": "PLAIN",
         "listener.name.controller.plain.sasl.jaas.config": f"{plain} {own};",
-        "listener.name.clients.scram-sha-256.sasl.jaas.config": (
-            f'{scram} username="{_USER}" password="{password}";'
-        ),
+        "listener.name.clients.scram-sha-256.sasl.jaas.config": (f'{scram} username="{_USER}" password="{password}";'),
         "log.dirs": str(log),
         "group.initial.rebalance.delay.ms": "0",
         # Partitions of the broker's own topics are files; fifty of each are for clusters.

@@ -82,7 +82,7 @@ def as_file(lines: Mapping[str, str]) -> str:
 
 
 def for_java(client: Mapping[str, str]) -> dict[str, str]:
-    """Return the same connection as clients in Java take it, Spark's source and sink among them (with ``kafka.`` before).
+    """Return the same connection for clients in Java; Spark's source and sink take it with ``kafka.`` before.
 
     Examples
     --------
@@ -207,7 +207,9 @@ def _of_environment() -> dict[str, str]:
 
 def _check(found: Mapping[str, str]) -> None:
     for name in sorted(OURS & set(found)):
-        raise DefinitionError(f"Kafka's settings: {name} is decided by Footfall, since exactly-once rests on it; leave it out")
+        raise DefinitionError(
+            f"Kafka's settings: {name} is decided by Footfall, since exactly-once rests on it; leave it out"
+        )
     if not found.get(_BOOTSTRAP):
         raise DefinitionError(f"Kafka's settings: no {_BOOTSTRAP}; give --bootstrap HOST:PORT")
     far = [each for each in found[_BOOTSTRAP].split(",") if not _LOOPBACK.fullmatch(each.strip())]

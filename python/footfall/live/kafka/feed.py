@@ -8,15 +8,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Callable
 
-from footfall.errors import DefinitionError
 from footfall.inputs import options
 from footfall.live.kafka.client import Connections
+from footfall.live.kafka.messages import iso
 from footfall.live.kafka.topics import make, partitions_of
 from footfall.live.replaying import checked_speed, in_time
 
 # What is produced as fast as it goes waits in memory only up to here.
 _MOST_WAITING = 50_000
+_WAIT_SECONDS = 0.05
 _FLUSH_SECONDS = 120.0
+_NAMES = ("user_id", "latitude", "longitude", "accuracy_m", "timestamp")
 _FOREVER = "-1"
 #: Messages have the times of history, which a topic's usual retention takes for long past, or for the future.
 _HISTORY = {"retention.ms": _FOREVER, "message.timestamp.after.max.ms": str(2**63 - 1)}
@@ -30,12 +32,9 @@ class Fed:
     ----------
     messages : int
         How many the broker has.
-    without_id : int
-        Pings without a user, which have no key and are left out.
     """
 
     messages: int = 0
-    without_id: int = 0
     _refused: list[str] = field(default_factory=list)
 
     def note(self, error: Any, message: Any) -> None:
@@ -135,21 +134,23 @@ class _Shift:
 
 
 def _send(producer: Any, topic: str, table: Any, fed: Fed) -> None:
-    for row in table.to_pylist():
-        user, instant = row["user_id"], row["timestamp"]
-        if user is None or instant is None:
-            fed.without_id += 1
-            continue
-        row["timestamp"] = instant.isoformat(timespec="microseconds").replace("+00:00", "Z")
-        time_ms = max(int(instant.timestamp() * 1_000), 0)
-        value = json.dumps(row, ensure_ascii=False)
-        while True:
-            try:
-                producer.produce(topic, value, user, timestamp=time_ms, on_delivery=fed.note)
-                break
-            except BufferError:
-                producer.poll(0.05)
-        if len(producer) > _MOST_WAITING:
-            producer.poll(0.05)
+    import pyarrow as pa
+
+    table = table.filter(table["timestamp"].is_valid())
+    columns = [table[name].to_pylist() for name in ("user_id", "latitude", "longitude", "accuracy_m")]
+    times = table["timestamp"].cast(pa.int64()).to_numpy()
+    for *row, text, time_us in zip(*columns, iso(times), times.tolist()):
+        _put(producer, topic, json.dumps(dict(zip(_NAMES, (*row, text))), ensure_ascii=False), row[0], time_us, fed)
     producer.poll(0)
     fed.raise_refused()
+
+
+def _put(producer: Any, topic: str, value: str, user: str, time_us: int, fed: Fed) -> None:
+    if len(producer) > _MOST_WAITING:
+        producer.poll(_WAIT_SECONDS)
+    while True:
+        try:
+            producer.produce(topic, value, user, timestamp=max(time_us // 1_000, 0), on_delivery=fed.note)
+            return
+        except BufferError:
+            producer.poll(_WAIT_SECONDS)

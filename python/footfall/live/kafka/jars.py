@@ -68,8 +68,10 @@ def _fetch(cache: Path, jars: Path) -> None:
 def _maven() -> str:
     maven = shutil.which("mvn")
     if maven is None:
-        reason = f"Apache Kafka {KAFKA} comes by Maven, and no mvn is on the PATH; install it (Debian: apt-get install maven)"
-        raise DefinitionError(f"footfall kafka local: {reason}, or name a broker that runs by FOOTFALL_KAFKA")
+        raise DefinitionError(
+            f"footfall kafka local: Apache Kafka {KAFKA} comes by Maven, and no mvn is on the PATH; install it (Debian: "
+            "apt-get install maven), or name a broker that runs by FOOTFALL_KAFKA"
+        )
     return maven
 
 

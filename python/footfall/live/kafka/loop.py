@@ -91,9 +91,7 @@ class Loop:
 
         member = None
         try:
-            member = Membership(
-                self._connections, self._topics, self._settings, self._detector, self._meter
-            )
+            member = Membership(self._connections, self._topics, self._settings, self._detector, self._meter)
             while not self._stop.is_set():
                 self._turn(member)
             return self._tell(member)
@@ -165,7 +163,9 @@ class Loop:
             newer = self._known.newer()
         except (FootfallError, OSError) as error:
             self._meter.counts["reloads_failed"] += 1
-            warnings.warn(DataWarning(f"newer tables cannot be read, the work goes on with the old: {error}"), stacklevel=2)
+            warnings.warn(
+                DataWarning(f"newer tables cannot be read, the work goes on with the old: {error}"), stacklevel=2
+            )
             return
         if newer is not None:
             self._tables = newer.native(self._kernel)
@@ -211,7 +211,8 @@ def run(
     stats : callable, optional
         Told once a second, and at the end, what was counted.
     watch : callable, optional
-        Shown the name (topic, partition, offsets), fixes, suggestions and approaches of each partition's batch once it is committed; not after a crash.
+        Shown the name (topic, partition, offsets), the fixes, suggestions and approaches of each partition's batch once
+        it is committed; not after a crash.
     stop : threading.Event, optional
         Ends the work after the batch that is under way; else an interrupt ends it.
 

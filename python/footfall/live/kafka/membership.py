@@ -22,7 +22,7 @@ _SESSION_MS = 10_000
 # A restore of millions of users is no standstill.
 _LONGEST_POLL_MS = 1_800_000
 # Silent states are kept a little longer than they count.
-_KEPT_MS = 3_600_000
+_KEPT_US = 3_600_000_000
 
 
 class LeftBehind(Exception):
@@ -154,8 +154,8 @@ class Membership:
             return parked
         if parked is not None:
             self._meter.leave(self._parked.pop(number))
-        keep_ms = int(self._settings.forget_s * 1_000) + _KEPT_MS
-        return Partition(number, self._detect(), place.next, keep_ms)
+        keep_us = int(self._settings.forget_s * 1_000_000) + _KEPT_US
+        return Partition(number, self._detect(), place.next, keep_us)
 
     def _forget_parked(self, reused: set[int]) -> None:
         for number, partition in self._parked.items():
@@ -183,7 +183,9 @@ class Membership:
 
         if error.code() == KafkaError._AUTO_OFFSET_RESET:
             reason = "the topic has let go of messages before they were read, or was made anew"
-            return DataError(f"{self._topics.topic}: {reason}: {error.str()}; start again, and it says what can be done")
+            return DataError(
+                f"{self._topics.topic}: {reason}: {error.str()}; start again, and it says what can be done"
+            )
         if error.code() == KafkaError.FENCED_INSTANCE_ID:
             return DefinitionError(
                 f"group {self._topics.group}: another process of instance {self._settings.instance!r} has taken over; "

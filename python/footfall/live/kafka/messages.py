@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Callable, NamedTuple
 
 from footfall.errors import DefinitionError
 from footfall.inputs.options import choices
@@ -25,7 +25,8 @@ _NUMBERS = ("latitude", "longitude", "accuracy_m")
 _STREAM, _FILE = b"\xff\xff\xff\xff", b"ARROW1"
 _REASON_CHARACTERS = 200
 _UNFIT = (KeyError, ValueError, TypeError, OverflowError)
-_SCAN = json.JSONDecoder().scan_once
+# One object, and where it ends: without the search for an encoding of `json.loads`.
+_SCAN: Callable[[str, int], tuple[Any, int]] = json.JSONDecoder().raw_decode
 
 
 class Unreadable(ValueError):
@@ -197,8 +198,6 @@ def _of_json(value: bytes | None) -> dict[str, Any]:
     try:
         text = value.decode().strip()
         found, end = _SCAN(text, 0)
-    except StopIteration as error:
-        raise Unreadable(f"is not JSON, from character {error.value}") from None
     except (ValueError, RecursionError) as error:
         raise Unreadable(f"is not JSON: {cut(str(error), _REASON_CHARACTERS)}") from None
     if end != len(text):
@@ -279,3 +278,17 @@ def _reason(error: Exception) -> str:
     if isinstance(error, KeyError):
         return f"has no {error.args[0]}"
     return cut(f"has a value that cannot be read: {error}", _REASON_CHARACTERS)
+
+
+def iso(instants_us: Any) -> list[str]:
+    """Return instants as messages have them.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> iso(np.array([1_500_000]))
+    ['1970-01-01T00:00:01.500000Z']
+    """
+    import numpy as np
+
+    return [f"{text}Z" for text in np.datetime_as_string(instants_us.astype("datetime64[us]")).tolist()]

@@ -6,21 +6,20 @@ import time
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Callable, Protocol
+from typing import Any, Callable, NamedTuple, Protocol
 
 from footfall.errors import DataWarning
 from footfall.live.kafka.messages import Raw, Reader
 
-if TYPE_CHECKING:
-    import pyarrow
-
-_HOUR_MS = 3_600_000
+_HOUR_US = 3_600_000_000
+# Of those who belong elsewhere, so many are remembered.
+_MOST_ELSEWHERE = 100_000
 
 
 class Detector(Protocol):
     """What finds approaches: the extension's, or one with the same methods."""
 
-    def process(self, fixes: Any) -> tuple[pyarrow.Table, pyarrow.Table]:
+    def process(self, fixes: Any) -> tuple[Any, Any]:
         """Return suggestions and approaches of these fixes."""
         ...
 
@@ -36,7 +35,7 @@ class Detector(Protocol):
         """Return how many bytes it takes to remember them."""
         ...
 
-    def states(self, user_ids: list[str] | None) -> pyarrow.Table:
+    def states(self, user_ids: Any) -> Any:
         """Return user_id and state of some users."""
         ...
 
@@ -44,13 +43,16 @@ class Detector(Protocol):
         """Remember users by their states; a null forgets."""
         ...
 
+    def forget_before(self, instant_us: int) -> list[str]:
+        """Forget the users whose last fix is older, and return them."""
+        ...
+
     def reload(self, tables: Any) -> None:
         """Go on with other tables."""
         ...
 
 
-@dataclass(frozen=True)
-class State:
+class State(NamedTuple):
     """What is to be remembered of a user; None if nothing."""
 
     user_id: str
@@ -94,19 +96,23 @@ class Partition:
         Of its users alone.
     following : int
         The offset of the next message.
-    keep_ms : int
-        How long a silent user is remembered, by the messages' own times.
+    keep_us : int
+        How long a silent user is remembered, by the clock of the partition's fixes.
     """
 
-    def __init__(self, number: int, detector: Detector, following: int, keep_ms: int) -> None:
+    def __init__(self, number: int, detector: Detector, following: int, keep_us: int) -> None:
         self.number = number
         self.detector = detector
         self.next = following
-        self.misplaced = self.expired = 0
-        self._keep_ms = keep_ms
-        # When a message last told of each user.
-        self._seen: dict[str, int] = {}
-        self._clock_ms = self._swept_ms = 0
+        self.expired = 0
+        self._keep_us = keep_us
+        self._clock_us = self._swept_us = 0
+        self._elsewhere: set[str] = set()
+
+    @property
+    def misplaced(self) -> int:
+        """How many users were found here who belong elsewhere, up to a limit."""
+        return len(self._elsewhere)
 
     def remember(self, states: Sequence[State]) -> None:
         """Take up states as they were stored."""
@@ -114,64 +120,52 @@ class Partition:
 
         ids, values = [state.user_id for state in states], [state.value for state in states]
         self.detector.restore(pa.table({"user_id": pa.array(ids, pa.string()), "state": pa.array(values, pa.binary())}))
-        self._note(states)
-
-    def users(self) -> int:
-        """Return how many users have a state."""
-        return len(self._seen)
 
     def process(self, messages: Sequence[Raw], reader: Reader, belongs: Callable[[bytes], int] | None) -> Work:
         """Return what a batch of messages leads to; the offset is then the one after it."""
+        import pyarrow as pa
+
         self.next = messages[-1].offset + 1
-        read = reader.read(messages)
-        suggestions, approaches = self.detector.process(read.fixes)
-        users = [user for user in read.fixes["user_id"].unique().to_pylist() if user is not None]
-        if belongs is not None:
-            self._warn_of_misplaced([user for user in users if user not in self._seen], belongs)
-        self._tick(messages)
+        read, known = reader.read(messages), self.detector.users()
+        suggestions, approaches = map(pa.table, self.detector.process(read.fixes))
+        users = read.fixes["user_id"].unique().drop_null()
+        if belongs is not None and self.detector.users() > known:
+            self._warn_of_misplaced(users.to_pylist(), belongs)
+        self._tick(read.fixes)
         states = [*self._touched(users), *self._silent()]
         return Work(messages[0].offset, self.next, read.fixes, suggestions, approaches, states, read.dead)
 
-    def _tick(self, messages: Sequence[Raw]) -> None:
-        told = max((raw.received_us for raw in messages if raw.received_us is not None), default=0) // 1_000
+    def _tick(self, fixes: Any) -> None:
+        """Move the partition's clock to the latest fix, as far as neither its own time nor its message's is ahead."""
+        import pyarrow.compute as pc
+
+        latest = pc.max(pc.min_element_wise(fixes["timestamp"].cast("int64"), fixes["received"].cast("int64"))).as_py()
         # A producer whose clock is wrong by years must not make everybody silent.
-        self._clock_ms = max(self._clock_ms, min(told, int(time.time() * 1_000) + _HOUR_MS))
+        now_us = time.time_ns() // 1_000
+        self._clock_us = max(self._clock_us, min(latest or 0, now_us + _HOUR_US))
 
-    def _touched(self, users: list[str]) -> list[State]:
-        if not users:
+    def _touched(self, users: Any) -> list[State]:
+        """Return the states of users; of one who never had a usable fix there is none."""
+        import pyarrow as pa
+
+        if not len(users):
             return []
-        values = self.detector.states(users)["state"].to_pylist()
-        # Of a user of whom nothing is remembered, a record is only needed where one stands that says otherwise.
-        states = [
-            State(user, value, self._clock_ms)
-            for user, value in zip(users, values)
-            if value is not None or user in self._seen
-        ]
-        self._note(states)
-        return states
-
-    def _note(self, states: Sequence[State]) -> None:
-        for state in states:
-            if state.value is None:
-                self._seen.pop(state.user_id, None)
-            else:
-                self._seen[state.user_id] = state.time_ms
+        table = pa.table(self.detector.states(users))
+        pairs = zip(table["user_id"].to_pylist(), table["state"].to_pylist())
+        return [State(user, value, self._clock_us // 1_000) for user, value in pairs if value is not None]
 
     def _silent(self) -> list[State]:
         """Return the end of the states of users who have been silent, and forget them; looked for once an hour."""
-        if self._clock_ms - self._swept_ms < _HOUR_MS:
+        if self._clock_us - self._swept_us < _HOUR_US:
             return []
-        self._swept_ms = self._clock_ms
-        before = self._clock_ms - self._keep_ms
-        silent = [State(user, None, self._clock_ms) for user, seen in self._seen.items() if seen < before]
-        if silent:
-            self.remember(silent)
+        self._swept_us = self._clock_us
+        silent = self.detector.forget_before(self._clock_us - self._keep_us)
         self.expired += len(silent)
-        return silent
+        return [State(user, None, self._clock_us // 1_000) for user in silent]
 
     def _warn_of_misplaced(self, users: list[str], belongs: Callable[[bytes], int]) -> None:
         elsewhere = [user for user in users if belongs(user.encode()) != self.number]
-        if elsewhere and not self.misplaced:
+        if elsewhere and not self._elsewhere:
             user, where = elsewhere[0], belongs(elsewhere[0].encode())
             warnings.warn(
                 DataWarning(
@@ -181,4 +175,5 @@ class Partition:
                 ),
                 stacklevel=2,
             )
-        self.misplaced += len(elsewhere)
+        if len(self._elsewhere) < _MOST_ELSEWHERE:
+            self._elsewhere.update(elsewhere)

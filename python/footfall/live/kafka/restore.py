@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -113,13 +113,16 @@ class Restore:
                     return {each.partition: each.offset if each.offset >= 0 else None for each in told}
             except KafkaException as error:
                 failed = error.args[0]
-            if failed.code() not in (KafkaError.UNSTABLE_OFFSET_COMMIT, KafkaError._TIMED_OUT) and not failed.retriable():
+            if (
+                failed.code() not in (KafkaError.UNSTABLE_OFFSET_COMMIT, KafkaError._TIMED_OUT)
+                and not failed.retriable()
+            ):
                 raise KafkaException(failed)
             if time.monotonic() > deadline:
                 raise TimeoutError(
                     f"group {self._topics.group}: waited {self._settings.patience_s:g} s for its offsets of "
-                    f"{self._topics.topic}: {failed.str()}. A transaction of an instance that is gone may be pending: it "
-                    "ends at its timeout, or by kafka-transactions.sh --abort"
+                    f"{self._topics.topic}: {failed.str()}. A transaction of an instance that is gone may be pending: "
+                    "it ends at its timeout, or by kafka-transactions.sh --abort"
                 )
             time.sleep(_POLL_SECONDS)
 
@@ -140,8 +143,8 @@ class Restore:
         if self._settings.skip_lost:
             return Place(low, committed, low - committed)
         raise DataError(
-            f"partition {number} of {topic}: group {self._topics.group} goes on at offset {committed}, but the first that "
-            f"is retained is {low}: {low - committed} messages may never have been read. --skip-lost goes on without "
+            f"partition {number} of {topic}: group {self._topics.group} goes on at offset {committed}, but the first "
+            f"that is retained is {low}: {low - committed} messages may never have been read. --skip-lost goes on without "
             "them; a longer retention.ms of the topic keeps it from happening again"
         )
 
@@ -174,11 +177,9 @@ class Restore:
                 deadline = time.monotonic() + self._settings.patience_s
             for number, states in found.items():
                 partitions[number].remember(list(states.values()))
-        return sum(partition.users() for partition in partitions.values())
+        return sum(partition.detector.users() for partition in partitions.values())
 
-    def _read(
-        self, consumer: Any, places: Mapping[int, Place], reached: dict[int, int]
-    ) -> dict[int, dict[str, State]]:
+    def _read(self, consumer: Any, places: Mapping[int, Place], reached: dict[int, int]) -> dict[int, dict[str, State]]:
         """Return the last state of each user among the next records, and note how far they go."""
         from confluent_kafka import KafkaError, KafkaException
 
@@ -199,7 +200,9 @@ class Restore:
         key, value = (message.key() or b"").decode("utf-8", "replace"), message.value()
         included = _offset_of(message)
         if included is None:
-            raise DataError(f"{_where(message)}: has no header {OFFSET!r}: it is no state of Footfall's; name another --group")
+            raise DataError(
+                f"{_where(message)}: has no header {OFFSET!r}: it is no state of Footfall's; name another --group"
+            )
         if committed is None or included > committed:
             stands = "has no offset" if committed is None else f"stands at offset {committed}"
             raise DataError(
@@ -214,8 +217,8 @@ class Restore:
         number, end = next(iter(waited.items()))
         why = self._connections.trouble
         return TimeoutError(
-            f"partition {number} of {self._topics.states}: waited {self._settings.patience_s:g} s for offset {end}, and "
-            f"nothing came after {reached[number]}: somebody has a transaction open there. It ends at its timeout, or "
+            f"partition {number} of {self._topics.states}: waited {self._settings.patience_s:g} s for offset {end}, "
+            f"and nothing came after {reached[number]}: somebody has a transaction open there. It ends at its timeout, or "
             f"by kafka-transactions.sh --abort; --patience waits longer{f' (the broker: {why})' if why else ''}"
         )
 
@@ -224,7 +227,11 @@ def _passes(error: Any) -> bool:
     """Return whether a consumer gets over an error by itself."""
     from confluent_kafka import KafkaError
 
-    return error.retriable() or error.code() in (KafkaError._TRANSPORT, KafkaError._ALL_BROKERS_DOWN, KafkaError._TIMED_OUT)
+    return error.retriable() or error.code() in (
+        KafkaError._TRANSPORT,
+        KafkaError._ALL_BROKERS_DOWN,
+        KafkaError._TIMED_OUT,
+    )
 
 
 def _offset_of(message: Any) -> int | None:

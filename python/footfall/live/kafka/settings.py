@@ -35,7 +35,7 @@ class Settings:
     patience_s : float
         How long a restore waits for what others have open, and how long a broker may be away.
     forget_s : float
-        The detector's option of that name: states of users who have been silent for that long, and an hour, are deleted.
+        The detector's option of that name: users who have been silent for that long, and an hour, are forgotten.
 
     Raises
     ------

@@ -80,7 +80,9 @@ def prepare(connections: Connections, topics: Topics) -> int:
     admin = connections.admin()
     there = partitions_of(connections, admin)
     if topics.topic not in there:
-        raise DefinitionError(f"topic = {topics.topic!r}: is not there; `footfall live feed` makes one, or kafka-topics.sh")
+        raise DefinitionError(
+            f"topic = {topics.topic!r}: is not there; `footfall live feed` makes one, or kafka-topics.sh"
+        )
     count = there[topics.topic]
     missing = {name: STATES if name == topics.states else {} for name in _written(topics) if name not in there}
     make(admin, missing, count)

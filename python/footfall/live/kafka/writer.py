@@ -9,7 +9,7 @@ from contextlib import suppress
 from typing import Any, Callable
 
 from footfall.live.kafka.client import Connections
-from footfall.live.kafka.messages import Raw
+from footfall.live.kafka.messages import Raw, iso
 from footfall.live.kafka.partition import State, Work
 from footfall.live.kafka.topics import Topics
 
@@ -128,9 +128,14 @@ class Writer:
 
 def as_json(suggestions: Any) -> Iterator[tuple[bool, str, str]]:
     """Yield whether it is held out, the key and the value of each suggestion."""
-    for row in suggestions.to_pylist():
-        row["timestamp"] = row["timestamp"].isoformat(timespec="microseconds").replace("+00:00", "Z")
-        yield row["held_out"], row["user_id"], json.dumps(row, ensure_ascii=False)
+    import pyarrow as pa
+
+    times = iso(suggestions["timestamp"].cast(pa.int64()).to_numpy())
+    names = suggestions.column_names
+    columns = [times if name == "timestamp" else suggestions[name].to_pylist() for name in names]
+    for row in zip(*columns):
+        said = dict(zip(names, row))
+        yield said["held_out"], said["user_id"], json.dumps(said, ensure_ascii=False)
 
 
 def dead_letter(topic: str, raw: Raw, reason: str) -> dict[str, Any]:

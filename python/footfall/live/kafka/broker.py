@@ -74,10 +74,14 @@ class Broker:
         self.properties = self._folder / "client.properties"
         self._password, self._controller = credentials.secret(), _free_port()
         self._own_password = credentials.secret()
-        self._format()
-        self.address = f"{HOST}:{self._started(0)}"
-        self.client = _client_settings(self.address, self._password)
-        credentials.write(self.properties, client.as_file(self.client).encode())
+        try:
+            self._format()
+            self.address = f"{HOST}:{self._started(0)}"
+            self.client = _client_settings(self.address, self._password)
+            credentials.write(self.properties, client.as_file(self.client).encode())
+        except BaseException:
+            self.stop()
+            raise
 
     @property
     def pid(self) -> int:
@@ -114,13 +118,13 @@ class Broker:
         # Java reads its command line from the file, so that `ps` does not show the password.
         arguments = self._folder / "format.args"
         scram = f"SCRAM-SHA-256=[name={_USER},password={self._password}]"
-        tool = f"kafka.tools.StorageTool format -t {cluster} -c {self._settings} --standalone --add-scram"
+        # An id may begin with a hyphen.
+        tool = f"kafka.tools.StorageTool format --cluster-id={cluster} -c {self._settings} --standalone --add-scram"
         content = f'-XX:-UsePerfData -XX:TieredStopAtLevel=1\n-cp "{self._jars}/*"\n{tool} "{scram}"\n'
         credentials.write(arguments, content.encode())
         done = subprocess.run([java.find(_WHO), f"@{arguments}"], capture_output=True, text=True, timeout=READY_SECONDS)
         arguments.unlink()
         if done.returncode != 0:
-            self.stop()
             raise ChildProcessError(f"Kafka's StorageTool ended with exit code {done.returncode}:\n{done.stderr}")
 
     @property
@@ -138,11 +142,7 @@ class Broker:
         self._write_settings(port)
         command = [java.find(_WHO), _HEAP, *_JAVA, "-cp", f"{self._jars}/*", "kafka.Kafka", str(self._settings)]
         self._processes.start({_NAME: command}, {})
-        try:
-            return self._waited_for()
-        except BaseException:
-            self.stop()
-            raise
+        return self._waited_for()
 
     def _waited_for(self) -> int:
         deadline = time.monotonic() + READY_SECONDS

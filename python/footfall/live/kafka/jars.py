@@ -69,8 +69,8 @@ def _maven() -> str:
     maven = shutil.which("mvn")
     if maven is None:
         raise DefinitionError(
-            f"footfall kafka local: Apache Kafka {KAFKA} comes by Maven, and no mvn is on the PATH; install it (Debian: "
-            "apt-get install maven), or name a broker that runs by FOOTFALL_KAFKA"
+            f"footfall kafka local: Apache Kafka {KAFKA} comes by Maven, and no mvn is on the PATH; install it "
+            "(Debian: apt-get install maven), or name a broker that runs by FOOTFALL_KAFKA"
         )
     return maven
 

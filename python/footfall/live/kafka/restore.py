@@ -144,8 +144,8 @@ class Restore:
             return Place(low, committed, low - committed)
         raise DataError(
             f"partition {number} of {topic}: group {self._topics.group} goes on at offset {committed}, but the first "
-            f"that is retained is {low}: {low - committed} messages may never have been read. --skip-lost goes on without "
-            "them; a longer retention.ms of the topic keeps it from happening again"
+            f"that is retained is {low}: {low - committed} messages may never have been read. --skip-lost goes on "
+            "without them; a longer retention.ms of the topic keeps it from happening again"
         )
 
     def _ends(self, partitions: Iterable[int]) -> dict[int, int]:
@@ -218,8 +218,8 @@ class Restore:
         why = self._connections.trouble
         return TimeoutError(
             f"partition {number} of {self._topics.states}: waited {self._settings.patience_s:g} s for offset {end}, "
-            f"and nothing came after {reached[number]}: somebody has a transaction open there. It ends at its timeout, or "
-            f"by kafka-transactions.sh --abort; --patience waits longer{f' (the broker: {why})' if why else ''}"
+            f"and nothing came after {reached[number]}: somebody has a transaction open there. It ends at its timeout, "
+            f"or by kafka-transactions.sh --abort; --patience waits longer{f' (the broker: {why})' if why else ''}"
         )
 
 

@@ -76,17 +76,22 @@ def read(broker, *topics):
     return found
 
 
-def ids(broker, topic, group="footfall"):
+def written(topic, kind):
+    """The name of a topic that the tests' instances write; each topic has a group of its own name."""
+    return f"{topic}.{topic}.{kind}"
+
+
+def ids(broker, topic):
     """The ids of the suggestions that are committed, held out or not; sorted."""
-    messages = read(broker, f"{topic}.{group}.suggestions", f"{topic}.{group}.held-out")
+    messages = read(broker, written(topic, "suggestions"), written(topic, "held-out"))
     return sorted(json.loads(message.value())["suggestion_id"] for message in messages)
 
 
-def stands(broker, topic, group="footfall"):
+def stands(broker, topic):
     """The group's offset of each partition; -1 where there is none."""
     from confluent_kafka import TopicPartition
 
-    reader = consumer(broker, group)
+    reader = consumer(broker, group=topic)
     numbers = reader.list_topics(topic, timeout=PATIENCE_S).topics[topic].partitions
     told = reader.committed([TopicPartition(topic, number) for number in numbers], timeout=PATIENCE_S)
     reader.close()
@@ -129,6 +134,8 @@ class Instance:
         self.log, self.stats = self.folder / f"{self.name}.log", self.folder / f"{self.name}.stats"
 
     def start(self):
+        self.stats.unlink(missing_ok=True)
+        group = ["--group", self.topic]
         told = [
             "--topic",
             self.topic,
@@ -142,7 +149,10 @@ class Instance:
         quick = ["--kafka-config", str(self.broker.properties), "--kafka", "session.timeout.ms=6000"]
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                [*COMMAND, "live", *told, *quick, *self.options], stdin=subprocess.DEVNULL, stdout=log, stderr=log
+                [*COMMAND, "live", *told, *group, *quick, *self.options],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
             )
         return self
 

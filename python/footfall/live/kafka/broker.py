@@ -28,7 +28,7 @@ from footfall.engines.cluster import credentials, java
 from footfall.engines.cluster.processes import HOST, Processes, log_of
 from footfall.live.kafka import client, jars
 
-READY_SECONDS = 60
+READY_SECONDS = 180
 _POLL_SECONDS = 0.05
 _WHO = "footfall kafka local"
 _NAME = "broker"

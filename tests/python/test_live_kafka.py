@@ -321,6 +321,17 @@ def test_states_beyond_the_offset_are_an_error_that_says_what_to_do(own_group):
     assert set(brokers.stands(own_group.broker, own_group.topic).values()) == {10}
 
 
+def test_offsets_without_their_states_are_an_error(own_group):
+    admin = Connections(own_group.broker.client).admin()
+    states = brokers.written(own_group.topic, "states")
+    for done in admin.delete_topics([states]).values():
+        done.result()
+    brokers.wait_for(lambda: states not in admin.list_topics(timeout=30).topics, lambda: "still there")
+    with own_group.instance() as one:
+        assert one.ended() == 2
+        assert "is gone: name another --group" in one.said()
+
+
 def test_offsets_no_longer_retained_are_an_error_or_skipped_when_told(own_group):
     from confluent_kafka import TopicPartition
 

@@ -6,6 +6,7 @@ import threading
 import time
 import warnings
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any, Callable, Protocol
 
 from footfall import _native
@@ -16,6 +17,7 @@ from footfall.live.kafka.messages import Raw, Reader
 from footfall.live.kafka.meter import Meter, Stats
 from footfall.live.kafka.partition import Detector, Work
 from footfall.live.kafka.partitioner import partitioner
+from footfall.live.kafka.restore import Restore
 from footfall.live.kafka.settings import Settings
 from footfall.live.kafka.topics import Topics, prepare
 from footfall.live.sinks import Sink, part_name
@@ -59,9 +61,10 @@ class Loop:
         self._sinks, self._stats, self._watch, self._stop = sinks, stats, watch, stop
         self._reader = Reader(settings.epoch_unit)
         self._meter = Meter()
-        count = prepare(connections, topics)
-        chosen = partitioner(settings.partitioner)
+        self._partitions = prepare(connections, topics)
+        chosen, count = partitioner(settings.partitioner), self._partitions
         self._belongs = None if chosen is None else (lambda key: chosen(key, count))
+        self._warned = ""
         self._told_at = self._asked_at = self._worked_at = time.monotonic()
 
     def run(self) -> Stats:
@@ -78,7 +81,14 @@ class Loop:
                     raise ConnectionError(self._no_progress(error)) from error
                 pause = _FIRST_PAUSE_SECONDS if self._worked_at > started else min(pause * 2, _LONGEST_PAUSE_SECONDS)
                 self._stop.wait(pause)
+                # A topic that was deleted meanwhile is made again, or is an error.
+                self._prepare_again()
         return last
+
+    def _prepare_again(self) -> None:
+        # Where the broker is away, the next stay waits for it.
+        with suppress(ConnectionError):
+            self._partitions = prepare(self._connections, self._topics)
 
     def _no_progress(self, error: Exception) -> str:
         broker = self._connections.client["bootstrap.servers"]
@@ -91,7 +101,8 @@ class Loop:
 
         member = None
         try:
-            member = Membership(self._connections, self._topics, self._settings, self._detector, self._meter)
+            restore = Restore(self._connections, self._topics, self._settings, self._partitions)
+            member = Membership(self._connections, self._topics, self._settings, restore, self._detector, self._meter)
             while not self._stop.is_set():
                 self._turn(member)
             return self._tell(member)
@@ -114,6 +125,7 @@ class Loop:
             self._sink(works)
             self._commit(member, works, metadata)
             member.fresh.clear()
+            self._connections.trouble = self._warned = ""
             self._meter.note(works, sum(map(len, found.values())))
         if works or member.partitions:
             self._worked_at = time.monotonic()
@@ -147,11 +159,19 @@ class Loop:
 
     def _between(self, member: Membership) -> None:
         now = time.monotonic()
+        self._warn_of_trouble()
         if now - self._asked_at >= _RELOAD_SECONDS:
             self._asked_at = now
             self._reload(member)
         if self._stats is not None and now - self._told_at >= _TELL_SECONDS:
             self._tell(member)
+
+    def _warn_of_trouble(self) -> None:
+        """Say once that a broker is away: waiting for messages looks the same from outside."""
+        trouble = self._connections.trouble
+        if trouble and trouble != self._warned:
+            self._warned = trouble
+            warnings.warn(DataWarning(f"Kafka: {trouble}; it is waited for"), stacklevel=2)
 
     def _detector(self) -> Detector:
         made: Detector = self._kernel.Detector(self._tables)

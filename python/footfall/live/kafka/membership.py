@@ -36,6 +36,8 @@ class Membership:
     ----------
     connections, topics, settings
         As `footfall.live.kafka.run` takes them.
+    restore : Restore
+        Takes up partitions.
     detect : callable
         Returns a new detector.
     meter : Meter
@@ -47,6 +49,7 @@ class Membership:
         connections: Connections,
         topics: Topics,
         settings: Settings,
+        restore: Restore,
         detect: Callable[[], Detector],
         meter: Meter,
     ) -> None:
@@ -54,7 +57,7 @@ class Membership:
         self._settings = settings
         self._detect = detect
         self._meter = meter
-        self._restore = Restore(connections, topics, settings)
+        self._restore = restore
         self.partitions: dict[int, Partition] = {}
         # Those that were given back; they are as good as new if nobody has gone on with them.
         self._parked: dict[int, Partition] = {}
@@ -120,15 +123,17 @@ class Membership:
 
     def _by_partition(self, messages: Iterable[Any]) -> dict[int, list[Raw]]:
         found: dict[int, list[Raw]] = {}
+        following = {number: partition.next for number, partition in self.partitions.items()}
         for message in messages:
             error = message.error()
             if error is not None:
                 self._look_at(error)
                 continue
             number, offset = message.partition(), message.offset()
-            partition = self.partitions.get(number)
-            # What was fetched before the partition was given back is read by whoever has it now.
-            if partition is not None and offset >= partition.next:
+            # What was fetched before the partition was given back is read by whoever has it now; who has it again
+            # fetches it once more.
+            if number in following and offset >= following[number]:
+                following[number] = offset + 1
                 kind, time_ms = message.timestamp()
                 received_us = time_ms * 1_000 if kind else None
                 found.setdefault(number, []).append(Raw(message.key(), message.value(), number, offset, received_us))

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from footfall.errors import DataError
+from footfall.errors import DataError, DefinitionError
 from footfall.live.kafka.client import Connections
 from footfall.live.kafka.partition import Partition, State
 from footfall.live.kafka.settings import Settings
@@ -49,15 +49,18 @@ class Restore:
         The topics.
     settings : Settings
         `start`, `skip_lost` and `patience_s`.
+    partitions : int
+        How many there were at the start.
     """
 
-    def __init__(self, connections: Connections, topics: Topics, settings: Settings) -> None:
+    def __init__(self, connections: Connections, topics: Topics, settings: Settings, partitions: int) -> None:
+        self._partitions = partitions
         self._connections = connections
         self._topics = topics
         self._settings = settings
         self._admin = connections.admin()
 
-    def places(self, consumer: Any, numbers: Iterable[int]) -> dict[int, Place]:
+    def places(self, consumer: Any, numbers: list[int]) -> dict[int, Place]:
         """Return where each partition goes on.
 
         A commit that is pending, of an instance that had the partition before, is waited for.
@@ -69,7 +72,8 @@ class Restore:
         TimeoutError
             If a transaction that is pending does not end.
         """
-        committed = self._committed(consumer, list(numbers))
+        self._refuse_added(numbers)
+        committed = self._committed(consumer, numbers)
         return {number: self._place(consumer, number, offset) for number, offset in committed.items()}
 
     def fill(self, partitions: Mapping[int, Partition], places: Mapping[int, Place]) -> int:
@@ -99,6 +103,13 @@ class Restore:
             return self._filled(consumer, partitions, places, ends)
         finally:
             consumer.close()
+
+    def _refuse_added(self, numbers: list[int]) -> None:
+        if max(numbers, default=-1) >= self._partitions:
+            raise DefinitionError(
+                f"{self._topics.topic} had {self._partitions} partitions and has more now: users are on other "
+                "partitions than their states; read with another --group, which begins with no states"
+            )
 
     def _committed(self, consumer: Any, numbers: list[int]) -> dict[int, int | None]:
         from confluent_kafka import KafkaError, KafkaException, TopicPartition
@@ -208,8 +219,8 @@ class Restore:
             raise DataError(
                 f"{_where(message)}: includes messages of {self._topics.topic} up to offset {included}, but group "
                 f"{self._topics.group} {stands} there: its offsets were set back, or have expired. To read again "
-                f"from the beginning or from elsewhere, delete the topic {self._topics.states} first, or name another "
-                f"--group; to go on, set the group's offset to {included} (kafka-consumer-groups.sh --reset-offsets)"
+                f"from the beginning, name another --group, which begins with no states; to go on, set the group's offset "
+                f"to {included} (kafka-consumer-groups.sh --reset-offsets)"
             )
         return State(key, value, max(message.timestamp()[1], 0))
 

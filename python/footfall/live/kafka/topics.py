@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from footfall.errors import DefinitionError
+from footfall.errors import DataError, DefinitionError
 from footfall.live.kafka.client import Connections
 
 ASK_SECONDS = 30.0
@@ -74,6 +74,8 @@ def prepare(connections: Connections, topics: Topics) -> int:
     ------
     DefinitionError
         If the topic of fixes is not there, or that of states does not fit it.
+    DataError
+        If the group has read, and its states are gone.
     ConnectionError
         If no broker answers.
     """
@@ -84,6 +86,8 @@ def prepare(connections: Connections, topics: Topics) -> int:
             f"topic = {topics.topic!r}: is not there; `footfall live feed` makes one, or kafka-topics.sh"
         )
     count = there[topics.topic]
+    if topics.states not in there:
+        _refuse_lost_states(connections, admin, topics)
     missing = {name: STATES if name == topics.states else {} for name in _written(topics) if name not in there}
     make(admin, missing, count)
     if topics.states in there:
@@ -125,6 +129,29 @@ def config_of(admin: Any, topic: str) -> dict[str, str]:
 
     (asked,) = admin.describe_configs([ConfigResource(ConfigResource.Type.TOPIC, topic)]).values()
     return {name: entry.value for name, entry in asked.result().items()}
+
+
+def _refuse_lost_states(connections: Connections, admin: Any, topics: Topics) -> None:
+    stands = [each for each in _stored(admin, topics.group) if each.topic == topics.topic and each.offset > 0]
+    # Another instance may have made the topic since, before it stored an offset.
+    if stands and topics.states not in partitions_of(connections, admin):
+        raise DataError(
+            f"partition {stands[0].partition} of {topics.topic}: group {topics.group} has read up to offset "
+            f"{stands[0].offset}, but its topic of states, {topics.states}, is gone: name another --group, which begins "
+            "with no states"
+        )
+
+
+def _stored(admin: Any, group: str) -> list[Any]:
+    from confluent_kafka import ConsumerGroupTopicPartitions, KafkaError, KafkaException
+
+    (asked,) = admin.list_consumer_group_offsets([ConsumerGroupTopicPartitions(group)]).values()
+    try:
+        return list(asked.result().topic_partitions)
+    except KafkaException as error:
+        if error.args[0].code() == KafkaError.GROUP_ID_NOT_FOUND:
+            return []
+        raise
 
 
 def _written(topics: Topics) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 from collections.abc import Iterable, Mapping
@@ -16,6 +17,10 @@ VARIABLE = "FOOTFALL_KAFKA"
 _BOOTSTRAP, _PROTOCOL = "bootstrap.servers", "security.protocol"
 _SECRET = re.compile(r"password|secret|\.pem$|\.key$|oauthbearer\.config")
 _LOOPBACK = re.compile(r"(?:[A-Z_]+://)?(?:127\.\d+\.\d+\.\d+|localhost|\[::1\])(?::\d+)?", re.IGNORECASE)
+# What goes wrong comes back as an error, or is noted; librdkafka's own log is for those who ask for it.
+_LOGGER = logging.getLogger("footfall.kafka")
+_LOGGER.addHandler(logging.NullHandler())
+_LOGGER.propagate = False
 #: What exactly-once rests on, so that nobody may say otherwise.
 OURS = {
     "auto.offset.reset",
@@ -127,12 +132,15 @@ class Connections:
     ----------
     trouble : str
         The last error of a connection; empty if there was none.
+    fatal : list of KafkaError
+        What a client told that it does not get over; a consumer tells it nowhere else.
     """
 
     def __init__(self, client: Mapping[str, str]) -> None:
         check_installed()
         self.client = dict(client)
         self.trouble = ""
+        self.fatal: list[Any] = []
 
     def consumer(self, **own: Any) -> Any:
         """Return a consumer."""
@@ -157,11 +165,12 @@ class Connections:
 
         def note(error: Any) -> None:
             self.trouble = error.str()
+            if error.fatal():
+                self.fatal.append(error)
 
-        # What goes wrong comes back as an error, or by `note`; the lines of librdkafka's log are for its developers.
-        said = {"log_level": 2, **{name.replace("_", "."): value for name, value in own.items()}, **self.client}
+        said = {**{name.replace("_", "."): value for name, value in own.items()}, **self.client}
         try:
-            return kind({**said, "error_cb": note})
+            return kind({**said, "error_cb": note, "logger": _LOGGER})
         except KafkaException as error:
             raise DefinitionError(f"Kafka's settings: {error.args[0].str()}") from error
 

@@ -86,8 +86,10 @@ class Loop:
         return last
 
     def _prepare_again(self) -> None:
+        from confluent_kafka import KafkaException
+
         # Where the broker is away, the next stay waits for it.
-        with suppress(ConnectionError):
+        with suppress(ConnectionError, KafkaException):
             self._partitions = prepare(self._connections, self._topics)
 
     def _no_progress(self, error: Exception) -> str:

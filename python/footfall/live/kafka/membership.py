@@ -53,8 +53,10 @@ class Membership:
         detect: Callable[[], Detector],
         meter: Meter,
     ) -> None:
+        self._connections = connections
         self._topics = topics
         self._settings = settings
+        connections.fatal.clear()
         self._detect = detect
         self._meter = meter
         self._restore = restore
@@ -82,6 +84,8 @@ class Membership:
         """
         from confluent_kafka import KafkaException
 
+        for error in self._connections.fatal:
+            raise self._meaning(error)
         try:
             first = self._consumer.poll(_IDLE_SECONDS)
             if first is None:

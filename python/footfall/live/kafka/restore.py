@@ -219,8 +219,8 @@ class Restore:
             raise DataError(
                 f"{_where(message)}: includes messages of {self._topics.topic} up to offset {included}, but group "
                 f"{self._topics.group} {stands} there: its offsets were set back, or have expired. To read again "
-                f"from the beginning, name another --group, which begins with no states; to go on, set the group's offset "
-                f"to {included} (kafka-consumer-groups.sh --reset-offsets)"
+                "from the beginning, name another --group, which begins with no states; to go on, set the group's "
+                f"offset to {included} (kafka-consumer-groups.sh --reset-offsets)"
             )
         return State(key, value, max(message.timestamp()[1], 0))
 

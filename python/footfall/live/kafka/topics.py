@@ -137,8 +137,8 @@ def _refuse_lost_states(connections: Connections, admin: Any, topics: Topics) ->
     if stands and topics.states not in partitions_of(connections, admin):
         raise DataError(
             f"partition {stands[0].partition} of {topics.topic}: group {topics.group} has read up to offset "
-            f"{stands[0].offset}, but its topic of states, {topics.states}, is gone: name another --group, which begins "
-            "with no states"
+            f"{stands[0].offset}, but its topic of states, {topics.states}, is gone: name another --group, which "
+            "begins with no states"
         )
 
 

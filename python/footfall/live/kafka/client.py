@@ -132,15 +132,12 @@ class Connections:
     ----------
     trouble : str
         The last error of a connection; empty if there was none.
-    fatal : list of KafkaError
-        What a client told that it does not get over; a consumer tells it nowhere else.
     """
 
     def __init__(self, client: Mapping[str, str]) -> None:
         check_installed()
         self.client = dict(client)
         self.trouble = ""
-        self.fatal: list[Any] = []
 
     def consumer(self, **own: Any) -> Any:
         """Return a consumer."""
@@ -165,8 +162,6 @@ class Connections:
 
         def note(error: Any) -> None:
             self.trouble = error.str()
-            if error.fatal():
-                self.fatal.append(error)
 
         said = {**{name.replace("_", "."): value for name, value in own.items()}, **self.client}
         try:

@@ -16,6 +16,7 @@ from footfall.live.kafka.settings import Settings
 from footfall.live.kafka.topics import Topics
 from footfall.live.kafka.writer import Writer
 
+_FENCED = "Static consumer fenced"
 # How long an idle process waits for a message, and how soon it sees that it shall stop.
 _IDLE_SECONDS = 0.1
 _SESSION_MS = 10_000
@@ -53,10 +54,8 @@ class Membership:
         detect: Callable[[], Detector],
         meter: Meter,
     ) -> None:
-        self._connections = connections
         self._topics = topics
         self._settings = settings
-        connections.fatal.clear()
         self._detect = detect
         self._meter = meter
         self._restore = restore
@@ -84,8 +83,6 @@ class Membership:
         """
         from confluent_kafka import KafkaException
 
-        for error in self._connections.fatal:
-            raise self._meaning(error)
         try:
             first = self._consumer.poll(_IDLE_SECONDS)
             if first is None:
@@ -184,7 +181,7 @@ class Membership:
         """Raise what an error means that a consumer does not get over by itself."""
         from confluent_kafka import KafkaError
 
-        if error.fatal() or error.code() in {KafkaError._AUTO_OFFSET_RESET, *_refusals()}:
+        if error.fatal() or error.code() in {KafkaError._FATAL, KafkaError._AUTO_OFFSET_RESET, *_refusals()}:
             raise self._meaning(error)
 
     def _meaning(self, error: Any) -> Exception:
@@ -195,7 +192,8 @@ class Membership:
             return DataError(
                 f"{self._topics.topic}: {reason}: {error.str()}; start again, and it says what can be done"
             )
-        if error.code() == KafkaError.FENCED_INSTANCE_ID:
+        # Of what is fatal, a message tells the reason in words alone.
+        if error.code() == KafkaError.FENCED_INSTANCE_ID or _FENCED in error.str():
             return DefinitionError(
                 f"group {self._topics.group}: another process of instance {self._settings.instance!r} has taken over; "
                 "give each process a name of its own by --instance"

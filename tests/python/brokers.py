@@ -89,13 +89,20 @@ def ids(broker, topic):
 
 def stands(broker, topic):
     """The group's offset of each partition; -1 where there is none."""
-    from confluent_kafka import TopicPartition
+    from confluent_kafka import KafkaException, TopicPartition
 
     reader = consumer(broker, group=topic)
     numbers = reader.list_topics(topic, timeout=PATIENCE_S).topics[topic].partitions
-    told = reader.committed([TopicPartition(topic, number) for number in numbers], timeout=PATIENCE_S)
-    reader.close()
-    return {each.partition: max(each.offset, -1) for each in told}
+    deadline = time.monotonic() + PATIENCE_S
+    while True:
+        try:
+            told = reader.committed([TopicPartition(topic, number) for number in numbers], timeout=PATIENCE_S)
+            reader.close()
+            return {each.partition: max(each.offset, -1) for each in told}
+        except KafkaException:
+            # A broker that has just begun does not know its groups yet.
+            assert time.monotonic() < deadline
+            time.sleep(0.5)
 
 
 def ends(broker, topic):

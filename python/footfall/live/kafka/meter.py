@@ -87,7 +87,7 @@ class Meter:
         rate = round(self._fixes / max(now - self._told_at, 1e-3), 1)
         waits = np.concatenate(self._waits_us) if self._waits_us else np.empty(0)
         self._told_at, self._fixes, self._waits_us = now, 0, []
-        middle, tail = np.percentile(waits, [50, 99]) / 1_000 if waits.size else (None, None)
+        middle, tail = np.quantile(waits, [0.5, 0.99]) / 1_000 if waits.size else (None, None)
         return {"rate": rate, "p50_ms": _rounded(middle), "p99_ms": _rounded(tail)}
 
 

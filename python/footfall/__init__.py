@@ -28,7 +28,7 @@ from footfall.errors import (
 )
 from footfall.ingest import ingest
 from footfall.inputs.csv import Csv
-from footfall.kernels import attribute_visits, haversine_m, visit_join
+from footfall.kernels import attribute_visits, distances, haversine_m, visit_join
 from footfall.opening import open
 from footfall.result import Result
 
@@ -46,6 +46,7 @@ __all__ = [
     "Result",
     "__version__",
     "attribute_visits",
+    "distances",
     "haversine_m",
     "ingest",
     "maps",

@@ -47,8 +47,8 @@ class Opened:
     reading : Reading
         How its files are read.
     again : callable
-        Takes an engine, or None for the same, and returns (function, arguments) that open the data set on it, also in
-        another process.
+        Takes an engine and definitions, each or None for the same, and returns (function, arguments) that open the data
+        set so, also in another process.
     engine : str
         Where the work is done, in a word or by its address.
     closed : bool
@@ -58,7 +58,7 @@ class Opened:
     session: Session
     zone: _native.Zone
     reading: Reading
-    again: Callable[[str | None], tuple[Callable[..., Dataset], tuple[Any, ...]]]
+    again: Callable[[str | None, Definitions | None], tuple[Callable[..., Dataset], tuple[Any, ...]]]
     engine: str
     closed: bool = False
 
@@ -255,7 +255,7 @@ class Dataset(Jobs, Mapped, TradeAreas, Checks):
 
     def __reduce__(self) -> tuple[Any, ...]:
         self._refuse_if_closed()
-        return _again, (*self._opened.again(None), self.selection, self.progress, self.lang)
+        return _again, (*self._opened.again(None, None), self.selection, self.progress, self.lang)
 
     def sample(self, *, users: float) -> Dataset:
         """Keep a fraction of the users, with all their rows, so that attribution survives.
@@ -373,10 +373,10 @@ class Dataset(Jobs, Mapped, TradeAreas, Checks):
         session = self._whole.restrict(users=selection.users, start_us=selection.start_us, end_us=selection.end_us)
         return replace(self, _own=session, selection=selection)
 
-    def _on(self, engine: str) -> Dataset:
-        """Return the same, opened again on another engine."""
+    def _on(self, engine: str | None = None, definitions: Definitions | None = None) -> Dataset:
+        """Return the same, opened again on another engine, or with other definitions."""
         self._refuse_if_closed()
-        return _again(*self._opened.again(engine), self.selection, self.progress, self.lang)
+        return _again(*self._opened.again(engine, definitions), self.selection, self.progress, self.lang)
 
     def _instant_us(self, name: str, value: Instant | None) -> int | None:
         return None if value is None else options.instant_us(name, value, self._opened.zone)

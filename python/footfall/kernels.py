@@ -1,4 +1,4 @@
-"""The three kernels, on NumPy and Arrow data: distance, visits, attribution."""
+"""The kernels, on NumPy and Arrow data: distance, visits, attribution."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from footfall import _native
 from footfall.definitions import ATTRIBUTION_WINDOW, VISIT_RADIUS_M
-from footfall.errors import DataError
+from footfall.errors import DataError, DefinitionError
 from footfall.inputs import arrow, options
 
 if TYPE_CHECKING:
@@ -223,3 +223,71 @@ def attribute_visits(
     window_us = options.microseconds(options.window("window", window))
     tables = arrow.read("visits", visits), arrow.read("interactions", interactions), arrow.read("ads", ads)
     return arrow.to_pyarrow(_native.attribute_visits(*tables, window_us))
+
+
+#: More pairs than this are no small set.
+MOST_DISTANCES = 100_000_000
+
+
+def distances(pings: Any, establishments: Any) -> pyarrow.Table:
+    """How far every ping is from every establishment; for small sets.
+
+    Parameters
+    ----------
+    pings : Arrow table
+        user_id, timestamp, latitude, longitude.
+    establishments : Arrow table
+        establishment_id, latitude, longitude.
+
+    Returns
+    -------
+    pyarrow.Table
+        user_id, timestamp, establishment_id, distance_m (float64, metres): for each ping, in its order, a row for each
+        establishment, in its order.
+
+    Raises
+    ------
+    DataError
+        If a table, a column or a row cannot be used, as in `visit_join`.
+    DefinitionError
+        If there are more than 100 million pairs: `visit_join` finds those nearer than a radius.
+
+    Examples
+    --------
+    >>> from datetime import datetime, timezone
+    >>> import footfall, pyarrow as pa
+    >>> pings = pa.table({"user_id": ["ana"], "timestamp": [datetime(2024, 3, 1, 12, tzinfo=timezone.utc)],
+    ...                   "latitude": [-8.0631], "longitude": [-34.8711]})
+    >>> places = pa.table({"establishment_id": ["cafe", "bank"], "category": ["food", "money"],
+    ...                    "latitude": [-8.0634, -8.0476], "longitude": [-34.8711, -34.8770]})
+    >>> footfall.distances(pings, places).column("distance_m").to_numpy().round(1)
+    array([  33.4, 1841.9])
+    """
+    here, there = arrow.read("pings", pings), arrow.read("establishments", establishments)
+    pairs = here.num_rows * there.num_rows
+    if pairs > MOST_DISTANCES:
+        what = f"{here.num_rows:,} pings x {there.num_rows:,} establishments = {pairs:,} distances"
+        raise DefinitionError(f"{what}: at most {MOST_DISTANCES:,} at once; choose some users, or take visit_join")
+    # It checks every row, whatever is near.
+    _native.visit_join(here, there, VISIT_RADIUS_M)
+    return _every_pair(here, there)
+
+
+def _every_pair(here: pyarrow.Table, there: pyarrow.Table) -> pyarrow.Table:
+    import numpy as np
+    import pyarrow as pa
+
+    first = np.repeat(np.arange(here.num_rows), there.num_rows)
+    second = np.tile(np.arange(there.num_rows), here.num_rows)
+    a, b = (
+        [table[name].cast(pa.float64()).to_numpy()[rows] for name in _LIMITS]
+        for table, rows in ((here, first), (there, second))
+    )
+    return pa.table(
+        {
+            "user_id": here["user_id"].take(first),
+            "timestamp": here["timestamp"].take(first),
+            "establishment_id": there["establishment_id"].take(second),
+            "distance_m": _native.haversine_m(*a, *b),
+        }
+    )

@@ -167,12 +167,12 @@ def _opened(
     root = folder and paths.absolute(folder)
     found = {name: paths.absolute(table) if paths.are_paths(table) else table for name, table in tables.items()}
 
-    def again(on: str | None) -> tuple[Any, tuple[Any, ...]]:
+    def again(on: str | None, by: Definitions | None) -> tuple[Any, tuple[Any, ...]]:
         where = engine if on is None else on
-        if not isinstance(where, str):
+        if by is None and not isinstance(where, str):
             kind = type(engine).__name__
             raise DefinitionError(f"engine: a data set on a {kind} cannot be pickled; open it by the cluster's address")
-        return _opened, (where, root, found, definitions, settings, insecure)
+        return _opened, (where, root, found, by or definitions, settings, insecure)
 
     opened = Opened(session, zone, settings["reading"], again, _name_of(engine))
     return Dataset(opened, session, folder or _place(tables), zone.name, definitions, progress, lang=lang)

@@ -9,6 +9,7 @@ import typer
 from typer.core import TyperGroup
 
 import footfall
+from footfall.cli import live_kafka
 from footfall.cli.command import Command
 from footfall.cli.opening import on_data
 from footfall.errors import DefinitionError
@@ -18,17 +19,23 @@ _TERMINAL = "terminal"
 
 
 class _OrReplay(TyperGroup):
-    """Takes ``live ROOT`` for ``live replay ROOT``; a folder called like a command is ``./prepare``."""
+    """Takes ``live ROOT`` for ``live replay ROOT``, and ``live --topic T`` for ``live topic --topic T``.
+
+    A folder called like a command is ``./prepare``.
+    """
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Put the command in its place, where there is none."""
         if args and args[0] not in self.commands and args[0] not in ("--help", "-h"):
-            args = ["replay", *args]
+            has_topic = any(each == "--topic" or each.startswith("--topic=") for each in args)
+            args = ["topic" if has_topic else "replay", *args]
         return super().parse_args(ctx, args)
 
 
 app = typer.Typer(cls=_OrReplay, help="Who is walking towards which shop, and what to suggest.", no_args_is_help=True)
 _command = functools.partial(app.command, cls=Command)
+_command()(live_kafka.topic)
+_command()(live_kafka.feed)
 
 Options = Annotated[
     Optional[Path],

@@ -131,20 +131,15 @@ class History:
         return user, place, tracks.instants(rows["timestamp"])
 
 
+def bare(data: Dataset) -> Tables:
+    """Return tables that know nothing of users: an ad for every establishment, all alike."""
+    places = preparing.establishments(data)
+    return Tables(places, preparing.one_ad_each(places), None, None, packaged.of_the_city(), Approach(), data.tz)
+
+
 def of_data(data: Dataset, tables: Tables | None, options: Approach | None, seed: int, kernel: Any) -> History:
     """Return what is replayed and what the detector knows."""
-    if tables is None:
-        places = preparing.establishments(data)
-        tables = Tables(
-            places,
-            preparing.one_ad_each(places),
-            None,
-            None,
-            packaged.of_the_city(),
-            options or Approach(),
-            data.tz,
-        )
-    known = tables.told(options)
+    known = (bare(data) if tables is None else tables).told(options)
     preparing.refuse_empty(known)
     found = tracks.of_data(data, known.establishments, known.options)
     return History(found, known, whole("seed", seed, at_least=0), data.definitions.confidence, kernel)

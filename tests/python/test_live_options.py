@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from dataclasses import fields
 
-import live_knowledge
 import pytest
 
+from footfall import _native
 from footfall.errors import DefinitionError
 from footfall.live import Approach
 from footfall.live.options import read, write
@@ -16,7 +16,7 @@ CHANCES = [{"miss_from_m": 0.0, "eta_from_s": 30.0, "speed_from_mps": 1.0, "appr
 
 
 def test_names_and_defaults_are_those_of_the_detector():
-    assert Approach().native() == live_knowledge.DEFAULTS
+    assert Approach().native() == _native.live_options()
 
 
 @pytest.mark.parametrize(

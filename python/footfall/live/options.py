@@ -56,7 +56,7 @@ class Approach:
     witness_s : float
         Where fixes come this close to each other in time, an anchor needs two of them that agree.
     witness_share : float
-        How far from the old anchor the new one may lie, as a multiple of the witness's distance.
+        An anchor lies at most so many times as far from the last anchor as its witness, the fix before it.
     miss_m, miss_share : float
         The line of the last leg passes the establishment within `miss_m` plus this share of its distance.
     horizon_s, horizon_min_m, horizon_max_m : float
@@ -134,7 +134,7 @@ class Approach:
     gap_s: float = _number("gap_s", above=True)
     jump_mps: float = _number("jump_mps", above=True)
     ahead_s: float = _number("ahead_s")
-    visit_radius_m: float = _number("visit_radius_m"native.VISIT_RADIUS_M, above=True)
+    visit_radius_m: float = _number("visit_radius_m", above=True)
     forget_s: float = _number("forget_s", above=True)
     min_chance: float = _number("min_chance", most=1.0)
     pause_s: float = _number("pause_s")

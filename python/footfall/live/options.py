@@ -26,13 +26,17 @@ _MOST_BYTES = 1_000_000
 _WALKERS_MPS = 3.0
 
 
-def _number(default: float, least: float = 0.0, most: float = math.inf, above: bool = False) -> Any:
+#: The defaults stand in Rust, once.
+_DEFAULTS = _native.live_options()
+
+
+def _number(name: str, least: float = 0.0, most: float = math.inf, above: bool = False) -> Any:
     """Return a field for a number from `least`, or above it, to `most`."""
-    return field(default=default, metadata={"least": least, "most": most, "above": above})
+    return field(default=_DEFAULTS[name], metadata={"least": least, "most": most, "above": above})
 
 
-def _count(default: int, least: int) -> Any:
-    return field(default=default, metadata={"least": least, "most": math.inf, "above": False})
+def _count(name: str, least: int) -> Any:
+    return field(default=int(_DEFAULTS[name]), metadata={"least": least, "most": math.inf, "above": False})
 
 
 @dataclass(frozen=True)
@@ -51,6 +55,8 @@ class Approach:
         The accuracy of fixes that tell none; fixes of a worse one than `worst_accuracy_m` are left out.
     witness_s : float
         Where fixes come this close to each other in time, an anchor needs two of them that agree.
+    witness_share : float
+        An anchor lies at most so many times as far from the last anchor as its witness, the fix before it.
     miss_m, miss_share : float
         The line of the last leg passes the establishment within `miss_m` plus this share of its distance.
     horizon_s, horizon_min_m, horizon_max_m : float
@@ -104,38 +110,39 @@ class Approach:
     footfall.errors.DefinitionError: eta_min_s = 700: must be at most eta_max_s, 600
     """
 
-    leg_m: float = _number(30.0, above=True)
-    leg_sigmas: float = _number(1.5)
-    default_accuracy_m: float = _number(10.0)
-    worst_accuracy_m: float = _number(100.0)
-    witness_s: float = _number(30.0)
-    miss_m: float = _number(30.0)
-    miss_share: float = _number(0.1, most=1.0)
-    horizon_s: float = _number(300.0, above=True)
-    horizon_min_m: float = _number(200.0, above=True)
-    horizon_max_m: float = _number(1_000.0, most=100_000.0, above=True)
-    leg_closing: float = _number(0.3, most=1.0)
-    both_closing: float = _number(0.5, most=1.0)
-    long_leg_m: float = _number(100.0)
-    long_leg_s: float = _number(45.0)
-    long_leg_closing: float = _number(0.7, most=1.0)
-    eta_min_s: float = _number(15.0)
-    eta_max_s: float = _number(600.0, above=True)
-    speed_min_mps: float = _number(0.3)
-    speed_max_mps: float = _number(25.0, above=True)
-    rearm: float = _number(1.5, least=1.0)
-    gap_s: float = _number(900.0, above=True)
-    jump_mps: float = _number(70.0, above=True)
-    ahead_s: float = _number(300.0)
-    visit_radius_m: float = _number(_native.VISIT_RADIUS_M, above=True)
-    forget_s: float = _number(172_800.0, above=True)
-    min_chance: float = _number(0.0, most=1.0)
-    pause_s: float = _number(600.0)
-    cooldown_s: float = _number(86_400.0)
-    inside_pause_s: float = _number(1_800.0)
-    cap: int = _count(5, 0)
-    holdout: float = _number(0.1, most=1.0)
-    same_place_m: float = _number(30.0)
+    leg_m: float = _number("leg_m", above=True)
+    leg_sigmas: float = _number("leg_sigmas")
+    default_accuracy_m: float = _number("default_accuracy_m")
+    worst_accuracy_m: float = _number("worst_accuracy_m")
+    witness_s: float = _number("witness_s")
+    witness_share: float = _number("witness_share")
+    miss_m: float = _number("miss_m")
+    miss_share: float = _number("miss_share", most=1.0)
+    horizon_s: float = _number("horizon_s", above=True)
+    horizon_min_m: float = _number("horizon_min_m", above=True)
+    horizon_max_m: float = _number("horizon_max_m", most=100_000.0, above=True)
+    leg_closing: float = _number("leg_closing", most=1.0)
+    both_closing: float = _number("both_closing", most=1.0)
+    long_leg_m: float = _number("long_leg_m")
+    long_leg_s: float = _number("long_leg_s")
+    long_leg_closing: float = _number("long_leg_closing", most=1.0)
+    eta_min_s: float = _number("eta_min_s")
+    eta_max_s: float = _number("eta_max_s", above=True)
+    speed_min_mps: float = _number("speed_min_mps")
+    speed_max_mps: float = _number("speed_max_mps", above=True)
+    rearm: float = _number("rearm", least=1.0)
+    gap_s: float = _number("gap_s", above=True)
+    jump_mps: float = _number("jump_mps", above=True)
+    ahead_s: float = _number("ahead_s")
+    visit_radius_m: float = _number("visit_radius_m", above=True)
+    forget_s: float = _number("forget_s", above=True)
+    min_chance: float = _number("min_chance", most=1.0)
+    pause_s: float = _number("pause_s")
+    cooldown_s: float = _number("cooldown_s")
+    inside_pause_s: float = _number("inside_pause_s")
+    cap: int = _count("cap", 0)
+    holdout: float = _number("holdout", most=1.0)
+    same_place_m: float = _number("same_place_m")
 
     def __post_init__(self) -> None:
         for each in fields(self):

@@ -109,5 +109,7 @@ export function setPoints({ map, scene }, layer) {
   map.getSource(layer.id)?.setData(shapes(layer));
 }
 
-// A page of its own holds this module, and its map.
-for (const holder of document.querySelectorAll(".footfall-page")) show(holder);
+// A page holds this module and its maps; one that has a height stands among other things, which the wheel scrolls.
+for (const holder of document.querySelectorAll(".footfall-page")) {
+  show(holder, { cooperativeGestures: Boolean(holder.dataset.height) });
+}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -209,6 +209,32 @@ class Result:
 
         counted = "visits" if self.job and "visits" in self.columns else None
         return Map(self._data, title=self.title).show(self, value=value or counted)
+
+    def without_ids(self) -> Result:
+        """Return the rows with their users called "user 1", "user 2" and so on, in the order in which they come.
+
+        Whoever is shown a profile need not know whose it is.
+
+        Raises
+        ------
+        DefinitionError
+            If the rows are not about users.
+
+        Examples
+        --------
+        >>> import footfall, pyarrow as pa
+        >>> data = footfall.open({"ads": pa.table({"ad_id": [7], "campaign_id": ["lunch"], "category": ["food"]})})
+        >>> named = data.sql("SELECT 'ana' AS user_id UNION ALL SELECT 'rui' ORDER BY 1")
+        >>> named.without_ids().to_arrow()["user_id"].to_pylist()
+        ['user 1', 'user 2']
+        """
+        from footfall.output import people
+
+        if "user_id" not in self.columns:
+            raise DefinitionError(f"{self.title}: is not about users; its columns are {', '.join(self.columns)}")
+        order = self._table["user_id"].unique().to_pylist()
+        # The statement may name them, too.
+        return replace(self, _table=people.without_ids(self._table, order), sql=None)
 
     def write(self, path: str | os.PathLike[str], *, spreadsheet: bool = False, decimal: str = ".") -> Path:
         """Write the rows to a file; its ending says how. A file that is there is replaced once the new one is whole.

@@ -158,3 +158,9 @@ def _once(parts: Iterable[Part]) -> Found:
 
 def _real(path: str) -> str:
     return path if "://" in path else os.path.realpath(path)
+
+
+def cache() -> Path:
+    """Return the user's folder for what can be made again; it may not be there."""
+    folder = os.environ.get("XDG_CACHE_HOME") or os.environ.get("LOCALAPPDATA")
+    return (Path(folder) if folder else Path("~/.cache").expanduser()) / "footfall"

@@ -13,6 +13,7 @@ from footfall.maps.scene import Scene
 from footfall.output.text import in_script
 
 _HOLDER = '<div class="{kind}" data-scene="{scene}" data-height="{height}">{picture}</div>'
+_IN_A_CELL = '<div class="footfall-map" '
 _PAGE_STYLE = """html, body { margin: 0; height: 100%; background: Canvas; color-scheme: light dark; }
 .footfall-map { position: relative; height: 100%; }
 .footfall-map > img { display: block; max-width: 100%; max-height: 100%; margin: auto; }"""
@@ -44,6 +45,17 @@ def cell(scene: Scene, png: bytes, height: int) -> str:
         return f"<div>{picture}</div>"
     holder = _HOLDER.format(kind="footfall-map", scene=scene.packed(), height=height, picture=picture)
     return f'{holder}<script type="module">{script}</script>'
+
+
+def in_page(html: str) -> str | None:
+    """Return the output of a cell as it stands in a page that has the live map's script; None if it is no map.
+
+    >>> in_page('<div class="footfall-map" data-scene="H4s" data-height="520"><img></div><script>...</script>')
+    '<div class="footfall-map footfall-page" data-scene="H4s" data-height="520"><img></div>'
+    """
+    if not html.startswith(_IN_A_CELL):
+        return None
+    return html.partition("<script")[0].replace('class="footfall-map"', 'class="footfall-map footfall-page"', 1)
 
 
 def page(scene: Scene, svg: str) -> str:

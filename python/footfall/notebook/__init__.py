@@ -5,6 +5,10 @@ from __future__ import annotations
 from typing import Any, Callable
 
 from footfall.notebook import interrupts, namespace, sql
+from footfall.notebook.answers import answer
+from footfall.notebook.opening import open_data
+
+__all__ = ["answer", "load", "open_data"]
 
 #: What a notebook has, part by part; each function takes the shell.
 _PARTS: tuple[Callable[[Any], None], ...] = (namespace.register, interrupts.register, sql.register)

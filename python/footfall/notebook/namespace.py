@@ -82,21 +82,33 @@ class Unopened(Dataset):
     def _open(self) -> None:
         with self._lock:
             if type(self) is Unopened:
-                opened = _or_message(lambda: open(self._root, **self._options), self._said())
+                opened = or_message(lambda: open(self._root, **self._options), self._said())
                 vars(self).update(vars(opened))
                 object.__setattr__(self, "__class__", Dataset)
 
     def _said(self) -> str:
-        told = {DATA: self._root, TZ: self._options.get("tz"), ENGINE: self._options.get("engine")}
-        return " ".join(f"{name}={value}" for name, value in told.items() if value)
+        return said({DATA: self._root, TZ: self._options.get("tz"), ENGINE: self._options.get("engine")})
 
 
-def _or_message(work: Callable[[], Dataset], said: str) -> Dataset:
-    """Return what `work` does; an error of the user's is shown as a message, without the lines of Python above it."""
+def said(told: Mapping[str, str | None]) -> str:
+    """Return variables and their values as a shell writes them, of those that have any."""
+    return " ".join(f"{name}={told[name]}" for name in (DATA, TZ, ENGINE) if told.get(name))
+
+
+def or_message(work: Callable[[], Dataset], by: str) -> Dataset:
+    """Return what `work` does; an error of the user's is shown as a message, without the lines of Python above it.
+
+    Parameters
+    ----------
+    work : callable
+        Opens a data set.
+    by : str
+        The variables that it is opened by.
+    """
     try:
         return work()
     except (FootfallError, OSError) as error:
         told = [f"{type(error).__name__}: {error}",
-                f"`data` is opened from {said}; to open another: data = ff.open(...)"]  # fmt: skip
+                f"`data` is opened from {by}; to open another: data = ff.open(...)"]  # fmt: skip
         error._render_traceback_ = lambda: [printable(line, keep="\n\t") for line in told]  # type: ignore[union-attr]
         raise

@@ -89,10 +89,10 @@ def install(data: Path, environment: Mapping[str, str]) -> Path:
         If the folder cannot be written.
     """
     check_installed()
-    content = _content(environment)
+    written = content(environment)
     folder = folder_in(data)
     shutil.copytree(_RESOURCES, folder, dirs_exist_ok=True)
-    (folder / _FILE).write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+    (folder / _FILE).write_text(json.dumps(written, indent=1) + "\n", encoding="utf-8")
     if _LIVE_MAP.is_dir():
         shutil.copytree(_LIVE_MAP, _served_from(data) / "static", dirs_exist_ok=True)
     return folder
@@ -103,13 +103,13 @@ def _served_from(data: Path) -> Path:
     return data / "labextensions" / NAME
 
 
-def _content(environment: Mapping[str, str]) -> dict[str, Any]:
+def content(environment: Mapping[str, str]) -> dict[str, Any]:
     """Return a ``kernel.json`` for this Python: what its ipykernel can, the kernel can."""
     from ipykernel.kernelspec import get_kernel_dict
 
-    content = json.loads((_RESOURCES / _FILE).read_text(encoding="utf-8"))
-    argv = [sys.executable, *content["argv"][1:]]
-    return {**content, "argv": argv, "env": dict(environment), "metadata": get_kernel_dict()["metadata"]}
+    found = json.loads((_RESOURCES / _FILE).read_text(encoding="utf-8"))
+    argv = [sys.executable, *found["argv"][1:]]
+    return {**found, "argv": argv, "env": dict(environment), "metadata": get_kernel_dict()["metadata"]}
 
 
 def installed() -> Iterator[Spec]:

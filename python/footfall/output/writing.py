@@ -45,6 +45,24 @@ def whole_file(target: Path) -> Iterator[IO[bytes]]:
     _sync_folder(target.parent)
 
 
+def html_file(path: str | os.PathLike[str]) -> Path:
+    """Return the file of a page that is to be written.
+
+    Raises
+    ------
+    DefinitionError
+        If it does not end in .html, is a folder, or its folder is not there.
+    """
+    target = Path(path).expanduser()
+    if target.is_dir():
+        raise DefinitionError(f"path = {str(target)!r}: is a folder; name a file in it, such as report.html")
+    if target.suffix.lower() not in (".html", ".htm"):
+        raise DefinitionError(f"path = {str(target)!r}: a report is one HTML file; end it in .html")
+    if not target.absolute().parent.is_dir():
+        raise DefinitionError(f"path = {str(target)!r}: there is no folder {target.parent}")
+    return target
+
+
 def _mode_of(target: Path) -> int | None:
     """Return the permissions of the file that is there; None if there is none."""
     try:

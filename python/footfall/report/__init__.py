@@ -8,11 +8,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from footfall._native import __version__
-from footfall.errors import DefinitionError
 from footfall.inputs import options
 from footfall.output.display import duration
 from footfall.output.progress import bar
-from footfall.output.writing import whole_file
+from footfall.output.writing import html_file, whole_file
 from footfall.report.answers import Answer, Answerer, Job, numbered
 from footfall.report.figures import Figures
 from footfall.report.glossary import terms
@@ -76,7 +75,7 @@ def write_report(
     >>> "the data set lacks interactions" in written.read_text(encoding="utf-8")
     True
     """
-    target = _target(path)
+    target = html_file(path)
     privacy = Privacy(show_users, options.whole("at_least", at_least, at_least=1))
     started = time.perf_counter()
     with Vega() as vega:
@@ -94,17 +93,6 @@ def write_report(
         )
     with whole_file(target) as file:
         file.write(written.encode())
-    return target
-
-
-def _target(path: str | os.PathLike[str]) -> Path:
-    target = Path(path).expanduser()
-    if target.is_dir():
-        raise DefinitionError(f"path = {str(target)!r}: is a folder; name a file in it, such as report.html")
-    if target.suffix.lower() not in (".html", ".htm"):
-        raise DefinitionError(f"path = {str(target)!r}: a report is one HTML file; end it in .html")
-    if not target.absolute().parent.is_dir():
-        raise DefinitionError(f"path = {str(target)!r}: there is no folder {target.parent}")
     return target
 
 

@@ -10,8 +10,9 @@ from footfall.charts import rows as tables
 from footfall.definitions import Unit
 from footfall.errors import FootfallError
 from footfall.output.display import duration
+from footfall.output.people import alias, without_ids
 from footfall.report.figures import Figure, Figures
-from footfall.report.privacy import Privacy, Published, alias, published, without_ids
+from footfall.report.privacy import Privacy, Published, published
 from footfall.report.sentences import sentence
 from footfall.report.source import Source
 from footfall.report.words import Table, listed, result_table

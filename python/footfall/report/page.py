@@ -38,11 +38,12 @@ def _template() -> Template:
 
 def _policy(**allowed: str) -> str:
     """Return a Content-Security-Policy: pictures inside the page, the style and script of these texts, no more."""
-    kinds = [f"{kind}-src {_source(text)}" for kind, text in allowed.items() if text]
+    kinds = [f"{kind}-src {source(text)}" for kind, text in allowed.items() if text]
     return "; ".join(["default-src 'none'", "img-src data:", *kinds, "base-uri 'none'", "form-action 'none'"])
 
 
-def _source(text: str) -> str:
+def source(text: str) -> str:
+    """Return how a Content-Security-Policy names a script or a style of this text."""
     digest = base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
     return f"'sha256-{digest}'"
 

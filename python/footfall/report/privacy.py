@@ -104,21 +104,3 @@ def _ranked_anew(table: pa.Table) -> pa.Table:
     ranks = np.empty_like(place)
     ranks[order] = place - np.maximum.accumulate(np.where(begins, place, 0)) + 1
     return table.set_column(table.column_names.index("rank"), "rank", pa.array(ranks, pa.int64()))
-
-
-def without_ids(table: pa.Table, order: Sequence[str]) -> pa.Table:
-    """Return the table with the users called "user 1", "user 2" and so on, as they stand in `order`.
-
-    Examples
-    --------
-    >>> without_ids(pa.table({"user_id": ["ana", "rui", "ana"]}), ["rui", "ana"])["user_id"].to_pylist()
-    ['user 2', 'user 1', 'user 2']
-    """
-    names = pa.array([alias(number) for number in range(1, len(order) + 1)], pa.string())
-    numbers = pc.index_in(table["user_id"], value_set=pa.array(order, table["user_id"].type))
-    return table.set_column(table.column_names.index("user_id"), "user_id", pc.take(names, numbers))
-
-
-def alias(number: int) -> str:
-    """Return what a user is called whose id is not told."""
-    return f"user {number}"

@@ -27,6 +27,11 @@ def sentence(job: str, result: Any) -> str:
     return _SENTENCES[job](result.to_arrow(), result.definitions.confidence_text)
 
 
+def answered() -> list[str]:
+    """Return the names of the jobs that there is a sentence for."""
+    return list(_SENTENCES)
+
+
 def _campaigns(table: pa.Table, confidence: str) -> str:
     views, clicks = rows.total(table, "views"), rows.total(table, "clicks")
     if not views:

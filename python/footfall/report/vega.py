@@ -18,6 +18,7 @@ from typing import Any
 import altair as alt
 
 from footfall.errors import InternalError
+from footfall.inputs.paths import cache
 from footfall.output.text import in_script
 
 # Ctrl-C is for the process that waits; when it goes, the lines end. The first drawing loads Vega.
@@ -69,7 +70,7 @@ class Vega:
     def script(self, source: str) -> Future[str]:
         """Return a JavaScript module of `source` and the libraries that it names; made once on this machine."""
         key = repr((source, self._version, version("vl-convert-python"))).encode()
-        return self._queue.submit(self._bundle, source, _cache() / f"{hashlib.sha256(key).hexdigest()}.js")
+        return self._queue.submit(self._bundle, source, cache() / f"{hashlib.sha256(key).hexdigest()}.js")
 
     def _bundle(self, source: str, file: Path) -> str:
         with suppress(OSError):
@@ -94,9 +95,3 @@ class Vega:
         if error is not None:
             raise InternalError(f"a chart cannot be drawn: {error}")
         return str(made)
-
-
-def _cache() -> Path:
-    """Return the user's folder for what can be made again."""
-    folder = os.environ.get("XDG_CACHE_HOME") or os.environ.get("LOCALAPPDATA")
-    return (Path(folder) if folder else Path("~/.cache").expanduser()) / "footfall"

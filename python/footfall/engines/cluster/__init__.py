@@ -23,6 +23,7 @@ from footfall.inputs import options
 
 PACKAGES = {"dask": "distributed", "spark": "pyspark"}
 READY_SECONDS = 90
+_USUAL = Size(workers=2, threads=1, memory_bytes=1 << 30)
 _POLL_SECONDS = 0.05
 _CREDENTIALS = "credentials"
 
@@ -92,7 +93,12 @@ class Cluster:
 
 
 def start(
-    engine: str, *, workers: int = 2, threads: int = 1, memory: int | str = "1GiB", pages: bool = False
+    engine: str,
+    *,
+    workers: int = _USUAL.workers,
+    threads: int = _USUAL.threads,
+    memory: int | str = "1GiB",
+    pages: bool = False,
 ) -> Cluster:
     """Start a cluster on this machine and return when all its workers are there.
 
@@ -128,9 +134,8 @@ def start(
         options.whole("threads", threads, at_least=1),
         options.byte_count("memory", memory),
     )
-    check_installed(engine)
+    check(engine, size)
     kind = import_module(f"{__name__}.{engine}")
-    kind.check(size)
     processes = Processes(engine)
     credentials = processes.folder / _CREDENTIALS
     try:
@@ -141,6 +146,12 @@ def start(
     except BaseException:
         processes.stop()
         raise
+
+
+def check(engine: str, size: Size = _USUAL) -> None:
+    """Raise DefinitionError if such a cluster could not start here: it is unknown, not installed, or lacks its Java."""
+    check_installed(engine)
+    import_module(f"{__name__}.{engine}").check(size)
 
 
 def check_installed(engine: str) -> None:

@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import shutil
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Callable
@@ -70,10 +71,10 @@ class Tables:
         counted = self.chances if chances is None else chance_table(chances)
         return replace(self, options=options or self.options, chances=counted)
 
-    def native(self, kernel: Any = _native) -> Any:
+    def native(self, kernel: Any = _native, options: Mapping[str, Any] | None = None) -> Any:
         """Return what detectors share; `kernel` has the classes ``LiveTables`` and ``Detector``."""
         given = (getattr(self, name) for name in NAMES)
-        return kernel.LiveTables(*given, self.options.native(), zones.zone(self.tz), self.version)
+        return kernel.LiveTables(*given, options or self.options.native(), zones.zone(self.tz), self.version)
 
     def detector(self, kernel: Any = _native) -> Any:
         """Return a detector that knows nobody yet."""

@@ -1,4 +1,4 @@
-"""A seeded, made-up city, as large as you like, with planted answers."""
+"""Seeded, made-up worlds with planted answers: a city, as large as you like, and people on streets."""
 
 from __future__ import annotations
 
@@ -10,6 +10,9 @@ from footfall import _native
 from footfall.errors import DefinitionError
 from footfall.inputs import options, zones
 from footfall.output.progress import bar
+from footfall.streets import Streets, streets
+
+__all__ = ["Streets", "city", "streets"]
 
 
 def city(

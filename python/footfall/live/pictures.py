@@ -12,7 +12,7 @@ from footfall.live.frames import HEADINGS, Frames, Seen
 from footfall.live.positions import APPROACHING, HELD_OUT, MOVING, SUGGESTED
 from footfall.maps.classes import ACCENT, TRACK, Colours
 from footfall.maps.layers import Item, Layer, Legend
-from footfall.output.display import plural
+from footfall.output.display import plural, several
 
 if TYPE_CHECKING:
     from footfall.maps import Map
@@ -115,7 +115,6 @@ def _row(texts: Any, weight: int) -> str:
 def counts(frames: Frames) -> str:
     """Return what was counted, in words."""
     counted = frames.counts
-    words = (("fixes", "fix"), ("approaches", "approach"))
-    told = [f"{counted[name]:,} {one if counted[name] == 1 else name}" for name, one in words]
     made = counted["suggested"] + counted["held_out"]
-    return ", ".join([plural(len(frames.positions), "user"), *told, plural(made, "suggestion")])
+    told = [several(counted["fixes"], "fix"), several(counted["approaches"], "approach"), plural(made, "suggestion")]
+    return ", ".join([plural(len(frames.positions), "user"), *told])

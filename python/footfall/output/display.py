@@ -57,6 +57,17 @@ def plural(count: int, thing: str) -> str:
     return f"{count:,} {thing}{'' if count == 1 else 's'}"
 
 
+def several(count: int, thing: str) -> str:
+    """Return a count with a noun that ends in a hiss.
+
+    Examples
+    --------
+    >>> several(1, "fix"), several(1200, "approach")
+    ('1 fix', '1,200 approaches')
+    """
+    return f"{count:,} {thing}{'' if count == 1 else 'es'}"
+
+
 def all_of(count: int, thing: str) -> str:
     """Return how to call all of something.
 

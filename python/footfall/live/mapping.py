@@ -14,6 +14,7 @@ from footfall.errors import DefinitionError
 from footfall.inputs import options
 from footfall.live import pictures, stopping
 from footfall.live.frames import HEADINGS, Frames
+from footfall.live.pacing import Pace
 from footfall.live.replaying import Fixed, Replayed, Run, checked_speed, in_time
 from footfall.live.stats import Stats
 from footfall.live.tables import Tables
@@ -25,12 +26,6 @@ if TYPE_CHECKING:
     from footfall.maps import Map
     from footfall.maps.moving import MovingMap
     from footfall.maps.questions import Data
-
-_EVERY_S = 0.2
-#: A notebook's server lets a kernel say a megabyte a second.
-_BYTES_PER_S = 400_000
-#: So many frames may be on their way; where no page answers, a frame is sent after so long all the same.
-_ON_THE_WAY, _PATIENCE_S = 2, 1.0
 
 
 def map(
@@ -108,8 +103,7 @@ class View:
         self._widget: MovingMap | None = None
         self._place: notebook.Place | None = None
         self._stop = stopping.Stop(self.stopped)
-        self._sent = self._drawn = 0
-        self._due_s = self._sent_s = 0.0
+        self._pace = Pace()
 
     def replay(
         self, pings: Any, *, speed: float | None = 60.0, options: Any = None, kernel: Any = _native
@@ -121,18 +115,20 @@ class View:
         pings, options, kernel
             As of `footfall.live.replay`.
         speed : float, optional
-            So many times as fast as it happened; None for as fast as it goes.
+            So many times as fast as it happened; None for as fast as it goes, and so where nobody looks: in a notebook
+            that is executed as a batch.
 
         Returns
         -------
         Replayed
             What was found until the end, or until somebody stopped it.
         """
-        self._frames.speed = checked_speed(speed)
+        checked_speed(speed)
+        self._frames.speed = speed if notebook.is_watched() else None
         tables = self._frames.tables.told(options)
         run = Run(Fixed(tables), [], _Told(self.stats), _telling(kernel, self.watch))
         with self:
-            return run.play(self._stop.until(in_time(pings, speed)))
+            return run.play(self._stop.until(in_time(pings, self._frames.speed)))
 
     def watch(self, name: str, fixes: pyarrow.Table, suggestions: pyarrow.Table, approaches: pyarrow.Table) -> None:
         """Take a batch that the detector took, and what it found; now and then, the newest frame is sent."""
@@ -145,27 +141,23 @@ class View:
         self.tick()
 
     def tick(self) -> None:
-        """Send the newest frame, if one is due and the page has drawn the ones before."""
-        now = time.monotonic()
-        is_behind = self._sent - self._drawn >= _ON_THE_WAY and now < self._sent_s + _PATIENCE_S
-        if self._widget is not None and now >= self._due_s and not is_behind:
-            self._send(now)
+        """Send the newest frame, if one is due."""
+        if self._pace.is_due(time.monotonic()):
+            self._send()
 
-    def _send(self, now: float) -> None:
-        if self._widget is None:
-            return
-        told, buffers = self._frames.frame()
-        self._sent += 1
-        self._widget.show({**told, "number": self._sent}, buffers)
-        self._sent_s = now
-        self._due_s = now + max(_EVERY_S, sum(len(each) for each in buffers) / _BYTES_PER_S)
+    def _send(self) -> None:
+        widget = self._widget
+        if widget is not None:
+            told, buffers = self._frames.frame()
+            number = self._pace.send(time.monotonic(), sum(len(each) for each in buffers))
+            widget.show({**told, "number": number}, buffers)
 
     def _heard(self, said: Mapping[str, Any]) -> None:
         """Hear the page: what it drew, that it wants a frame, or that somebody pressed stop."""
         if isinstance(said.get("drawn"), int):
-            self._drawn = max(self._drawn, said["drawn"])
+            self._pace.drawn(said["drawn"])
         if said.get("wanted") == "frame":
-            self._send(time.monotonic())
+            self._send()
         if said.get("stop"):
             self._stop.ask()
 
@@ -178,7 +170,7 @@ class View:
         self.stopped.clear()
         self._stop.__enter__()
         self._place = notebook.Place() if notebook.shell() is not None else None
-        if self._place is not None:
+        if self._place is not None and notebook.is_watched():
             self._widget = self._made()
             self._place.show(self._widget._repr_mimebundle_())
         return self
@@ -199,8 +191,9 @@ class View:
         """Leave a map of the last frame in the cell."""
         self._stop.__exit__(kind, error, trace)
         widget, self._widget = self._widget, None
-        if self._place is not None and widget is not None:
+        if self._place is not None:
             self._place.show({"text/html": pictures.html(self._below, self._frames), "text/plain": repr(self)})
+        if widget is not None:
             widget.close()
 
     def __repr__(self) -> str:

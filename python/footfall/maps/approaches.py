@@ -15,9 +15,10 @@ from footfall.errors import DefinitionError
 from footfall.inputs import options as given_options
 from footfall.maps import places, tables, tracks
 from footfall.maps.classes import TRACK, Classed, Colours
-from footfall.maps.corridors import corridor
+from footfall.maps.corridors import corridor, metres_from
 from footfall.maps.layers import Item, Layer, Legend, legend
 from footfall.maps.map import Map
+from footfall.output.text import printable
 from footfall.output.words import column_words
 
 if TYPE_CHECKING:
@@ -35,9 +36,14 @@ _CAME: dict[str, tuple[str, str]] = {
     "Stop": ("#009E73", "#2DC79A"), "Passed by": ("#56B4E9", "#56B4E9"), "Did not come": ("#FFFFFF", "#18212A"),
 }  # fmt: skip
 _EDGE = ("#1F2933", "#E6EBF0")
-_MOST_NAMES = 12
-#: What is seen of the track around one approach.
-_BEFORE, _AFTER = timedelta(minutes=20), timedelta(minutes=20)
+_MARKS = {**_CAME, "Did not come": _EDGE}
+_GROUND: Colours = (["#FFFFFF"], ["#18212A"])
+# Degrees: a name stands beyond the radius of a visit.
+_BESIDE = 0.0007
+#: What is seen of the track around one approach: so long before and after, and so many distances away.
+_AROUND, _AWAY = timedelta(minutes=20), 1.5
+#: Radii of dots: of what led to something, and of the rest.
+_LARGE, _SMALL = 6.0, 3.4
 _TOLD = ("timestamp", "name", "outcome", "ad_id", "distance_m", "miss_m", "eta_s", "chance", "came")
 
 
@@ -88,7 +94,7 @@ def approach(
     data : Dataset, optional
         Brings its city's base map along.
     number : int, optional
-        A row of `followed.approaches`: the track 20 minutes before and after it alone is drawn.
+        A row of `followed.approaches`: it alone is drawn, with the track near it 20 minutes before and after.
     outcomes : sequence of str, optional
         Approaches that led to these alone, such as ``["suggested", "held_out"]``; by default all.
     title : str, optional
@@ -121,7 +127,7 @@ def approach(
     >>> footfall.maps.approach(footfall.live.follow(data, tables, user="ana"))
     <footfall map: 2024-03-01, 9 layers, 29 shapes>
     """
-    fixes, approaches = _window(followed, number)
+    fixes, approaches = (followed.fixes, followed.approaches) if number is None else _near(followed, number)
     shown = _chosen(approaches, outcomes)
     begun = Map(data, title=followed.day if title is None else title, **look)
     layers = [
@@ -130,24 +136,26 @@ def approach(
         *_track(fixes),
         *_ways(shown),
         *_places(shown),
+        *(_names(shown) if number is not None else []),
     ]
     return replace(begun, _layers=tuple(layers))
 
 
-def _window(followed: Day, number: int | None) -> tuple[pa.Table, pa.Table]:
-    """Return fixes and approaches of the day, or of the time around one approach."""
+def _near(followed: Day, number: int) -> tuple[pa.Table, pa.Table]:
+    """Return one approach, and the fixes around it."""
     fixes, approaches = followed.fixes, followed.approaches
-    if number is None:
-        return fixes, approaches
-    row = given_options.whole("number", number, at_least=0)
-    if row >= approaches.num_rows:
-        raise DefinitionError(f"number = {row}: the day has {approaches.num_rows:,} approaches, the first is 0")
-    middle = approaches["timestamp"][row].as_py()
-    return tuple(
-        table.filter(pc.and_(pc.greater_equal(table["timestamp"], pa.scalar(middle - _BEFORE)),
-                             pc.less_equal(table["timestamp"], pa.scalar(middle + _AFTER))))
-        for table in (fixes, approaches)
-    )  # type: ignore[return-value]  # fmt: skip
+    at = given_options.whole("number", number, at_least=0)
+    if at >= approaches.num_rows:
+        raise DefinitionError(f"number = {at}: the day has {approaches.num_rows:,} approaches, the first is 0")
+    (row,) = approaches.slice(at, 1).to_pylist()
+    instants = fixes["timestamp"]
+    is_then = pc.and_(
+        pc.greater_equal(instants, pa.scalar(row["timestamp"] - _AROUND, instants.type)),
+        pc.less_equal(instants, pa.scalar(row["timestamp"] + _AROUND, instants.type)),
+    )
+    east, north = metres_from((row["latitude"], row["longitude"]), fixes["latitude"], fixes["longitude"])
+    is_near = np.hypot(east, north) <= (1 + _AWAY) * row["distance_m"]
+    return fixes.filter(pc.and_(is_then, pa.array(is_near))), approaches.slice(at, 1)
 
 
 def _chosen(approaches: pa.Table, outcomes: Sequence[str] | None) -> pa.Table:
@@ -188,10 +196,14 @@ def ring(row: Any, options: Options) -> Any:
 
 
 def _radii(approaches: pa.Table, options: Options) -> list[Layer]:
-    if not approaches.num_rows:
-        return []
-    circles = places.circles("radius", _once(approaches), radius_m=options.visit_radius_m)
-    return [replace(circles, opacity=0.06)]
+    """Return the visit radius of establishments that were suggested, or that the user came to."""
+    counts = pc.or_(_is_made(approaches), approaches["arrived_s"].is_valid())
+    shown = _once(approaches.filter(counts))
+    return [replace(places.circles("radius", shown, radius_m=options.visit_radius_m), opacity=0.08)] if len(shown) else []
+
+
+def _is_made(approaches: pa.Table) -> Any:
+    return pc.is_in(approaches["outcome"], pa.array(["suggested", "held_out"]))
 
 
 def _once(approaches: pa.Table) -> pa.Table:
@@ -201,27 +213,29 @@ def _once(approaches: pa.Table) -> pa.Table:
 
 
 def _track(fixes: pa.Table) -> list[Layer]:
-    line, _ = tracks.tracks("track", fixes.drop_columns(["user_id"]))
+    """Return the way, its fixes, and rings for its anchors; a way that starts anew is not joined to the one before."""
     number = np.cumsum(np.asarray(fixes["begins"]))
-    points = np.column_stack([fixes[name].to_numpy() for name in ("longitude", "latitude")])
+    points = _points(fixes)
     parts = [points[number == each] for each in np.unique(number)]
-    lines = [np.column_stack([np.unwrap(part[:, 0], period=360), part[:, 1]]).tolist() for part in parts if len(part) > 1]
-    # A track that starts anew after a silence is not joined to the one before.
-    line = replace(line, shapes=[lines] if lines else [], classes=[0] if lines else [], width=2.0)
-    anchors = fixes.filter(fixes["is_anchor"])
-    shown = [line] if lines else []
-    return [*shown, _dots("fixes", "Fix", fixes, 1.8), *([_dots("anchors", "Anchor", anchors, 3.6)])]
+    lines = [tracks.unbroken(part) for part in parts if len(part) > 1]
+    line = Layer("track", "line", [lines], TRACK, opacity=0.8, width=2.0)
+    small = _dots("fixes", fixes, 1.8)
+    anchors = _dots("anchors", fixes.filter(fixes["is_anchor"]), _SMALL)
+    purple = TRACK[0][0], TRACK[1][0]
+    items = [Item("line", purple, "Track"), Item("circle", purple, "Fix", 1.8), Item("ring", purple, "Anchor")]
+    ringed = replace(anchors, colours=_GROUND, outline=purple, width=1.5, opacity=1.0, legend=[Legend("", items)])
+    return [*([line] if lines else []), small, ringed]
 
 
-def _dots(id: str, word: str, fixes: pa.Table, radius: float) -> Layer:
-    points = np.column_stack([fixes[name].to_numpy() for name in ("longitude", "latitude")]).tolist()
-    told = [name for name in ("timestamp", "accuracy_m") if name in fixes.column_names]
-    fields, tips = tables.facts(fixes.select(told), told)
-    key = Legend("", [Item("circle", (TRACK[0][0], TRACK[1][0]), word, radius)])
-    return Layer(
-        id, "circle", points, TRACK, [0] * len(points), [radius] * len(points), None, None, fields, tips, width=0.8,
-        legend=[key],
-    )  # fmt: skip
+def _points(table: pa.Table) -> Any:
+    return np.column_stack([table[name].to_numpy() for name in ("longitude", "latitude")])
+
+
+def _dots(id: str, fixes: pa.Table, radius: float) -> Layer:
+    points = _points(fixes).tolist()
+    fields, tips = tables.facts(fixes.select(["timestamp", "accuracy_m"]), ["timestamp", "accuracy_m"])
+    zeros = [0] * len(points)
+    return Layer(id, "circle", points, TRACK, zeros, [radius] * len(points), None, None, fields, tips, width=0.8)
 
 
 def _ways(approaches: pa.Table) -> list[Layer]:
@@ -233,8 +247,8 @@ def _ways(approaches: pa.Table) -> list[Layer]:
     lines = Layer("ways", "line", [[each] for each in ends], made.colours, made.classes, width=1.6)
     fields, tips = tables.facts(_facts(approaches), _TOLD)
     seen = Layer(
-        "approaches", "circle", [each[0] for each in ends], made.colours, made.classes, [5.5] * len(rows), None, None,
-        fields, tips, width=1.2, opacity=1.0, legend=[legend("Approaches", made, "circle")],
+        "approaches", "circle", [each[0] for each in ends], made.colours, made.classes,
+        [_LARGE if each else _SMALL for each in _is_made(approaches).to_pylist()], None, None, fields, tips, width=1.2, opacity=1.0, legend=[legend("Approaches", made, "circle")],
     )  # fmt: skip
     return [lines, seen]
 
@@ -260,29 +274,26 @@ def _minutes(seconds: float) -> str:
 
 
 def _places(approaches: pa.Table) -> list[Layer]:
-    """Return the establishments by what followed, and the names of those that were suggested."""
+    """Return the establishments, by what followed."""
     if not approaches.num_rows:
         return []
     once = _once(approaches)
-    rows = once.to_pylist()
     names = list(_CAME)
-    classes = [2 if row["arrived_s"] is None else 0 if row["is_stop"] else 1 for row in rows]
-    there = sorted(set(classes))
-    items = [Item("circle", _CAME[names[each]], names[each], 6.0) for each in there]
-    points = [[row["longitude"], row["latitude"]] for row in rows]
+    classes = [2 if row["arrived_s"] is None else 0 if row["is_stop"] else 1 for row in once.to_pylist()]
+    items = [Item("ring" if each == 2 else "circle", _MARKS[names[each]], names[each], 5.0) for each in sorted(set(classes))]
+    matters = pc.or_(_is_made(once), once["arrived_s"].is_valid()).to_pylist()
     fields, tips = tables.facts(_facts(once), ["name", "came", "outcome"])
-    shops = Layer(
-        "establishments", "circle", points, _two(list(_CAME.values())), classes, [6.0] * len(rows), None, None, fields,
-        tips, opacity=1.0, outline=_EDGE, width=1.6, legend=[Legend("What followed", items)],
-    )  # fmt: skip
-    return [shops, *_labels(rows)]
+    return [Layer(
+        "establishments", "circle", _points(once).tolist(), _two(list(_CAME.values())), classes,
+        [_LARGE if each else _SMALL for each in matters], None, None, fields, tips, opacity=1.0, outline=_EDGE,
+        width=1.4, legend=[Legend("What followed", items)],
+    )]  # fmt: skip
 
 
-def _labels(rows: list[Any]) -> list[Layer]:
-    named = [row for row in rows if row["outcome"] in ("suggested", "held_out")][:_MOST_NAMES]
-    if not named:
-        return []
+def _names(approaches: pa.Table) -> list[Layer]:
+    """Return the names of establishments, beside them."""
+    rows = approaches.to_pylist()
+    points = [[row["longitude"], row["latitude"] + _BESIDE] for row in rows]
     colours: Colours = ([_EDGE[0]], [_EDGE[1]])
-    points = [[row["longitude"], row["latitude"] + 0.0] for row in named]
-    words = [str(row["name"]) for row in named]
-    return [Layer("names", "label", points, colours, names=words, outline=("#FFFFFF", "#10161C"))]
+    words = [printable(str(row["name"])) for row in rows]
+    return [Layer("names", "label", points, colours, names=words, outline=("#FFFFFF", "#10161C"))] if rows else []

@@ -210,10 +210,20 @@ class Result:
         counted = "visits" if self.job and "visits" in self.columns else None
         return Map(self._data, title=self.title).show(self, value=value or counted)
 
-    def without_ids(self) -> Result:
-        """Return the rows with their users called "user 1", "user 2" and so on, in the order in which they come.
+    def without_ids(self, order: Any = None) -> Result:
+        """Return the rows with their users called "user 1", "user 2" and so on.
 
         Whoever is shown a profile need not know whose it is.
+
+        Parameters
+        ----------
+        order : iterable of ids, optional
+            Who is user 1, who user 2; by default as they come in the rows. Rows of others are left out.
+
+        Returns
+        -------
+        Result
+            Without the statement, which may name them.
 
         Raises
         ------
@@ -228,13 +238,15 @@ class Result:
         >>> named.without_ids().to_arrow()["user_id"].to_pylist()
         ['user 1', 'user 2']
         """
+        import pyarrow.compute as pc
+
         from footfall.output import people
 
         if "user_id" not in self.columns:
             raise DefinitionError(f"{self.title}: is not about users; its columns are {', '.join(self.columns)}")
-        order = self._table["user_id"].unique().to_pylist()
-        # The statement may name them, too.
-        return replace(self, _table=people.without_ids(self._table, order), sql=None)
+        ids = self._table["user_id"].unique().to_pylist() if order is None else options.ids("order", order)
+        named = people.without_ids(self._table, ids)
+        return replace(self, _table=named.filter(pc.is_valid(named["user_id"])), sql=None)
 
     def write(self, path: str | os.PathLike[str], *, spreadsheet: bool = False, decimal: str = ".") -> Path:
         """Write the rows to a file; its ending says how. A file that is there is replaced once the new one is whole.

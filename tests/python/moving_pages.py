@@ -39,10 +39,14 @@ class Moving(browsers.Watched):
     def belongs(self, url):
         return url.startswith(("file:", "blob:", "data:"))
 
-    def take(self, told, buffers, number):
-        """Give the page a frame, and wait until it says that it is drawn."""
+    def give(self, told, buffers, number):
+        """Give the page a frame."""
         texts = [base64.b64encode(each).decode() for each in buffers]
         self.page.evaluate("([frame, buffers]) => window.take(frame, buffers)", [{**told, "number": number}, texts])
+
+    def take(self, told, buffers, number):
+        """Give the page a frame, and wait until it says that it is drawn."""
+        self.give(told, buffers, number)
         self.page.wait_for_function(f"window.said.some(({{ drawn }}) => drawn === {number})", timeout=60_000)
 
     def settle(self):

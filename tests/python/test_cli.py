@@ -40,7 +40,19 @@ def run(*arguments, code=0):
 
 def test_help_lists_the_commands_and_each_tells_its_options():
     listed = run("--help")
-    for command in ("synth", "ingest", "check", "unusable", "run", "sql", "report", "jobs", "cluster", "kernel"):
+    for command in (
+        "synth",
+        "ingest",
+        "check",
+        "unusable",
+        "run",
+        "sql",
+        "report",
+        "jobs",
+        "cluster",
+        "kernel",
+        "notebooks",
+    ):
         assert command in listed
         assert "--help" in run(command, "--help")
     assert footfall.__version__ in run("--version")

@@ -11,7 +11,6 @@ import numpy as np
 import pyarrow as pa
 import pytest
 from drawn_maps import HOSTILE, scene_of
-from live_worlds import world
 from moving_pages import Moving
 
 import footfall
@@ -335,7 +334,7 @@ def test_people_are_drawn_where_they_are_and_move(running, tmp_path, dark):
         later = fixes([(user, 5, -8.0575, -34.893 + 0.002 * i, None) for i, user in enumerate(HOSTILE)])
         frames.watch("", later, *map(pa.table, detector.process(later)))
         frames.seen.clear()
-        page.take(*frames.frame(), 2)
+        page.take(*frames.frame(), number=2)
         page.settle()
         after = [page.at(*frames.positions.degrees[frames.positions.slot(user)][::-1]) for user in HOSTILE]
         moved = page.pixels()
@@ -362,7 +361,8 @@ def test_a_frame_that_comes_before_the_last_is_drawn_replaces_it(running, tmp_pa
             shown._frames.watch("", fixes([("a", number, -8.06, -34.9 + 0.0001 * number, None)]), NONE, NONE)
             told, buffers = shown._frames.frame()
             page.give(told, buffers, number)
-        page.take(*shown._frames.frame(), 30)
+        told, buffers = shown._frames.frame()
+        page.take(told, buffers, 30)
         drawn = [said["drawn"] for said in page.page.evaluate("window.said")]
         assert drawn[-1] == 30 and drawn == sorted(drawn) and len(drawn) <= 30
         assert page.page.evaluate("window.shown.overlay.people.count") == 1

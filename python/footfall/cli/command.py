@@ -17,7 +17,7 @@ from footfall.cli.words import for_the_command
 from footfall.errors import DataWarning, FootfallError, InternalError
 from footfall.output.text import printable
 
-USER_ERROR, OUR_BUG, INTERRUPTED, NOBODY_READS = 2, 70, 130, 141
+FAILED, USER_ERROR, OUR_BUG, INTERRUPTED, NOBODY_READS = 1, 2, 70, 130, 141
 
 
 class Command(TyperCommand):

@@ -9,11 +9,10 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from footfall import engines
 from footfall.cli.command import Command, complain
 from footfall.cli.showing import print_lines
+from footfall.cli.variables import variables
 from footfall.errors import DefinitionError
-from footfall.inputs import paths, zones
 from footfall.notebook import spec
 from footfall.notebook.namespace import DATA, ENGINE, TZ
 from footfall.output.text import printable
@@ -78,22 +77,11 @@ def _place(user: bool, sys_prefix: bool, prefix: Optional[Path]) -> Path:
 
 
 def _environment(data: Optional[str], tz: Optional[str], engine: Optional[str]) -> dict[str, str]:
-    """Return the variables of a kernel; what `footfall.open` would refuse is refused here."""
+    """Return the variables of a kernel; that there is nothing at the folder yet is told."""
     if data is None and (tz is not None or engine is not None):
         raise DefinitionError("--tz, --engine: say how --data is opened; give it, too")
-    if tz is not None:
-        zones.zone(tz)
-    if engine is not None:
-        engines.check_name(engine)
-    given = {DATA: None if data is None else _root(data), TZ: tz, ENGINE: engine}
-    return {name: value for name, value in given.items() if value is not None}
-
-
-def _root(data: str) -> str:
-    """Return the folder of a data set as any notebook finds it; that it is not there yet is told."""
-    if not data:
-        raise DefinitionError("--data: names no folder")
-    root = str(paths.absolute(os.path.expanduser(data)))
-    if "://" not in root and not os.path.exists(root):
+    found = variables(data, tz, engine)
+    root = found.get(DATA)
+    if root and "://" not in root and not os.path.exists(root):
         complain(f"warning: there is nothing at {root} now; notebooks will say so when they use `data`")
-    return root
+    return found

@@ -43,7 +43,8 @@ def answer(result: Result) -> Sentence:
     >>> import footfall, pyarrow as pa
     >>> from footfall.notebook import answer
     >>> ads = pa.table({"ad_id": ["a"], "campaign_id": ["lunch"], "category": ["food"]})
-    >>> views = pa.table({"user_id": ["ana"], "ad_id": ["a"], "action": ["view"], "timestamp": ["2024-03-01T09:00:00Z"]})
+    >>> views = pa.table({"user_id": ["ana"], "ad_id": ["a"], "action": ["view"],
+    ...                   "timestamp": ["2024-03-01T09:00:00Z"]})
     >>> answer(footfall.open({"ads": ads, "interactions": views}).campaign_ctr(by="period"))
     None of 1 view led to a click.
     """
@@ -52,5 +53,5 @@ def answer(result: Result) -> Sentence:
 
     job = result.job["name"] if result.job else result.title
     if job not in answered() or result.by != "period":
-        raise DefinitionError(f"{job}, by {result.by}: a sentence is of {', '.join(answered())}, by=\"period\"")
+        raise DefinitionError(f'{job}, by {result.by}: a sentence is of {", ".join(answered())}, by="period"')
     return Sentence(sentence(job, result) if len(result) else result.why_empty or "There are no rows to count.")

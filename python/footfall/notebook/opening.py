@@ -88,7 +88,7 @@ def choose_engine(environment: Mapping[str, str], prefer: str) -> tuple[str, str
 
 
 def sample_city() -> Path:
-    """Return the folder of a sample city, which is made if it is not there: in the user's cache, else in a new folder."""
+    """Return the folder of a sample city, made if it is not there: in the user's cache, else in a new folder."""
     city = paths.cache() / "cities" / f"{__version__}-{_CITY_PINGS}" / "Recife"
     if city.is_dir():
         return city

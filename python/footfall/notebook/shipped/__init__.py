@@ -3,6 +3,7 @@
 | module | what |
 |---|---|
 | `translation` | the Markdown of a notebook in another language, by cell |
+| `kernels` | starts the kernel of this Python |
 | `page` | a notebook that was run, as one HTML file |
 | `running` | runs a notebook, and writes that file |
 
@@ -62,6 +63,20 @@ def find(wanted: str) -> str:
     return found[0]
 
 
+def question(name: str) -> str:
+    """Return what a notebook asks: the line in italics below its title.
+
+    Examples
+    --------
+    >>> question("01_campaign_performance")
+    'Which campaigns turn views into clicks?'
+    """
+    for line in "".join(read(name)["cells"][0]["source"]).splitlines():
+        if line.startswith("*") and line.endswith("*"):
+            return line.strip("*")
+    return ""
+
+
 def read(name: str, lang: str = ENGLISH) -> dict[str, Any]:
     """Return a notebook as JSON, its Markdown in a language; what is not translated stays English.
 
@@ -82,7 +97,7 @@ def read(name: str, lang: str = ENGLISH) -> dict[str, Any]:
 
 
 def words(name: str, lang: str) -> dict[str, str]:
-    """Return the Markdown of a notebook in another language, by cell; none in English, or where it is not translated."""
+    """Return the Markdown of a notebook in another language, by cell; none where it is not translated."""
     if lang not in languages():
         raise DefinitionError(f"lang = {lang!r}: no such language{choices(lang, languages())}")
     file = FOLDER / lang / f"{name}.md"

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Coroutine, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from datetime import datetime
 from importlib.util import find_spec
 from pathlib import Path
@@ -83,37 +86,54 @@ def run(notebook: Mapping[str, Any], name: str, environment: Mapping[str, str], 
     NotebookError
         If a cell fails, or the kernel ends.
     """
-    from nbclient.exceptions import CellExecutionError, DeadKernelError
+    import nbformat
+    from nbclient import NotebookClient
+    from nbclient.exceptions import CellExecutionError
 
+    client = NotebookClient(nbformat.from_dict(_as_text(notebook)), timeout=None)
     with TemporaryDirectory(prefix="footfall-") as folder, bar(name, shown=progress, unit="cells") as tick:
-        client = _client(notebook, Path(folder))
         cells = len(client.nb.cells)
         if tick:
             client.on_cell_complete = lambda cell, cell_index: tick(cell_index, cells)
         try:
-            return client.execute(env={**os.environ, **environment})
+            return _in_a_thread(_executed(client, Path(folder), {**os.environ, **environment}))
         except CellExecutionError as error:
             raise NotebookError(_told(client.nb, name, error)) from error
-        except DeadKernelError as error:
-            raise NotebookError(f"{name}: the kernel ended; was there enough memory?") from error
+        except RuntimeError as error:
+            raise NotebookError(f"{name}: the kernel ended; was there enough memory? {error}") from error
 
 
-def _client(notebook: Mapping[str, Any], folder: Path) -> Any:
-    """Return what runs a notebook in `folder`, over files there that nobody else can open, and not over ports."""
-    import nbformat
-    from nbclient import NotebookClient
-    from traitlets.config import Config
+def _in_a_thread(work: Coroutine[Any, Any, Any]) -> Any:
+    """Return what `work` does: there may be a loop in this thread, which alone hears Ctrl-C and cancels the work."""
+    loop = asyncio.new_event_loop()
+    task = loop.create_task(work)
+    with closing(loop), ThreadPoolExecutor(1) as own:
+        done = own.submit(loop.run_until_complete, task)
+        try:
+            return done.result()
+        except KeyboardInterrupt:
+            loop.call_soon_threadsafe(task.cancel)
+            raise
 
+
+async def _executed(client: Any, folder: Path, environment: Mapping[str, str]) -> Any:
+    """Run all cells in a kernel that works in `folder`, and is reached by files there, which nobody else can open."""
     from footfall.notebook.shipped.kernels import ThisPython
 
-    settings = {"transport": "ipc", "connection_file": str(folder / "kernel.json")}
-    return NotebookClient(
-        nbformat.from_dict(_as_text(notebook)),
-        timeout=None,
-        kernel_manager_class=ThisPython,
-        resources={"metadata": {"path": str(folder)}},
-        config=Config({"ConnectionFileMixin": settings}),
-    )
+    client.km = manager = ThisPython(transport="ipc", connection_file=str(folder / "kernel.json"))
+    try:
+        history = "--HistoryManager.hist_file=:memory:"
+        await manager.start_kernel(env=dict(environment), cwd=str(folder), extra_arguments=[history])
+        client.kc = manager.client()
+        # Nobody can be asked.
+        client.kc.allow_stdin = False
+        client.kc.start_channels()
+        await client.kc.wait_for_ready()
+        return await client.async_execute(cleanup_kc=False)
+    finally:
+        if client.kc is not None:
+            client.kc.stop_channels()
+        await manager.shutdown_kernel(now=True)
 
 
 def _as_text(notebook: Mapping[str, Any]) -> dict[str, Any]:
@@ -123,7 +143,9 @@ def _as_text(notebook: Mapping[str, Any]) -> dict[str, Any]:
 
 def _told(notebook: Any, name: str, error: Any) -> str:
     """Return which cell failed, and why."""
-    failed = [cell["id"] for cell in notebook.cells for output in cell.get("outputs", ()) if output.output_type == "error"]
+    failed = [
+        cell["id"] for cell in notebook.cells for output in cell.get("outputs", ()) if output.output_type == "error"
+    ]
     where = f"{name}, cell {failed[-1]!r}" if failed else name
     return printable(f"{where}: {error.ename}: {error.evalue}", keep="\n\t")
 

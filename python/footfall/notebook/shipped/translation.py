@@ -1,7 +1,7 @@
 """The Markdown of a notebook in another language, by cell.
 
-A translation is one Markdown file, such as ``notebooks/pt/02_establishment_performance.md``. Before the text of each cell
-stands a line with the cell's id::
+A translation is one Markdown file, such as ``notebooks/pt/02_establishment_performance.md``. Before the text of each
+cell stands a line with the cell's id::
 
     <!-- cell: title -->
     # Quais estabelecimentos recebem mais visitas?
@@ -42,11 +42,11 @@ def read(file: Path) -> dict[str, str]:
 
 
 def parsed(text: str, name: str) -> dict[str, str]:
-    """Return the text of each cell, by its id; `name` is for errors.
+    r"""Return the text of each cell, by its id; `name` is for errors.
 
     Examples
     --------
-    >>> parsed("<!-- cell: title -->\\n# Olá\\n\\n<!-- cell: why -->\\nPorque sim.\\n", "pt/00_tour.md")
+    >>> parsed("<!-- cell: title -->\n# Olá\n\n<!-- cell: why -->\nPorque sim.\n", "pt/00_tour.md")
     {'title': '# Olá', 'why': 'Porque sim.'}
     """
     before, *marked = _MARK.split(text)

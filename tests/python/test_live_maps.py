@@ -236,7 +236,8 @@ def test_frames_count_what_the_detector_counts(streets, tables):
     assert len(places) == 8 * len(kinds) and shown["Users"] == str(np.count_nonzero(kinds))
     degrees = np.frombuffer(places, "<i4").reshape(-1, 2) / 1e6
     for user, slot in made.positions.users().items():
-        assert np.abs(degrees[slot] - made.positions.degrees[slot]).max() < 1e-6, user
+        # Who was not seen for long is not drawn, and the last of them not sent.
+        assert slot >= len(kinds) or np.abs(degrees[slot] - made.positions.degrees[slot]).max() < 1e-6, user
     assert set(kinds) <= {NOBODY, MOVING, APPROACHING, SUGGESTED, HELD_OUT} and len(told["rows"]) == 8
 
 

@@ -226,7 +226,7 @@ class _Telling:
     def __init__(self, detector: Any, watch: Any):
         self._detector, self._watch = detector, watch
 
-    def process(self, fixes: Any) -> tuple[Any, Any]:
+    def process(self, fixes: Any, **asked: Any) -> tuple[Any, Any]:
         import pyarrow as pa
 
         suggestions, approaches = (pa.table(each) for each in self._detector.process(fixes))

@@ -36,6 +36,7 @@ class MovingMap(anywidget.AnyWidget):  # type: ignore[misc, unused-ignore]
         super().__init__(scene=scene.packed(), height=height, words=dict(words))
         self._heard = heard
         self.on_msg(self._hear)
+        _hear_at_once(self.comm)
 
     def show(self, frame: Mapping[str, Any], buffers: Sequence[memoryview | bytes]) -> None:
         """Send a frame."""
@@ -48,3 +49,13 @@ class MovingMap(anywidget.AnyWidget):  # type: ignore[misc, unused-ignore]
             self.send({"module": static.text("footfall-map.js")})
         else:
             self._heard(content)
+
+
+def _hear_at_once(comm: Any) -> None:
+    """Let what the page says be heard while a cell runs.
+
+    JupyterLab speaks to a subshell of its own, which is free; but of ipykernel 7.4, what answers goes to where the
+    widget last spoke from: the cell that runs. Of other versions, or without a kernel, there is nothing to do.
+    """
+    if hasattr(comm, "_reply_subshell_for"):
+        comm._reply_subshell_for = lambda data, default: default

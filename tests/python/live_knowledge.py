@@ -16,7 +16,7 @@ EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 
 DEFAULTS = {
     "leg_m": 30, "leg_sigmas": 1.5, "default_accuracy_m": 10, "worst_accuracy_m": 100, "witness_s": 30,
-    "witness_share": 1.5, "miss_m": 40, "miss_share": 0.2, "horizon_s": 300, "horizon_min_m": 200,
+    "witness_share": 1.5, "miss_m": 40, "miss_share": 0.3, "horizon_s": 300, "horizon_min_m": 200,
     "horizon_max_m": 1000, "leg_closing": 0.3,
     "both_closing": 0.5, "long_leg_m": 100, "long_leg_s": 45, "long_leg_closing": 0.7, "eta_min_s": 15,
     "eta_max_s": 600, "speed_min_mps": 0.3, "speed_max_mps": 25, "rearm": 1.5, "gap_s": 900, "jump_mps": 70,

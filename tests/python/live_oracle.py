@@ -99,7 +99,7 @@ class Detector:
         self.people = {}
         self.counted = Counter(dict.fromkeys(COUNTERS, 0))
 
-    def process(self, fixes):
+    def process(self, fixes, *, approaches=True):
         fixes = pa.table(fixes)
         for name in ("timestamp", "received"):
             if name in fixes.column_names:
@@ -110,7 +110,7 @@ class Detector:
             self.fix(row)
         return (
             pa.Table.from_pylist(self.suggestions, schema=SUGGESTIONS),
-            pa.Table.from_pylist(self.approaches, schema=APPROACHES),
+            pa.Table.from_pylist(self.approaches if approaches else [], schema=APPROACHES),
         )
 
     def counters(self):

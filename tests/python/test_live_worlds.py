@@ -6,6 +6,7 @@ import random
 from datetime import date
 from types import SimpleNamespace
 
+import live_knowledge
 import live_oracle
 import pytest
 from live_paths import FIXES, NOON, Map, an_ad, knowledge, seconds, see, table, watch
@@ -24,8 +25,6 @@ def live(request):
     """A module with LiveTables and Detector: the extension, and the oracle that must agree with the same prose."""
     if request.param == "oracle":
         return live_oracle
-    if not hasattr(_native, "Detector"):
-        pytest.skip("the extension has no Detector yet")
     return SimpleNamespace(LiveTables=_native.LiveTables, Detector=_native.Detector)
 
 
@@ -70,7 +69,7 @@ def test_a_drive_straight_to_a_shop_is_told_in_time(live, every):
 
 
 def test_someone_on_a_parallel_road_is_not_coming(live, every):
-    seen = see(live, [HERE.shop("cafe", 900, 160)], HERE.walk([(0, 0), (2_000, 0)], every))
+    seen = see(live, [HERE.shop("cafe", 900, 200)], HERE.walk([(0, 0), (2_000, 0)], every))
     assert seen.approaches == []
 
 
@@ -438,6 +437,10 @@ def test_fixes_without_the_optional_columns(live):
     bare = table(towards(30), FIXES).drop_columns(["accuracy_m", "received"])
     suggestions, approaches = live.Detector(knowledge(live, [CAFE])).process(bare)
     assert suggestions.num_rows == len(plain.suggestions) and approaches.num_rows == len(plain.approaches)
+
+
+def test_the_options_that_are_not_given_are_those_of_the_definition():
+    assert _native.live_options() == live_knowledge.DEFAULTS
 
 
 def test_no_fixes_and_no_shops(live):

@@ -11,6 +11,7 @@ Examples
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import Any
 
 from footfall import maps, synth
@@ -61,3 +62,10 @@ def load_ipython_extension(shell: Any) -> None:
     from footfall import notebook
 
     notebook.load(shell)
+
+
+def __getattr__(name: str) -> Any:
+    """Import `footfall.live`, which takes NumPy along, when it is first asked for."""
+    if name != "live":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return import_module("footfall.live")

@@ -107,6 +107,16 @@ def live_clusters():
     os.environ.pop(credentials.VARIABLE, None)
 
 
+@pytest.fixture(scope="session")
+def kafka_broker(tmp_path_factory):
+    """A Kafka broker, started once, when it is first asked for; or the one that the environment names."""
+    import brokers
+
+    started = brokers.start(tmp_path_factory.mktemp("kafka"))
+    yield started
+    started.stop()
+
+
 @pytest.fixture
 def ask(engine):
     """Opens a world (or tables) quietly on each engine."""

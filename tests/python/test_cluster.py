@@ -141,6 +141,6 @@ def test_what_is_not_there_is_named(monkeypatch):
 
 
 def test_an_old_java_is_refused(monkeypatch):
-    monkeypatch.setattr("footfall.engines.cluster.spark._run_java", lambda *_: 'openjdk version "1.8.0_402"')
+    monkeypatch.setattr("footfall.engines.cluster.java.run", lambda *_: 'openjdk version "1.8.0_402"')
     with pytest.raises(footfall.DefinitionError, match=r"17 or later.*1\.8\.0_402"):
         cluster.start("spark")

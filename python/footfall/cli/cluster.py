@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import signal
 import time
 from typing import Annotated
 
 import typer
 
-from footfall.cli.command import Command, complain
+from footfall.cli.command import Command, complain, let_signals_interrupt
 from footfall.engines import cluster
 from footfall.engines.cluster import Cluster
 from footfall.engines.cluster.credentials import VARIABLE
@@ -33,7 +32,7 @@ def local(
     ] = False,
 ) -> None:
     """Start a cluster on this machine, for its owner only, and stop it at Ctrl-C."""
-    _let_signals_interrupt()
+    let_signals_interrupt()
     started = None
     try:
         started = cluster.start(engine, workers=workers, threads=threads, memory=memory, pages=pages)
@@ -43,12 +42,6 @@ def local(
         if started is not None:
             started.stop()
     print("stopped all processes of the cluster", flush=True)
-
-
-def _let_signals_interrupt() -> None:
-    # A shell that starts it in the background has Ctrl-C ignored.
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, signal.default_int_handler)
 
 
 def _welcome(started: Cluster) -> str:

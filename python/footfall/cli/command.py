@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 import traceback
 import warnings
@@ -82,3 +83,10 @@ def _forget_standard_output() -> None:
 def complain(message: str) -> None:
     """Tell on standard error."""
     print(printable(f"footfall: {for_the_command(message)}", keep="\n\t"), file=sys.stderr)
+
+
+def let_signals_interrupt() -> None:
+    """Have Ctrl-C and a polite `kill` end a command that lasts."""
+    # A shell that starts it in the background has Ctrl-C ignored.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler)

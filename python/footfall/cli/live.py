@@ -9,26 +9,33 @@ import typer
 from typer.core import TyperGroup
 
 import footfall
+from footfall.cli import live_kafka
 from footfall.cli.command import Command
 from footfall.cli.opening import on_data
 from footfall.errors import DefinitionError
-from footfall.live import options, preparing, replaying, sinks, stats, streaming, tables
+from footfall.live import backtesting, history, options, preparing, replaying, sinks, stats, streaming, tables
 
 _TERMINAL = "terminal"
 
 
 class _OrReplay(TyperGroup):
-    """Takes ``live ROOT`` for ``live replay ROOT``; a folder called like a command is ``./prepare``."""
+    """Takes ``live ROOT`` for ``live replay ROOT``, and ``live --topic T`` for ``live topic --topic T``.
+
+    A folder called like a command is ``./prepare``.
+    """
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Put the command in its place, where there is none."""
         if args and args[0] not in self.commands and args[0] not in ("--help", "-h"):
-            args = ["replay", *args]
+            has_topic = any(each == "--topic" or each.startswith("--topic=") for each in args)
+            args = ["topic" if has_topic else "replay", *args]
         return super().parse_args(ctx, args)
 
 
 app = typer.Typer(cls=_OrReplay, help="Who is walking towards which shop, and what to suggest.", no_args_is_help=True)
 _command = functools.partial(app.command, cls=Command)
+_command()(live_kafka.topic)
+_command()(live_kafka.feed)
 
 Options = Annotated[
     Optional[Path],
@@ -102,6 +109,36 @@ def replay(
     finally:
         counted.close()
         typer.echo(replaying.summary(run.detector.counters(), time.perf_counter() - started), err=True)
+
+
+@_command()
+@on_data()
+def backtest(
+    data: footfall.Dataset,
+    live: Annotated[
+        Optional[Path],
+        typer.Option("--tables", help="Folder of `footfall live prepare`; else an ad for every establishment."),
+    ] = None,
+    options_file: Options = None,
+    tune: Annotated[
+        Optional[int],
+        typer.Option("--tune", metavar="BUDGET", help="Choose options for so many suggestions to a user a day."),
+    ] = None,
+    save: Annotated[
+        Optional[Path], typer.Option("--save", metavar="FILE", help="Write what --tune chose; --options takes it.")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="The same seed draws the same users.")] = 1,
+) -> None:
+    """Replay history and see what came of it, beside simpler rules with as many suggestions."""
+    if save is not None and tune is None:
+        raise DefinitionError(f"--save {save}: writes what --tune chose; give it a budget, such as --tune 5")
+    chosen, counted = (None, None) if options_file is None else options.read(options_file)
+    known = history.bare(data) if live is None else tables.load(live)
+    found = backtesting.backtest(data, known.told(chosen, counted), seed=seed)
+    tuned = None if tune is None else found.tune(tune)
+    print(found if tuned is None else tuned)
+    if tuned is not None and save is not None:
+        print(f"options: {tuned.save(save)}")
 
 
 def _known(data: footfall.Dataset, live: Optional[Path], options_file: Optional[Path]) -> Any:

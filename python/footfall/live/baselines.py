@@ -18,7 +18,7 @@ NAMES = ("nearest", "any heading", "entering 500 m", "random")
 # So many moments for each suggestion are looked at, since some have nothing to suggest.
 _MOMENTS = 4
 _MORE_MOMENTS = 4
-_ROWS = 20_000
+_ROWS = 5_000
 # Of a moment's establishments, the first few by the rule: some may have been suggested that day.
 _CHOICES = 6
 

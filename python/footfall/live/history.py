@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from footfall.dataset import Dataset
 
-_BATCH_ROWS = 262_144
+_BATCH_ROWS = 131_072
 
 
 @dataclass(frozen=True)
@@ -103,36 +103,43 @@ class History:
         """Return the suggestions and the approaches of a detector that knows nobody yet."""
         import pyarrow as pa
 
+        suggestions, approaches = (pa.concat_tables(each) for each in zip(*self.replaying(options, chances)))
+        return suggestions, approaches
+
+    def replaying(
+        self, options: Mapping[str, Any], chances: Any = None
+    ) -> Iterator[tuple[pyarrow.Table, pyarrow.Table]]:
+        """Yield the same by parts."""
+        import pyarrow as pa
+
         tables = self.tables if chances is None else replace(self.tables, chances=chances)
         detector = self.kernel.Detector(tables.native(self.kernel, {**options, "holdout": 0.0}))
         fixes = self.tracks.fixes.select(["user_id", "timestamp", "latitude", "longitude", "accuracy_m"])
-        parts = (fixes.slice(start, _BATCH_ROWS) for start in range(0, fixes.num_rows, _BATCH_ROWS))
-        both = zip(*(map(pa.table, detector.process(part)) for part in parts))
-        suggestions, approaches = (pa.concat_tables(each) for each in both)
-        return suggestions, approaches
+        for start in range(0, fixes.num_rows, _BATCH_ROWS):
+            suggestions, approaches = detector.process(fixes.slice(start, _BATCH_ROWS))
+            yield pa.table(suggestions), pa.table(approaches)
 
     def numbers(self, rows: pyarrow.Table) -> Suggested:
         """Return suggestions or approaches as numbers."""
+        user, place, time = self.who_where_when(rows)
+        return Suggested(user, place, time, self.tracks.rows(user, time), rows["eta_s"].to_numpy())
+
+    def who_where_when(self, rows: pyarrow.Table) -> tuple[Ints, Ints, Ints]:
+        """Return the numbers of users and establishments, and the instants."""
         user = _places_in(rows["user_id"], self.tracks.user_ids)
         place = _places_in(rows["establishment_id"], self.tracks.places["establishment_id"])
-        time = tracks.instants(rows["timestamp"])
-        return Suggested(user, place, time, self.tracks.rows(user, time), rows["eta_s"].to_numpy())
+        return user, place, tracks.instants(rows["timestamp"])
+
+
+def bare(data: Dataset) -> Tables:
+    """Return tables that know nothing of users: an ad for every establishment, all alike."""
+    places = preparing.establishments(data)
+    return Tables(places, preparing.one_ad_each(places), None, None, packaged.of_the_city(), Approach(), data.tz)
 
 
 def of_data(data: Dataset, tables: Tables | None, options: Approach | None, seed: int, kernel: Any) -> History:
     """Return what is replayed and what the detector knows."""
-    if tables is None:
-        places = preparing.establishments(data)
-        tables = Tables(
-            places,
-            preparing.one_ad_each(places),
-            None,
-            None,
-            packaged.of_the_city(),
-            options or Approach(),
-            data.tz,
-        )
-    known = tables.told(options)
+    known = (bare(data) if tables is None else tables).told(options)
     preparing.refuse_empty(known)
     found = tracks.of_data(data, known.establishments, known.options)
     return History(found, known, whole("seed", seed, at_least=0), data.definitions.confidence, kernel)

@@ -81,12 +81,15 @@ class Truth:
         """How many stops there are."""
         return len(self.stop_users)
 
+    def arrived(self, user: Ints, place: Ints, time: Ints) -> tuple[Bools, Floats]:
+        """Return whether users came in time, and how long before that was said."""
+        lead_s = _lead_s(self.visits, self.visits.next(user * self.visits.places + place, time), time)
+        return (lead_s >= AHEAD_S) & (lead_s <= WITHIN_S), lead_s
+
     def came(self, made: Suggested) -> Came:
         """Return what came of suggestions."""
         pair = made.user * self.visits.places + made.place
-        at = self.visits.next(pair, made.time)
-        lead_s = _lead_s(self.visits, at, made.time)
-        arrived = (lead_s >= AHEAD_S) & (lead_s <= WITHIN_S)
+        arrived, lead_s = self.arrived(made.user, made.place, made.time)
         # The first stop that begins in time.
         stay = self.lasting.next(pair, made.time + int(AHEAD_S * SECOND) - 1)
         stay_s = _lead_s(self.lasting, stay, made.time)

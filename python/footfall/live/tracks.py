@@ -33,6 +33,37 @@ _ORDER = [(name, "ascending") for name in ("user_id", "timestamp", "latitude", "
 
 
 @dataclass(frozen=True)
+class InARow:
+    """Rows sorted by a key and a time, as one number each, so that many are looked up at once.
+
+    Attributes
+    ----------
+    keys, times : array of int
+        Those that are there, sorted, each once.
+    numbers : array of int
+        Of the rows.
+    """
+
+    keys: Ints
+    times: Ints
+    numbers: Ints
+
+    @classmethod
+    def of(cls, key: Ints, time: Ints) -> InARow:
+        """Return it for sorted rows."""
+        keys, times = np.unique(key), np.unique(time)
+        return cls(keys, times, _numbers(keys, times, key, time))
+
+    def after(self, key: Ints, time: Ints) -> Ints:
+        """Return the first row of each key that is later than a time, or where it would be."""
+        return np.searchsorted(self.numbers, _numbers(self.keys, self.times, key, time), "right")
+
+
+def _numbers(keys: Ints, times: Ints, key: Ints, time: Ints) -> Ints:
+    return np.searchsorted(keys, key) * (len(times) + 1) + np.searchsorted(times, time, "right")
+
+
+@dataclass(frozen=True)
 class Tracks:
     """Fixes by user and time, each instant of a user once.
 
@@ -119,8 +150,11 @@ class Tracks:
 
     def rows(self, user: Ints, time: Ints) -> Ints:
         """Return the rows of fixes by user and instant."""
-        rows, asked = _in_a_row(self.user, self.time, user, time)
-        return np.searchsorted(rows, asked)
+        return self._in_a_row.after(user, time) - 1
+
+    @cached_property
+    def _in_a_row(self) -> InARow:
+        return InARow.of(self.user, self.time)
 
     def metres(self, first: Ints, second: Ints) -> Floats:
         """Return how far fixes are from each other."""
@@ -218,20 +252,19 @@ class Visits:
 
     def next(self, pair: Ints, time: Ints) -> Ints:
         """Return the first run of each pair that begins after an instant; the number of runs where there is none."""
-        starts, asked = _in_a_row(self.pair, self.start, pair, time)
-        at = np.searchsorted(starts, asked, "right")
-        found = np.minimum(at, max(len(starts) - 1, 0))
-        is_its = (at < len(starts)) & (self.pair[found] == pair) if len(starts) else np.zeros(len(at), dtype=bool)
-        return np.where(is_its, at, len(starts))
+        at = self._in_a_row.after(pair, time)
+        is_its = np.append(self.pair, -1)[at] == pair
+        return np.where(is_its, at, len(self.pair))
 
     def last_end(self, pair: Ints, time: Ints) -> Ints:
         """Return when each pair was last together up to an instant (long ago if never); it may still last."""
-        starts, asked = _in_a_row(self.pair, self.start, pair, time)
-        at = np.searchsorted(starts, asked, "right") - 1
-        found = np.maximum(at, 0)
-        is_its = (at >= 0) & (self.pair[found] == pair) if len(starts) else np.zeros(len(at), dtype=bool)
-        ends = np.minimum(self.end[found], time) if len(starts) else time
-        return np.where(is_its, ends, np.iinfo(np.int64).min // 4)
+        at = self._in_a_row.after(pair, time)
+        is_its = np.append(-1, self.pair)[at] == pair
+        return np.where(is_its, np.minimum(np.append(0, self.end)[at], time), np.iinfo(np.int64).min // 4)
+
+    @cached_property
+    def _in_a_row(self) -> InARow:
+        return InARow.of(self.pair, self.start)
 
     def lasting(self, seconds: float) -> Visits:
         """Return the runs that last so long."""
@@ -251,13 +284,3 @@ def visits(tracks: Tracks) -> Visits:
     last = np.append(first[1:], len(fix)) - 1 if len(first) else first
     time = tracks.time[fix]
     return Visits(pair[first], time[first], time[last], tracks.follows[fix[first]], tracks.places.num_rows)
-
-
-def _in_a_row(key: Ints, time: Ints, asked_key: Ints, asked: Ints) -> tuple[Ints, Ints]:
-    """Return numbers in the order of (key, time), for sorted rows and for what is asked of them."""
-    keys, times = np.unique(np.concatenate([key, asked_key])), np.unique(np.concatenate([time, asked]))
-    rows, wanted = (
-        np.searchsorted(keys, of_key) * len(times) + np.searchsorted(times, at)
-        for of_key, at in ((key, time), (asked_key, asked))
-    )
-    return rows, wanted

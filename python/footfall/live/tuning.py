@@ -22,7 +22,7 @@ CORRIDORS = ((15.0, 0.05), (30.0, 0.1), (45.0, 0.15))
 HORIZONS_S = (150.0, 300.0, 450.0)
 #: As many approaches of the mean chance are added to each class.
 _PRIOR = 20
-WAITING = (0.0, 0.5, 0.75, 0.9, 0.96, 0.98, 0.99)
+WAITING = (0.0, 0.75, 0.9, 0.96, 0.98, 0.99)
 
 
 def halves(history: History) -> tuple[History, History]:
@@ -44,8 +44,12 @@ def counted(history: History, options: Approach) -> pyarrow.Table:
     miss_m, miss_share = (max(values) for values in zip(*CORRIDORS, (options.miss_m, options.miss_share)))
     wide = replace(options, miss_m=miss_m, miss_share=miss_share, horizon_s=max(*HORIZONS_S, options.horizon_s))
     # Armed again at once, and without a suggestion that would silence others.
-    _, approaches = history.replayed({**wide.native(), "rearm": 0.0, "cap": 0, "min_chance": 0.0})
-    return counting.count(approaches, history.truth.came(history.numbers(approaches)).arrived)
+    parts = history.replaying({**wide.native(), "rearm": 0.0, "cap": 0, "min_chance": 0.0})
+    return counting.added(*(_counted(history, approaches) for _, approaches in parts))
+
+
+def _counted(history: History, approaches: pyarrow.Table) -> pyarrow.Table:
+    return counting.count(approaches, history.truth.arrived(*history.who_where_when(approaches))[0])
 
 
 def chosen(history: History, base: Approach, chances: pyarrow.Table) -> tuple[Approach, pyarrow.Table]:
@@ -71,7 +75,7 @@ def _arrivals(history: History, options: Approach, chances: Any, tried: list[dic
     if known is not None:
         return int(known)
     suggestions, _ = history.replayed(options.native(), chances)
-    arrived = int(history.truth.came(history.numbers(suggestions)).arrived.sum())
+    arrived = int(history.truth.arrived(*history.who_where_when(suggestions))[0].sum())
     tried.append({**said, "suggestions": suggestions.num_rows, "arrivals": arrived})
     return arrived
 

@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
-import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -18,10 +16,11 @@ from types import MappingProxyType
 from typing import Any
 
 from footfall.engines.cluster import credentials as stored
+from footfall.engines.cluster import java
 from footfall.engines.cluster.processes import HOST, Size, log_of, search_path
 from footfall.errors import DefinitionError
 
-JAVA_VERSION = 17
+_WHO = "engine = 'spark'"
 # Spark's own: an executor's heap must be 1.5 times the 300 MiB that it reserves.
 LEAST_MEMORY_MIB = 450
 
@@ -59,11 +58,7 @@ def check(size: Size) -> None:
     """Raise DefinitionError if Java is not there or too old, or a worker too small."""
     if size.memory_mib < LEAST_MEMORY_MIB:
         raise DefinitionError(f"memory = {size.memory_bytes}: a Spark worker needs at least {LEAST_MEMORY_MIB}MiB")
-    told = _run_java("-version")
-    found = re.search(r'version "(?:1\.)?(\d+)', told)
-    if found is None or int(found[1]) < JAVA_VERSION:
-        first = (told.splitlines() or ["nothing"])[0]
-        raise DefinitionError(f"engine = 'spark': needs Java {JAVA_VERSION} or later; {_java()} says: {first}")
+    java.check(_WHO)
 
 
 class Plan:
@@ -114,8 +109,18 @@ class Plan:
         return [*self._daemon("worker.Worker"), *size, "--work-dir", str(self._folder / f"{number}"), address]
 
     def _daemon(self, name: str) -> list[str]:
-        java = [_java(), *_DAEMON, "-cp", str(_home() / "jars" / "*"), f"org.apache.spark.deploy.{name}"]
-        return [*java, "--host", HOST, "--port", "0", "--webui-port", "0", "--properties-file", str(self._properties)]
+        command = [java.find(_WHO), *_DAEMON, "-cp", str(_home() / "jars" / "*"), f"org.apache.spark.deploy.{name}"]
+        return [
+            *command,
+            "--host",
+            HOST,
+            "--port",
+            "0",
+            "--webui-port",
+            "0",
+            "--properties-file",
+            str(self._properties),
+        ]
 
     def _log(self, name: str) -> str:
         return log_of(self._folder, name).read_text(encoding="utf-8", errors="replace")
@@ -199,9 +204,9 @@ def _secrets(credentials: Path | None) -> dict[str, str]:
 
 
 @contextmanager
-def _told(java: Any, properties: Mapping[str, str]) -> Iterator[None]:
+def _told(virtual_machine: Any, properties: Mapping[str, str]) -> Iterator[None]:
     """Tell the driver's Java, while it makes its session, what stands in no command line, since ``ps`` shows those."""
-    system = java.java.lang.System
+    system = virtual_machine.java.lang.System
     before = {name: system.getProperty(name) for name in properties}
     for name, value in properties.items():
         system.setProperty(name, value)
@@ -249,20 +254,6 @@ def _scala_version() -> str:
     """Return what the scripts would tell a worker, which refuses to start executors without it."""
     jar = next((_home() / "jars").glob("spark-core_*.jar"))
     return jar.name.split("_")[1].split("-")[0]
-
-
-def _java() -> str:
-    home = os.environ.get("JAVA_HOME")
-    java = shutil.which(str(Path(home) / "bin" / "java") if home else "java")
-    if java is None:
-        where = f"JAVA_HOME={home} has none" if home else "none is on the PATH"
-        raise DefinitionError(f"engine = 'spark': needs Java {JAVA_VERSION} or later, and {where}")
-    return java
-
-
-def _run_java(*arguments: str) -> str:
-    done = subprocess.run([_java(), *arguments], capture_output=True, text=True, timeout=60)
-    return done.stderr + done.stdout
 
 
 @contextmanager

@@ -1,0 +1,397 @@
+"""Kafka to Kafka, exactly once: whatever befalls processes, the suggestions are those of one left in peace."""
+
+from __future__ import annotations
+
+import json
+import random
+import signal
+import time
+from functools import partial
+
+import brokers
+import live_traffic
+import pyarrow as pa
+import pytest
+
+from footfall.live import kafka
+from footfall.live.kafka.client import Connections
+
+# Seconds for which a part of history is played, while processes are disturbed.
+PLAYED_S = 3
+BAD = [b"", b"{", b"[1]", b'{"user_id": "ana"}', b"\xff\xfe", b"\xff\xff\xff\xff broken"]
+
+
+@pytest.fixture
+def town(kafka_broker, tmp_path):
+    """Tables, fixes, what is suggested, and a topic."""
+    return Town(kafka_broker, tmp_path)
+
+
+class Town:
+    def __init__(self, broker, folder, users=60, each=100):
+        self.broker, self.folder = broker, folder
+        self.known = live_traffic.tables()
+        self.tables = self.known.save(folder / "tables")
+        self.fixes = live_traffic.fixes(users, each)
+        self.topic = brokers.new_topic(broker)
+        self.instance = partial(brokers.Instance, broker, self.topic, self.tables, folder / "instances")
+
+    @property
+    def wanted(self):
+        found = sorted(live_traffic.replayed(self.known, self.fixes)["suggestion_id"].to_pylist())
+        assert len(found) > 300
+        return found
+
+    def feeding(self, part=0, parts=1, played_s=PLAYED_S):
+        """Play a part of history for some seconds, from beside."""
+        start, end = (len(self.fixes) * at // parts for at in (part, part + 1))
+        fixes = self.fixes.slice(start, end - start)
+        seconds = (fixes["timestamp"][-1].as_py() - fixes["timestamp"][0].as_py()).total_seconds()
+        return brokers.Feeding(self.broker, self.topic, fixes, seconds / played_s)
+
+    def feed(self, start=0, end=None):
+        kafka.feed(self.fixes.slice(start, end and end - start), self.topic, self.broker.client, speed=None)
+
+    def all_read(self, *instances):
+        brokers.all_read(self.broker, self.topic, *instances)
+
+    def stands(self):
+        return sum(brokers.stands(self.broker, self.topic).values())
+
+    def goes_on(self, before, *instances):
+        """Wait until the group has committed more than `before`."""
+        brokers.wait_for(lambda: self.stands() > before, lambda: [each.said() for each in instances])
+
+
+def test_what_is_suggested_is_that_of_a_replay(town):
+    town.feed()
+    with town.instance() as one:
+        town.all_read(one)
+    assert brokers.ids(town.broker, town.topic) == town.wanted
+    held_out = brokers.read(town.broker, brokers.written(town.topic, "held-out"))
+    sent = brokers.read(town.broker, brokers.written(town.topic, "suggestions"))
+    assert {json.loads(message.value())["held_out"] for message in held_out} == {True}
+    assert {json.loads(message.value())["held_out"] for message in sent} == {False}
+    assert all(json.loads(message.value())["user_id"] == message.key().decode() for message in sent)
+
+
+def kill_at_random(town, kills, seed):
+    chance = random.Random(seed)
+    one = town.instance()
+    for at in range(kills):
+        before, feeding = town.stands(), town.feeding(at, kills)
+        with one:
+            town.goes_on(before, one)
+            time.sleep(chance.uniform(0, PLAYED_S / 2))
+            one.signal(signal.SIGKILL)
+        feeding.over()
+    with one:
+        town.all_read(one)
+
+
+def test_after_kills_nothing_is_lost_and_nothing_doubled(town):
+    brokers.put(town.broker, town.topic, [{"value": value, "key": f"user {at}"} for at, value in enumerate(BAD)])
+    kill_at_random(town, 3, seed=1)
+    assert brokers.ids(town.broker, town.topic) == town.wanted
+    dead = brokers.read(town.broker, brokers.written(town.topic, "dead-letters"))
+    assert sorted(message.value() for message in dead) == sorted(BAD)
+
+
+@pytest.mark.slow
+def test_after_fifty_kills_nothing_is_lost_and_nothing_doubled(kafka_broker, tmp_path):
+    town = Town(kafka_broker, tmp_path, each=400)
+    kill_at_random(town, 50, seed=2)
+    assert brokers.ids(town.broker, town.topic) == town.wanted
+
+
+def has_partitions(instance, *counts):
+    brokers.wait_for(lambda: instance.told().get("partitions") in counts, instance.said)
+
+
+def stop_past_the_session(town, times):
+    with town.instance(name="1") as one, town.instance(name="2") as other:
+        for at in range(times):
+            before, feeding = town.stands(), town.feeding(at, times)
+            town.goes_on(before, one, other)
+            stopped, goes_on = (one, other) if at % 2 == 0 else (other, one)
+            stopped.signal(signal.SIGSTOP)
+            # Past its session: the other has all of it.
+            has_partitions(goes_on, 4)
+            feeding.over()
+            stopped.signal(signal.SIGCONT)
+            town.all_read(one, other)
+            has_partitions(stopped, 1, 2, 3)
+
+
+def test_who_was_stopped_past_the_session_joins_again(town):
+    stop_past_the_session(town, 1)
+    assert brokers.ids(town.broker, town.topic) == town.wanted
+
+
+@pytest.mark.slow
+def test_who_was_stopped_ten_times_joins_again(kafka_broker, tmp_path):
+    town = Town(kafka_broker, tmp_path, each=400)
+    stop_past_the_session(town, 10)
+    assert brokers.ids(town.broker, town.topic) == town.wanted
+
+
+def test_instances_come_and_go_and_partitions_move(town):
+    with town.instance(name="1") as one:
+        feeding = town.feeding(0, 3)
+        town.goes_on(-4, one)
+        with town.instance(name="2") as other:
+            brokers.wait_for(lambda: one.told().get("partitions") == other.told().get("partitions") == 2, other.said)
+            feeding.over()
+            town.feeding(1, 3).over()
+            brokers.wait_for(lambda: other.told().get("messages", 0) > 0, other.said)
+            other.signal(signal.SIGINT)
+        feeding = town.feeding(2, 3)
+        brokers.wait_for(lambda: one.told()["partitions"] == 4, one.said)
+        feeding.over()
+        town.all_read(one)
+    assert brokers.ids(town.broker, town.topic) == town.wanted
+
+
+def test_a_foreign_transaction_on_the_states_is_waited_for(town):
+    states, third = brokers.written(town.topic, "states"), len(town.fixes) // 3
+    town.feed(0, third)
+    with town.instance() as one:
+        town.all_read(one)
+        foreign = Connections(town.broker.client).producer(transactional_id=f"foreign {town.topic}")
+        foreign.init_transactions(30)
+        foreign.begin_transaction()
+        for number in range(4):
+            foreign.produce(states, b"?", b"somebody", number)
+        foreign.flush(30)
+        # What is committed from now on lies above the open transaction.
+        town.feed(third, 2 * third)
+        town.all_read(one)
+    stood = brokers.stands(town.broker, town.topic)
+    town.feed(2 * third)
+    with town.instance(name="2", options=("--patience", "3")) as impatient:
+        assert impatient.ended() == 2
+        assert "somebody has a transaction open there" in impatient.said()
+    assert brokers.stands(town.broker, town.topic) == stood
+    with town.instance(name="3") as patient:
+        foreign.abort_transaction(30)
+        town.all_read(patient)
+    assert brokers.ids(town.broker, town.topic) == town.wanted
+
+
+def test_tables_reload_between_two_batches(town):
+    feeding = town.feeding(0, 2)
+    with town.instance() as one:
+        town.goes_on(-4, one)
+        newer = live_traffic.tables(name="dinner")
+        newer.save(town.tables)
+        brokers.wait_for(lambda: one.told().get("reloads") == 1, one.said)
+        feeding.over()
+        town.feeding(1, 2).over()
+        town.all_read(one)
+    # Only the names of ads are others, which no id depends on.
+    assert brokers.ids(town.broker, town.topic) == town.wanted
+    by_user = {}
+    for message in brokers.read(town.broker, brokers.written(town.topic, "suggestions")):
+        said = json.loads(message.value())
+        by_user.setdefault(said["user_id"], []).append((said["timestamp"], said["version"], said["campaign_id"]))
+    order = {town.known.version: 0, newer.version: 1}
+    assert {version for rows in by_user.values() for _, version, _ in rows} == set(order)
+    for rows in by_user.values():
+        assert [order[version] for _, version, _ in sorted(rows)] == sorted(order[version] for _, version, _ in rows)
+        assert all(campaign == ("lunch", "dinner")[order[version]] for _, version, campaign in rows)
+
+
+def test_broken_tables_leave_the_old_ones_at_work(town):
+    town.feed()
+    with town.instance() as one:
+        town.all_read(one)
+        (town.tables / "live.json").write_text("{", encoding="utf-8")
+        brokers.wait_for(lambda: one.told().get("reloads_failed") == 1, one.said)
+        assert one.process.poll() is None and "newer tables cannot be read" in one.said()
+
+
+@pytest.mark.slow
+def test_a_broker_that_restarts_is_waited_for(tmp_path):
+    with kafka.broker.start() as broker:
+        town = Town(broker, tmp_path)
+        with town.instance() as one:
+            for at, number in enumerate((signal.SIGTERM, signal.SIGKILL)):
+                before, feeding = town.stands(), town.feeding(at, 2)
+                town.goes_on(before, one)
+                broker.restart(number)
+                feeding.over()
+            town.all_read(one)
+        assert brokers.ids(broker, town.topic) == town.wanted
+
+
+def test_dead_letters_tell_where_and_why(town):
+    brokers.put(town.broker, town.topic, [{"value": value, "key": b"\x00ana", "partition": 2} for value in BAD])
+    with town.instance() as one:
+        town.all_read(one)
+        # None again, whoever reads on.
+        one.signal(signal.SIGKILL)
+        town.feed(0, 100)
+        one.start()
+        town.all_read(one)
+    dead = brokers.read(town.broker, brokers.written(town.topic, "dead-letters"))
+    headers = [dict(message.headers()) for message in dead]
+    assert sorted(int(told["offset"]) for told in headers) == list(range(len(BAD)))
+    for message, told in zip(dead, headers):
+        assert (told["topic"].decode(), told["partition"]) == (town.topic, b"2")
+        assert message.value() == BAD[int(told["offset"])] and message.key() == b"\x00ana"
+        assert told["reason"]
+
+
+def latest(broker, topic):
+    """The last record of each key."""
+    return {message.key().decode(): message for message in brokers.read(broker, topic)}
+
+
+def test_silence_leaves_no_state_behind_and_the_topic_is_compacted(town):
+    from footfall.live.kafka.topics import config_of
+
+    users = [f"user {number}" for number in range(40)]
+    then, days_later = live_traffic.START_US, live_traffic.START_US + 3 * 86_400_000_000
+    rows = [(user, then) for user in users] + [(user, days_later) for user in users[:20]]
+    times = pa.array([at for _, at in rows], pa.int64()).cast(pa.timestamp("us", "UTC"))
+    place = {"latitude": [live_traffic.LATITUDE] * len(rows), "longitude": [live_traffic.LONGITUDE] * len(rows)}
+    fixes = pa.table({"user_id": [user for user, _ in rows], "timestamp": times, **place})
+    kafka.feed(fixes, town.topic, town.broker.client, speed=None)
+    states = brokers.written(town.topic, "states")
+    with town.instance() as one:
+        town.all_read(one)
+        brokers.wait_for(lambda: one.told().get("users") == 20, lambda: one.told())
+        assert one.told()["expired_users"] == 20
+    found = latest(town.broker, states)
+    assert {user for user, message in found.items() if message.value() is not None} == set(users[:20])
+    assert {user for user, message in found.items() if message.value() is None} == set(users[20:])
+    admin = Connections(town.broker.client).admin()
+    assert config_of(admin, states)["cleanup.policy"] == "compact"
+
+
+def test_a_state_tells_the_offset_that_it_includes(town):
+    town.feed()
+    with town.instance() as one:
+        town.all_read(one)
+    stood = brokers.stands(town.broker, town.topic)
+    included = {}
+    for message in brokers.read(town.broker, brokers.written(town.topic, "states")):
+        included[message.partition()] = max(
+            int(dict(message.headers())["offset"]), included.get(message.partition(), 0)
+        )
+    assert included == stood
+
+
+def set_offsets(town, offset):
+    from confluent_kafka import ConsumerGroupTopicPartitions, TopicPartition
+
+    admin = Connections(town.broker.client).admin()
+    places = [TopicPartition(town.topic, number, offset) for number in range(4)]
+    for done in admin.alter_consumer_group_offsets([ConsumerGroupTopicPartitions(town.topic, places)]).values():
+        done.result()
+
+
+def leave(town):
+    """Wait until the group has nobody: its offsets may be set then."""
+    admin = Connections(town.broker.client).admin()
+
+    def is_empty():
+        (asked,) = admin.describe_consumer_groups([town.topic]).values()
+        return not asked.result().members
+
+    brokers.wait_for(is_empty, lambda: "the group still has members")
+
+
+@pytest.fixture
+def own_group(kafka_broker, tmp_path):
+    """A town that is read by a group of its own, which can be left."""
+    town = Town(kafka_broker, tmp_path)
+    town.feed()
+    with town.instance() as one:
+        town.all_read(one)
+    return town
+
+
+def test_states_beyond_the_offset_are_an_error_that_says_what_to_do(own_group):
+    leave(own_group)
+    set_offsets(own_group, 10)
+    with own_group.instance() as one:
+        assert one.ended() == 2
+        assert "its offsets were set back" in one.said() and "--group" in one.said()
+    assert set(brokers.stands(own_group.broker, own_group.topic).values()) == {10}
+
+
+def test_offsets_no_longer_retained_are_an_error_or_skipped_when_told(own_group):
+    from confluent_kafka import TopicPartition
+
+    own_group.feed()
+    admin = Connections(own_group.broker.client).admin()
+    high = brokers.ends(own_group.broker, own_group.topic)
+    gone = [TopicPartition(own_group.topic, number, end - 5) for number, end in high.items()]
+    for done in admin.delete_records(gone).values():
+        done.result()
+    with own_group.instance() as one:
+        assert one.ended() == 2
+        assert "may never have been read" in one.said() and "--skip-lost" in one.said()
+    with own_group.instance(options=("--skip-lost",)) as one:
+        own_group.all_read(one)
+        brokers.wait_for(lambda: one.told().get("messages") == 20 and one.told()["lost"] > 0, one.said)
+
+
+def test_two_processes_of_one_name_are_an_error(town):
+    town.feed()
+    with town.instance() as one:
+        town.all_read(one)
+        with town.instance() as twin:
+            assert one.ended() == 2
+            assert "--instance" in one.said()
+            town.feed(0, 10)
+            town.all_read(twin)
+
+
+def test_a_user_on_the_wrong_partition_is_told(town):
+    value = json.dumps({"user_id": "ana", "timestamp": "2024-03-01T12:00:00Z", "latitude": 0, "longitude": 0})
+    put = [{"value": value, "key": "ana", "partition": number} for number in range(4)]
+    brokers.put(town.broker, town.topic, put)
+    with town.instance() as one:
+        town.all_read(one)
+        brokers.wait_for(lambda: one.told().get("misplaced") == 3, one.said)
+        assert "the fixes of a user are split" in one.said()
+
+
+def test_arrow_batches_are_read_as_json_is(town):
+    from footfall.live.kafka.partitioner import partitioner
+
+    where = partitioner("murmur2_random")
+    numbers = pa.array([where(user.encode(), 4) for user in town.fixes["user_id"].to_pylist()])
+    put = []
+    for start in range(0, len(town.fixes), 500):
+        piece = town.fixes.slice(start, 500)
+        for number in range(4):
+            rows = piece.filter(pa.compute.equal(numbers.slice(start, 500), number))
+            sink = pa.BufferOutputStream()
+            with pa.ipc.new_stream(sink, rows.schema) as out:
+                out.write_table(rows)
+            put.append({"value": sink.getvalue().to_pybytes(), "partition": number})
+    brokers.put(town.broker, town.topic, put)
+    with town.instance() as one:
+        town.all_read(one)
+    assert brokers.ids(town.broker, town.topic) == town.wanted
+
+
+def test_a_topic_of_states_that_does_not_fit_is_refused(town):
+    from confluent_kafka.admin import NewTopic
+
+    admin = Connections(town.broker.client).admin()
+    states = brokers.written(town.topic, "states")
+    for made in admin.create_topics([NewTopic(states, 4)]).values():
+        made.result()
+    with town.instance() as one:
+        assert one.ended() == 2
+        assert "cleanup.policy is delete" in one.said()
+
+
+def test_a_topic_that_is_not_there_is_named(town):
+    with brokers.Instance(town.broker, "nowhere", town.tables, town.folder / "instances") as one:
+        assert one.ended() == 2
+        assert "topic = 'nowhere': is not there" in one.said()

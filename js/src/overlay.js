@@ -7,7 +7,7 @@ const PULSE_MS = 1600;
 const FRAME_MS = 33;
 const MOST_CARDS = 3;
 const CARD_MS = 9000;
-const LETTERS = 6.6;
+const LETTERS = 7.8;
 
 export class Overlay {
   constructor(map, colours, isDark) {
@@ -200,7 +200,7 @@ export class Overlay {
 
 function boxOf(words, x, y, width) {
   const longest = Math.max(...words.map((text) => text.length));
-  const wide = Math.min(240, 26 + LETTERS * longest);
+  const wide = Math.min(280, 26 + LETTERS * longest);
   return { x: x + 14 + wide > width ? x - 14 - wide : x + 14, y: y - 30, width: wide, height: 62 };
 }
 

@@ -81,9 +81,7 @@ class Frames:
         columns = (self.tables.establishments[name].to_pylist() for name in _PLACE)
         self._places = {id: (name or id, (latitude, longitude)) for id, name, latitude, longitude in zip(*columns)}
 
-    def watch(
-        self, name: str, fixes: pyarrow.Table, suggestions: pyarrow.Table, approaches: pyarrow.Table
-    ) -> None:
+    def watch(self, name: str, fixes: pyarrow.Table, suggestions: pyarrow.Table, approaches: pyarrow.Table) -> None:
         """Take a batch: fixes, and what the detector found in them."""
         self.positions.add(fixes)
         self.counts["fixes"] += fixes.num_rows
@@ -199,9 +197,9 @@ class Frames:
     def facts(self, drawn: int) -> list[list[str]]:
         """Return headings and values of what is counted."""
         line, counts = self._line, self.counts
-        is_full = len(self.positions) == self.most
+        known = line.get("users", 0) if len(self.positions) == self.most else 0
         told = [
-            ["Users", f"{compact(drawn)} of {compact(line['users'])}" if is_full and "users" in line else compact(drawn)],
+            ["Users", f"{compact(drawn)} of {compact(known)}" if known else compact(drawn)],
             ["Fixes", compact(counts["fixes"])],
             ["Approaches", compact(counts["approaches"])],
             ["Suggested", compact(counts["suggested"])],

@@ -95,6 +95,8 @@ class View:
     ----------
     stopped : threading.Event
         Set when somebody stops it.
+    pace : Pace
+        How many frames were sent and drawn.
     """
 
     def __init__(self, below: Map, frames: Frames):
@@ -103,11 +105,9 @@ class View:
         self._widget: MovingMap | None = None
         self._place: notebook.Place | None = None
         self._stop = stopping.Stop(self.stopped)
-        self._pace = Pace()
+        self.pace = Pace()
 
-    def replay(
-        self, pings: Any, *, speed: float | None = 60.0, options: Any = None, kernel: Any = _native
-    ) -> Replayed:
+    def replay(self, pings: Any, *, speed: float | None = 60.0, options: Any = None, kernel: Any = _native) -> Replayed:
         """Play pings in the order of their time through the detector, and show it.
 
         Parameters
@@ -142,20 +142,20 @@ class View:
 
     def tick(self) -> None:
         """Send the newest frame, if one is due."""
-        if self._pace.is_due(time.monotonic()):
+        if self.pace.is_due(time.monotonic()):
             self._send()
 
     def _send(self) -> None:
         widget = self._widget
         if widget is not None:
             told, buffers = self._frames.frame()
-            number = self._pace.send(time.monotonic(), sum(len(each) for each in buffers))
+            number = self.pace.send(time.monotonic(), sum(len(each) for each in buffers))
             widget.show({**told, "number": number}, buffers)
 
     def _heard(self, said: Mapping[str, Any]) -> None:
         """Hear the page: what it drew, that it wants a frame, or that somebody pressed stop."""
         if isinstance(said.get("drawn"), int):
-            self._pace.drawn(said["drawn"])
+            self.pace.heard(said["drawn"])
         if said.get("wanted") == "frame":
             self._send()
         if said.get("stop"):

@@ -66,12 +66,12 @@ def picture(below: Map, frames: Frames) -> Map:
 def _corridors(seen: list[Seen]) -> Layer:
     kinds = [each.kind for each in seen]
     shapes = [[[each.ring.tolist()]] for each in seen]
-    return Layer("corridors", "fill", shapes, _colours(), kinds, opacity=0.16, outline=None, width=0.0)
+    return Layer("corridors", "fill", shapes, _colours(), kinds, opacity=0.16, outline=None, width=0.0, weights=[])
 
 
 def _ways(seen: list[Seen]) -> Layer:
     lines = [[[each.here[::-1], each.place[::-1]]] for each in seen]
-    return Layer("ways", "line", lines, _colours(), [each.kind for each in seen], width=1.6)
+    return Layer("ways", "line", lines, _colours(), [each.kind for each in seen], width=1.6, weights=[])
 
 
 def _users(frames: Frames, seen: list[Seen]) -> Layer:
@@ -81,8 +81,8 @@ def _users(frames: Frames, seen: list[Seen]) -> Layer:
     slots = slots[np.argsort(kinds[slots], kind="stable")]
     shown = kinds[slots].tolist()
     return Layer(
-        "users", "circle", frames.positions.degrees[slots].tolist(), _colours(), shown, [_RADII[kind] for kind in shown],
-        width=0.6, weights=[1.0] * len(shown), legend=[Legend("", legend().items[: len(_NAMES)])],
+        "users", "circle", frames.positions.degrees[slots].tolist(), _colours(), shown,
+        [_RADII[kind] for kind in shown], width=0.6, weights=[], legend=[Legend("", legend().items[: len(_NAMES)])],
     )  # fmt: skip
 
 
@@ -95,7 +95,10 @@ def _colours() -> Colours:
 def html(below: Map, frames: Frames) -> str:
     """Return the last frame as a notebook keeps it: a map, what was counted, and the last suggestions."""
     shown = picture(below, frames)
-    words = " · ".join(f"{escape(name)} <b>{escape(value)}</b>" for name, value in frames.facts(len(frames.positions)))
+    words = " · ".join(
+        f"{escape(name)} <b>{escape(value)}</b>"
+        for name, value in frames.facts(int(np.count_nonzero(frames.kinds([]))))
+    )
     clock = escape(frames.time_text(frames.positions.now_us, 0, 16))
     return f"{shown._repr_mimebundle_()['text/html']}<div><b>{clock}</b> · {words}</div>{_table(frames)}"
 

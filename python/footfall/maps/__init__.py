@@ -1,4 +1,4 @@
-"""Maps of places, hexagons, ways, areas and approaches, which need no network: live in a notebook, as a page, a picture."""
+"""Maps of places, hexagons, ways, areas and approaches, without a network: in a notebook, as a page, as a picture."""
 
 from __future__ import annotations
 

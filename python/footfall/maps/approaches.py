@@ -199,7 +199,9 @@ def _radii(approaches: pa.Table, options: Options) -> list[Layer]:
     """Return the visit radius of establishments that were suggested, or that the user came to."""
     counts = pc.or_(_is_made(approaches), approaches["arrived_s"].is_valid())
     shown = _once(approaches.filter(counts))
-    return [replace(places.circles("radius", shown, radius_m=options.visit_radius_m), opacity=0.08)] if len(shown) else []
+    if not len(shown):
+        return []
+    return [replace(places.circles("radius", shown, radius_m=options.visit_radius_m), opacity=0.08)]
 
 
 def _is_made(approaches: pa.Table) -> Any:
@@ -246,9 +248,10 @@ def _ways(approaches: pa.Table) -> list[Layer]:
     ends = [[(row["from_longitude"], row["from_latitude"]), (row["longitude"], row["latitude"])] for row in rows]
     lines = Layer("ways", "line", [[each] for each in ends], made.colours, made.classes, width=1.6)
     fields, tips = tables.facts(_facts(approaches), _TOLD)
+    radii = [_LARGE if each else _SMALL for each in _is_made(approaches).to_pylist()]
     seen = Layer(
-        "approaches", "circle", [each[0] for each in ends], made.colours, made.classes,
-        [_LARGE if each else _SMALL for each in _is_made(approaches).to_pylist()], None, None, fields, tips, width=1.2, opacity=1.0, legend=[legend("Approaches", made, "circle")],
+        "approaches", "circle", [each[0] for each in ends], made.colours, made.classes, radii, None, None, fields, tips,
+        opacity=1.0, width=1.2, legend=[legend("Approaches", made, "circle")],
     )  # fmt: skip
     return [lines, seen]
 
@@ -280,7 +283,8 @@ def _places(approaches: pa.Table) -> list[Layer]:
     once = _once(approaches)
     names = list(_CAME)
     classes = [2 if row["arrived_s"] is None else 0 if row["is_stop"] else 1 for row in once.to_pylist()]
-    items = [Item("ring" if each == 2 else "circle", _MARKS[names[each]], names[each], 5.0) for each in sorted(set(classes))]
+    marks = ["circle", "circle", "ring"]
+    items = [Item(marks[each], _MARKS[names[each]], names[each], 5.0) for each in sorted(set(classes))]  # type: ignore[arg-type]
     matters = pc.or_(_is_made(once), once["arrived_s"].is_valid()).to_pylist()
     fields, tips = tables.facts(_facts(once), ["name", "came", "outcome"])
     return [Layer(

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import math
+import re
 import threading
 
 import browsers
+import lab
 import live_oracle
+import nbformat
 import numpy as np
 import pyarrow as pa
 import pytest
 from drawn_maps import HOSTILE, scene_of
 from moving_pages import Moving
+from notebooks import notebook, values
 
 import footfall
 import footfall.live
@@ -20,6 +24,10 @@ from footfall.live.frames import Frames
 from footfall.live.pacing import Pace
 from footfall.live.positions import APPROACHING, HELD_OUT, MOVING, NOBODY, SUGGESTED, Positions
 from footfall.maps import approaches, corridors
+from footfall.notebook import shipped
+from footfall.notebook.namespace import DATA, TZ
+from footfall.notebook.shipped import running as running_of_notebooks
+from footfall.notebook.shipped import translation
 
 START_US = 1_709_553_600_000_000
 MINUTE_US = 60_000_000
@@ -373,3 +381,81 @@ def test_a_frame_that_comes_before_the_last_is_drawn_replaces_it(running, tmp_pa
 
 
 NONE = pa.table({"user_id": pa.array([], pa.string())})
+
+
+# In a notebook
+
+
+def test_a_batch_keeps_the_last_frame(tmp_path, streets):
+    """A notebook that is executed, which nobody looks at, has the picture, the counts and the table; and no widget."""
+    source = """
+import footfall, footfall.live, pyarrow as pa
+made = footfall.synth.streets(interval_s=10, walkers=3, drivers=0, riders=0, residents=0, glitching=0, hours=1)
+places = made.establishments
+ads = {"ad_id": places["establishment_id"], "campaign_id": places["category"], "category": places["category"],
+       "establishment_id": places["establishment_id"]}
+data = footfall.open({"establishments": places, "ads": pa.table(ads)}, tz="America/Recife")
+shown = footfall.live.map(footfall.live.prepare(data, options=footfall.live.Approach(holdout=0)), title="<b>Batch</b>")
+found = shown.replay(made.pings, speed=1)
+"""
+    executed = running_of_notebooks.run(notebook(source, "len(found)", kernel="footfall"), "x", {}, progress=False)
+    (shown,) = executed.cells[0].outputs
+    assert set(shown.data) == {"text/html", "text/plain"} and "data:image/png;base64," in shown.data["text/html"]
+    assert "<b>Batch</b>" not in shown.data["text/html"] and shown.data["text/html"].count("<tr>") >= 2
+    assert int(values(executed)[0]) > 0 and "widgets" not in executed.metadata
+
+
+def test_people_move_in_jupyterlab_and_the_button_stops_them(tmp_path):
+    """The real widget: frames are drawn while the cell runs, and heard of; the saved notebook keeps the last one."""
+    source = """
+import footfall, footfall.live, pyarrow as pa
+made = footfall.synth.streets(interval_s=5, walkers=10, drivers=5, riders=0, residents=0, glitching=0, hours=2)
+places = made.establishments
+ads = {"ad_id": places["establishment_id"], "campaign_id": places["category"], "category": places["category"],
+       "establishment_id": places["establishment_id"]}
+data = footfall.open({"establishments": places, "ads": pa.table(ads)}, tz="America/Recife")
+shown = footfall.live.map(footfall.live.prepare(data), title="Streets")
+found = shown.replay(made.pings, speed=20)
+"""
+    home = lab.Home(tmp_path / "home")
+    nbformat.write(notebook(source, "shown.pace.sent, shown.pace.drawn", kernel="footfall"), home.notebooks / "a.ipynb")
+    with lab.serve(home) as server, lab.browser() as new, new() as tab:
+        tab.open(server, "lab", "a.ipynb").wait_for_kernel()
+        tab.choose("Run", "Run All Cells")
+        clock = tab.page.locator(".footfall-clock")
+        clock.filter(has_text="2024").wait_for(timeout=90_000)
+        first, before = clock.inner_text(), canvas(tab)
+        tab.page.wait_for_function(f"document.querySelector('.footfall-clock').innerText > '{first}'", timeout=90_000)
+        tab.page.wait_for_timeout(1000)
+        assert canvas(tab) != before
+        tab.page.locator(".footfall-stop").click()
+        tab.wait_until_done()
+        tab.page.locator(".footfall-drawn").wait_for(timeout=60_000)
+        assert tab.foreign == [] and tab.page.locator(".footfall-moving").count() == 0
+        tab.save(home.notebooks / "a.ipynb")
+    saved = nbformat.read(home.notebooks / "a.ipynb", as_version=4)
+    html = saved.cells[0].outputs[0].data["text/html"]
+    assert "data:image/png;base64," in html and "Streets" in html
+    sent, drawn = map(int, re.findall(r"\d+", saved.cells[1].outputs[0].data["text/plain"]))
+    assert sent >= 3 and drawn >= 2
+
+
+def canvas(tab):
+    """What is drawn of the people, as text."""
+    return tab.page.evaluate("document.querySelector('.footfall-people').toDataURL()")
+
+
+def test_the_notebook_runs_on_a_small_city(city):
+    executed = running_of_notebooks.run(
+        shipped.read("07_live"), "07_live", {DATA: str(city), TZ: "America/Recife"}, progress=False
+    )
+    outputs = {cell.id: cell.outputs for cell in executed.cells if cell.cell_type == "code"}
+    assert any("live map" in each.get("data", {}).get("text/plain", "") for each in outputs["map"])
+    assert "data:image/png;base64," in outputs["day"][-1].data["text/html"]
+    assert any("svg" in kind for kind in outputs["backtest"][-1].data)
+
+
+def test_every_text_of_the_notebook_has_its_translation():
+    read = translation.read(shipped.FOLDER / "pt" / "07_live.md")
+    made = shipped.read("07_live")
+    assert translation.lacking(made, read) == [] and translation.of_no_cell(made, read) == []

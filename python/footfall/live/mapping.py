@@ -50,7 +50,7 @@ def map(
     title, basemap, theme, height
         As of `footfall.maps.Map`.
     ids : bool
-        Whether users are called by their ids. By default they are numbered: whoever looks need not know whose way it is.
+        Whether users are called by their ids. By default they are numbered: who looks need not know whose way it is.
     most : int
         How many users are drawn at once.
 

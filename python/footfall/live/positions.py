@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from footfall.kernels import haversine_m
 from footfall.live.options import Approach
 
 if TYPE_CHECKING:
@@ -80,12 +81,15 @@ class Positions:
         return fixes if pc.all(kept).as_py() else fixes.filter(kept)
 
     def _slots_of(self, users: list[str]) -> npt.NDArray[np.int64]:
-        missing = [user for user in users if user not in self._slots]
-        if len(missing) > len(self._free):
-            self._forget()
-        for user in missing[: len(self._free)]:
-            self._slots[user] = self._free.pop()
-        return np.array([self._slots.get(user, -1) for user in users], dtype=np.int64)
+        found = list(map(self._slots.get, users))
+        if None in found:
+            missing = [user for user, slot in zip(users, found) if slot is None]
+            if len(missing) > len(self._free):
+                self._forget()
+            for user in missing[: len(self._free)]:
+                self._slots[user] = self._free.pop()
+            found = [self._slots.get(user, -1) for user in users]
+        return np.array(found, dtype=np.int64)
 
     def _forget(self) -> None:
         """Free the slots of users who were not seen for a gap, at most once in that time."""
@@ -104,8 +108,6 @@ class Positions:
         self.degrees[slot] = degrees
         self.seen_us[slot] = time_us
         _, first = np.unique(slot, return_index=True)
-        from footfall.kernels import haversine_m
-
         was, moved = self.before[slot[first]], there[first]
         known = ~np.isnan(was).any(axis=1) & ~np.isnan(moved).any(axis=1)
         far = np.ones(len(first), dtype=bool)

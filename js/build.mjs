@@ -1,5 +1,5 @@
-// Builds into the folder that is given: footfall-map.js (the live map), widget.js and notebook.js (what loads it
-// into a notebook), natural-earth.json (land and borders for pictures) and LICENSES.txt (of all that is in them).
+// Builds into the folder that is given: footfall-map.js (the live map), widget.js, moving.js and notebook.js (what loads
+// it into a notebook), natural-earth.json (land and borders for pictures) and LICENSES.txt (of all that is in them).
 import { build } from "esbuild";
 import { mkdir, readFile, readdir, writeFile } from "node:fs/promises";
 import { basename, join } from "node:path";
@@ -66,7 +66,7 @@ async function licence(path) {
 }
 
 await mkdir(folder, { recursive: true });
-const modules = { index: "footfall-map.js", widget: "widget.js", notebook: "notebook.js" };
+const modules = { index: "footfall-map.js", widget: "widget.js", moving: "moving.js", notebook: "notebook.js" };
 const bundles = Object.entries(modules).map(([source, name]) => bundle(`src/${source}.js`, name));
 const inputs = (await Promise.all(bundles)).flat();
 await writeFile(join(folder, "natural-earth.json"), JSON.stringify(await naturalEarth()));

@@ -3,7 +3,7 @@
 import { Popup } from "maplibre-gl";
 import { atStep } from "./style.js";
 
-function part(tag, name, ...children) {
+export function part(tag, name, ...children) {
   const element = document.createElement(tag);
   element.className = `footfall-${name}`;
   element.append(...children);
@@ -16,7 +16,7 @@ export function legend({ title, legend }) {
   return blocks.length || title ? part("div", "legend", ...heading, ...blocks) : null;
 }
 
-function row({ mark, colours, size, label }) {
+export function row({ mark, colours, size, label }) {
   const swatch = part("span", `swatch footfall-${mark}`);
   swatch.style.setProperty("--light", colours[0]);
   swatch.style.setProperty("--dark", colours[1]);

@@ -8,6 +8,8 @@ import own from "./map.css";
 import { source, style } from "./style.js";
 import { isDark, onTheme } from "./theme.js";
 import { shapes } from "./shapes.js";
+import { Overlay } from "./overlay.js";
+import { Panel } from "./panel.js";
 
 setWorkerUrl(URL.createObjectURL(new Blob([workerText], { type: "text/javascript" })));
 const protocol = new Protocol();
@@ -108,6 +110,47 @@ export function setPoints({ map, scene }, layer) {
   const at = scene.layers.findIndex(({ id }) => id === layer.id);
   if (at >= 0) scene.layers[at] = layer;
   map.getSource(layer.id)?.setData(shapes(layer));
+}
+
+// Draws a map on which people move into `holder`; `take` takes a frame, and `say` tells what was drawn.
+export async function move(holder, scene, { height, words, say }) {
+  const canvas = document.createElement("div");
+  canvas.className = "footfall-live";
+  const panel = new Panel(words, () => say({ stop: true }));
+  const board = document.createElement("div");
+  board.className = "footfall-board";
+  board.style.setProperty("--height", `${height}px`);
+  board.append(canvas, panel.side, panel.below);
+  holder.className = "footfall-moving";
+  holder.append(board);
+  const { map } = await draw(canvas, scene, { cooperativeGestures: true });
+  const colours = Object.fromEntries(words.legend.map(({ kind, colours }) => [kind, colours]));
+  const overlay = new Overlay(map, colours, () => isDark(scene));
+  const paint = () => {
+    holder.classList.toggle("footfall-dark", isDark(scene));
+    overlay.paint();
+  };
+  holder.classList.toggle("footfall-dark", isDark(scene));
+  const forget = onTheme(holder, paint);
+  const take = (frame, [positions, kinds]) => {
+    panel.take(frame, (kind) => overlay.colour(kind));
+    overlay.take(frame, whole(positions), bytes(kinds), () => say({ drawn: frame.number }));
+  };
+  const end = () => {
+    forget();
+    overlay.end();
+    map.remove();
+  };
+  return { take, end, map, overlay };
+}
+
+// A buffer need not begin where integers may.
+function whole({ buffer, byteOffset, byteLength }) {
+  return new Int32Array(buffer.slice(byteOffset, byteOffset + byteLength));
+}
+
+function bytes({ buffer, byteOffset, byteLength }) {
+  return new Uint8Array(buffer.slice(byteOffset, byteOffset + byteLength));
 }
 
 // A page holds this module and its maps; one that has a height stands among other things, which the wheel scrolls.

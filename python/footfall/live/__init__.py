@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from footfall.live.backtesting import Backtest, Tuned, backtest
+from footfall.live.following import Followed, follow
 from footfall.live.lifting import Lift, lift
+from footfall.live.mapping import View, map
 from footfall.live.options import Approach
 from footfall.live.preparing import prepare
 from footfall.live.replaying import Replayed, replay
@@ -12,13 +14,17 @@ from footfall.live.tables import Tables, load
 __all__ = [
     "Approach",
     "Backtest",
+    "Followed",
     "Lift",
     "Replayed",
     "Tables",
     "Tuned",
+    "View",
     "backtest",
+    "follow",
     "lift",
     "load",
+    "map",
     "prepare",
     "replay",
 ]

@@ -1,7 +1,8 @@
-"""Maps of places, hexagons, ways and areas, which need no network: live in a notebook, as a page, as a picture."""
+"""Maps of places, hexagons, ways, areas and approaches, without a network: in a notebook, as a page, as a picture."""
 
 from __future__ import annotations
 
+from footfall.maps.approaches import approach
 from footfall.maps.map import Map
 
-__all__ = ["Map"]
+__all__ = ["Map", "approach"]

@@ -62,7 +62,7 @@ class Layer:
         Of the edges; None for the shapes' own.
     weights : list or None
         Of each shape, how much it matters for the view, which leaves out the few that are far off; None if all of the
-        layer must be seen.
+        layer must be seen, none at all if it does not matter.
     is_base : bool
         Whether it is a part of the base map, whose lines grow with the zoom and are seen from `min_zoom` on.
     """

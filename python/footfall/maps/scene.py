@@ -123,7 +123,7 @@ def scene(
 
 
 def _bounds(layers: Sequence[Layer]) -> Bounds:
-    found = [_bounds_of(layer) for layer in layers if layer.shapes]
+    found = [_bounds_of(layer) for layer in layers if layer.shapes and layer.weights != []]
     return union(found) if found else _WORLD
 
 

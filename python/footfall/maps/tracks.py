@@ -35,7 +35,7 @@ def tracks(id: str, given: Any) -> list[Layer]:
     lines = Layer(
         f"{id}-line",
         "line",
-        [_unbroken(_places(part)) for part in parts],
+        [[unbroken(_places(part))] for part in parts],
         made.colours,
         list(range(len(parts))),
         opacity=0.8,
@@ -70,9 +70,10 @@ def _simplified(table: pa.Table) -> pa.Table:
     return table.take(pa.array(kept, pa.int64()))
 
 
-def _unbroken(places: Any) -> list[Any]:
+def unbroken(places: Any) -> list[Any]:
     """Return a way as a line that goes on beyond the antimeridian."""
-    return [np.column_stack([np.unwrap(places[:, 0], period=360), places[:, 1]]).tolist()]
+    made: list[Any] = np.column_stack([np.unwrap(places[:, 0], period=360), places[:, 1]]).tolist()
+    return made
 
 
 def _fixes(id: str, table: pa.Table, made: Classed) -> Layer:

@@ -58,6 +58,17 @@ def plural(count: int, thing: str) -> str:
     return f"{count:,} {thing}{'' if count == 1 else 's'}"
 
 
+def several(count: int, thing: str) -> str:
+    """Return a count with a noun that ends in a hiss.
+
+    Examples
+    --------
+    >>> several(1, "fix"), several(1200, "approach")
+    ('1 fix', '1,200 approaches')
+    """
+    return f"{count:,} {thing}{'' if count == 1 else 'es'}"
+
+
 def compact(count: int) -> str:
     """Return a count that fits a small cell.
 

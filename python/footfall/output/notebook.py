@@ -34,27 +34,37 @@ def is_watched() -> bool:
     return not isinstance(here.display_pub, CapturingDisplayPublisher)
 
 
+class Place:
+    """An output of the cell that runs, whose content is set anew."""
+
+    def __init__(self) -> None:
+        self._shell, self._id = shell(), f"footfall-{uuid.uuid4()}"
+        self.is_there = False
+
+    def show(self, data: Any) -> None:
+        """Show content by its types, in place of that before; none leaves an output without content."""
+        # What a widget gives comes with its metadata.
+        content, metadata = data if isinstance(data, tuple) else (data, {})
+        place = {"display_id": self._id}
+        self._shell.display_pub.publish(content, metadata=metadata, transient=place, update=self.is_there)
+        self.is_there = True
+
+
 class Bar:
     """A bar of HTML, shown anew in the same place; closed, it leaves an output without content."""
 
     def __init__(self, title: str, unit: str) -> None:
         self._title, self._unit = title, unit
-        self._shell, self._place = shell(), f"footfall-{uuid.uuid4()}"
-        self._is_there = False
+        self._place = Place()
 
     def show(self, rows_done: int, rows_total: int | None, seconds: float) -> None:
         """Show how far the work is after so many seconds."""
-        self._publish({"text/html": bar_html(self._title, rows_done, rows_total, self._unit, seconds)})
+        self._place.show({"text/html": bar_html(self._title, rows_done, rows_total, self._unit, seconds)})
 
     def close(self) -> None:
         """Take the bar away."""
-        if self._is_there:
-            self._publish({})
-
-    def _publish(self, data: dict[str, str]) -> None:
-        place = {"display_id": self._place}
-        self._shell.display_pub.publish(data, transient=place, update=self._is_there)
-        self._is_there = True
+        if self._place.is_there:
+            self._place.show({})
 
 
 def bar_html(title: str, rows_done: int, rows_total: int | None, unit: str, seconds: float) -> str:

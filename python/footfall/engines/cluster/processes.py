@@ -23,7 +23,9 @@ _GRACE_SECONDS = 5.0
 _GUARD = """
 trap '' INT HUP TERM
 while read -r group; do groups="$groups -$group"; done
-kill -s TERM -- $groups; sleep 2; kill -s KILL -- $groups; rm -rf "$1"
+kill -s TERM -- $groups; sleep 2; kill -s KILL -- $groups
+# What is being killed may still write.
+rm -rf "$1" || { sleep 1; rm -rf "$1"; }
 """
 
 

@@ -258,7 +258,8 @@ def _came(fixes: pyarrow.Table, row: int, place: corridors.Place, options: Appro
     seconds = after["timestamp"].to_numpy().astype("datetime64[us]").astype(np.int64) / _SECOND_US
     seconds = seconds - seconds[0]
     columns = (after[name].to_numpy() for name in ("latitude", "longitude"))
-    is_there = haversine_m(*columns, *place) < options.visit_radius_m
+    latitude, longitude = columns
+    is_there = haversine_m(latitude, longitude, *place) < options.visit_radius_m
     arrived = np.flatnonzero(is_there & (seconds > 0) & (seconds <= WITHIN_S))
     if not len(arrived):
         return None, None

@@ -56,7 +56,7 @@ class Approach:
     witness_s : float
         Where fixes come this close to each other in time, an anchor needs two of them that agree.
     witness_share : float
-        An anchor lies at most so many times as far from the last anchor as its witness, the fix before it.
+        Two agree that are less than so many times as far from each other as the first is from the last anchor.
     miss_m, miss_share : float
         The line of the last leg passes the establishment within `miss_m` plus this share of its distance.
     horizon_s, horizon_min_m, horizon_max_m : float
@@ -65,6 +65,8 @@ class Approach:
         Each of the last two legs brings the user nearer by this share of its length, and both together.
     long_leg_m, long_leg_s, long_leg_closing : float
         One leg is enough that is so long, took so long and brings the user nearer by this share of its length.
+    long_leg_away : float
+        It ends away from the anchor before it, by this share of its length: a lying fix leads there and back.
     eta_min_s, eta_max_s : float
         The distance over the speed of coming nearer.
     speed_min_mps, speed_max_mps : float
@@ -126,6 +128,7 @@ class Approach:
     long_leg_m: float = _number("long_leg_m")
     long_leg_s: float = _number("long_leg_s")
     long_leg_closing: float = _number("long_leg_closing", most=1.0)
+    long_leg_away: float = _number("long_leg_away")
     eta_min_s: float = _number("eta_min_s")
     eta_max_s: float = _number("eta_max_s", above=True)
     speed_min_mps: float = _number("speed_min_mps")

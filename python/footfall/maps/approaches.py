@@ -112,7 +112,7 @@ def approach(
     >>> data = footfall.open(world, tz="America/Recife")
     >>> tables = footfall.live.prepare(data, options=footfall.live.Approach(holdout=0))
     >>> footfall.maps.approach(footfall.live.follow(data, tables, user="ana"))
-    <footfall map: 2024-03-01, 9 layers, 29 shapes>
+    <footfall map: 2024-03-01, 8 layers, 28 shapes>
     """
     fixes, approaches = (followed.fixes, followed.approaches) if number is None else _near(followed, number)
     shown = _chosen(approaches, outcomes)

@@ -93,11 +93,12 @@ export class Overlay {
     brush.globalAlpha = 1;
   }
 
-  // The line goes from where somebody is now; the dot at its end is the establishment.
+  // The line goes from where somebody is, or was when it was seen, whichever is nearer; its end is the establishment.
   way(brush, { here, place: there, kind, slot }, at, share) {
     const { people } = this;
     const known = slot >= 0 && slot < people.count && people.kinds[slot] !== NOBODY;
-    const [begin, end] = [at(known ? people.at(slot, share) : here), at(there)];
+    const [seen, now, end] = [at(here), at(known ? people.at(slot, share) : here), at(there)];
+    const begin = apart(now, end) <= apart(seen, end) ? now : seen;
     brush.strokeStyle = brush.fillStyle = this.colour(kind);
     brush.lineWidth = kind > 2 ? 2 : 1.3;
     brush.setLineDash(kind > 2 ? [] : [5, 4]);
@@ -196,6 +197,10 @@ export class Overlay {
     this.map.off("move", this.onMap);
     this.map.off("resize", this.onMap);
   }
+}
+
+function apart([x, y], [east, south]) {
+  return Math.hypot(east - x, south - y);
 }
 
 function boxOf(words, x, y, width) {

@@ -11,6 +11,7 @@ import numpy as np
 from footfall import _native
 from footfall.errors import DefinitionError, MissingTableError
 from footfall.inputs import options
+from footfall.kernels import haversine_m
 from footfall.live import fixes as rows_of
 from footfall.live.options import Approach
 from footfall.live.outcomes import STOP_S, WITHIN_S
@@ -252,13 +253,15 @@ def _establishment(tables: Tables, id: str) -> tuple[str, corridors.Place]:
 
 def _came(fixes: pyarrow.Table, row: int, place: corridors.Place, options: Approach) -> tuple[Any, Any]:
     """Return after how many seconds the user was there, and for how long until a fix outside or a gap."""
-    from footfall.kernels import haversine_m
-
     after = fixes.slice(row)
     seconds = after["timestamp"].to_numpy().astype("datetime64[us]").astype(np.int64) / _SECOND_US
     seconds = seconds - seconds[0]
+<<<<<<< HEAD
     columns = (after[name].to_numpy() for name in ("latitude", "longitude"))
     latitude, longitude = columns
+=======
+    latitude, longitude = (after[name].to_numpy() for name in ("latitude", "longitude"))
+>>>>>>> h/livemap
     is_there = haversine_m(latitude, longitude, *place) < options.visit_radius_m
     arrived = np.flatnonzero(is_there & (seconds > 0) & (seconds <= WITHIN_S))
     if not len(arrived):

@@ -22,7 +22,7 @@ CORRIDORS = ((15.0, 0.05), (30.0, 0.1), (45.0, 0.15))
 HORIZONS_S = (150.0, 300.0, 450.0)
 #: As many approaches of the mean chance are added to each class.
 _PRIOR = 20
-WAITING = (0.0, 0.75, 0.9, 0.96, 0.98, 0.99)
+WAITING = (0.0, 0.75, 0.9, 0.96, 0.98, 0.99, 0.995, 0.998, 0.999)
 
 
 def halves(history: History) -> tuple[History, History]:

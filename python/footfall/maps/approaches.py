@@ -47,19 +47,6 @@ _LARGE, _SMALL = 6.0, 3.4
 _TOLD = ("timestamp", "name", "outcome", "ad_id", "distance_m", "miss_m", "eta_s", "chance", "came")
 
 
-class Options(Protocol):
-    """Of an approach, what is drawn; `footfall.live.Approach` has it."""
-
-    @property
-    def miss_m(self) -> float: ...  # noqa: D102
-
-    @property
-    def miss_share(self) -> float: ...  # noqa: D102
-
-    @property
-    def visit_radius_m(self) -> float: ...  # noqa: D102
-
-
 class Day(Protocol):
     """What a map of approaches asks; `footfall.live.Followed` is one."""
 
@@ -125,7 +112,7 @@ def approach(
     >>> data = footfall.open(world, tz="America/Recife")
     >>> tables = footfall.live.prepare(data, options=footfall.live.Approach(holdout=0))
     >>> footfall.maps.approach(footfall.live.follow(data, tables, user="ana"))
-    <footfall map: 2024-03-01, 9 layers, 29 shapes>
+    <footfall map: 2024-03-01, 8 layers, 28 shapes>
     """
     fixes, approaches = (followed.fixes, followed.approaches) if number is None else _near(followed, number)
     shown = _chosen(approaches, outcomes)
@@ -181,7 +168,7 @@ def _two(pairs: Sequence[tuple[str, str]]) -> Colours:
     return [light for light, _ in pairs], [dark for _, dark in pairs]
 
 
-def _corridors(approaches: pa.Table, options: Options) -> list[Layer]:
+def _corridors(approaches: pa.Table, options: Any) -> list[Layer]:
     made = _classed(approaches)
     shapes = [[[ring(row, options).tolist()]] for row in approaches.to_pylist()]
     if not shapes:
@@ -189,13 +176,13 @@ def _corridors(approaches: pa.Table, options: Options) -> list[Layer]:
     return [Layer("corridors", "fill", shapes, made.colours, made.classes, opacity=0.16, outline=None, width=0.8)]
 
 
-def ring(row: Any, options: Options) -> Any:
+def ring(row: Any, options: Any) -> Any:
     """Return the corridor of an approach, as far as its establishment."""
     here = row["from_latitude"], row["from_longitude"]
     return corridor(here, row["heading"], row["distance_m"], options.miss_m, options.miss_share)
 
 
-def _radii(approaches: pa.Table, options: Options) -> list[Layer]:
+def _radii(approaches: pa.Table, options: Any) -> list[Layer]:
     """Return the visit radius of establishments that were suggested, or that the user came to."""
     counts = pc.or_(_is_made(approaches), approaches["arrived_s"].is_valid())
     shown = _once(approaches.filter(counts))

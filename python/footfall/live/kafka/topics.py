@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -143,15 +144,26 @@ def _refuse_lost_states(connections: Connections, admin: Any, topics: Topics) ->
 
 
 def _stored(admin: Any, group: str) -> list[Any]:
+    """Return what a group has stored; a broker that just started loads that first."""
     from confluent_kafka import ConsumerGroupTopicPartitions, KafkaError, KafkaException
 
-    (asked,) = admin.list_consumer_group_offsets([ConsumerGroupTopicPartitions(group)]).values()
-    try:
-        return list(asked.result().topic_partitions)
-    except KafkaException as error:
-        if error.args[0].code() == KafkaError.GROUP_ID_NOT_FOUND:
-            return []
-        raise
+    loading = (
+        KafkaError.COORDINATOR_LOAD_IN_PROGRESS,
+        KafkaError.COORDINATOR_NOT_AVAILABLE,
+        KafkaError.NOT_COORDINATOR,
+    )
+    deadline = time.monotonic() + ASK_SECONDS
+    while True:
+        (asked,) = admin.list_consumer_group_offsets([ConsumerGroupTopicPartitions(group)]).values()
+        try:
+            return list(asked.result().topic_partitions)
+        except KafkaException as error:
+            code = error.args[0].code()
+            if code == KafkaError.GROUP_ID_NOT_FOUND:
+                return []
+            if code not in loading or time.monotonic() > deadline:
+                raise
+            time.sleep(0.1)
 
 
 def _written(topics: Topics) -> list[str]:

@@ -125,9 +125,9 @@ async def _executed(client: Any, folder: Path, environment: Mapping[str, str]) -
         history = "--HistoryManager.hist_file=:memory:"
         await manager.start_kernel(env=dict(environment), cwd=str(folder), extra_arguments=[history])
         client.kc = manager.client()
-        # Nobody can be asked.
-        client.kc.allow_stdin = False
         client.kc.start_channels()
+        # Nobody can be asked; to start the channels says otherwise.
+        client.kc.allow_stdin = False
         await client.kc.wait_for_ready()
         return await client.async_execute(cleanup_kc=False)
     finally:

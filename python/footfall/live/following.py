@@ -256,12 +256,7 @@ def _came(fixes: pyarrow.Table, row: int, place: corridors.Place, options: Appro
     after = fixes.slice(row)
     seconds = after["timestamp"].to_numpy().astype("datetime64[us]").astype(np.int64) / _SECOND_US
     seconds = seconds - seconds[0]
-<<<<<<< HEAD
-    columns = (after[name].to_numpy() for name in ("latitude", "longitude"))
-    latitude, longitude = columns
-=======
     latitude, longitude = (after[name].to_numpy() for name in ("latitude", "longitude"))
->>>>>>> h/livemap
     is_there = haversine_m(latitude, longitude, *place) < options.visit_radius_m
     arrived = np.flatnonzero(is_there & (seconds > 0) & (seconds <= WITHIN_S))
     if not len(arrived):

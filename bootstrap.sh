@@ -19,7 +19,7 @@ main() {
     case "${1:-}" in
         --check) check ;;
         --python) find_python || { what_is python >&2; exit 1; } ;;
-        --tests) browser; accounts; TOOLS=$TOOLS_OF_TESTS; check >/dev/null || install_missing; check ;;
+        --tests) browser; broker; accounts; TOOLS=$TOOLS_OF_TESTS; check >/dev/null || install_missing; check ;;
         "") install_missing; check ;;
         *) sed -n '2,9s/^# \{0,1\}//p' bootstrap.sh >&2; exit 2 ;;
     esac
@@ -72,6 +72,13 @@ browser() {
     [ -z "$(missing)" ] || what_is chromium
 }
 
+# Maven fetches Apache Kafka for the tests of live suggestions; without it, they are skipped.
+broker() {
+    TOOLS=mvn
+    [ -z "$(missing)" ] || [ "$(id -u)" != 0 ] || (install_missing) || true
+    [ -z "$(missing)" ] || what_is mvn
+}
+
 # The test of a JupyterHub makes accounts of this machine, which log in by PAM; it needs root, and is skipped otherwise.
 accounts() {
     [ "$(id -u)" = 0 ] || return 0
@@ -118,6 +125,7 @@ what_is() {
         rust) echo "rust is missing or old: needs cargo $(rust_needed). Run ./bootstrap.sh or see https://rustup.rs" ;;
         node) echo "node is missing or old: 18 or later, with npm, builds the live map. $(how node)" ;;
         chromium) echo "chromium is missing: tests that look at notebooks and maps are skipped. $(how chromium)" ;;
+        mvn) echo "mvn is missing: tests of live suggestions from Kafka are skipped. $(how mvn)" ;;
         java) echo "java is missing or old: 17 or later runs Spark. $(how java)" ;;
         ps | ss) echo "$1 is missing: the tests of clusters look at processes and sockets. $(how "$1")" ;;
         useradd | setpriv | pam | system-python)
@@ -150,6 +158,7 @@ package_of() {
         apt-get:ps) echo procps ;;
         dnf:ps) echo procps-ng ;;
         apt-get:useradd) echo passwd ;;
+        *:mvn) echo maven ;;
         dnf:useradd) echo shadow-utils ;;
         *:setpriv) echo util-linux ;;
         apt-get:pam) echo login libpam-modules ;;

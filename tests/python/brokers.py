@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -31,6 +32,10 @@ class Named:
 
     def stop(self):
         pass
+
+
+def can_start():
+    return bool(os.environ.get(VARIABLE) or shutil.which("mvn"))
 
 
 def start(folder):

@@ -113,6 +113,14 @@ bench-engines: start tools $(EXTENSION) ## local, Dask and Spark beside plain Da
 	$(STEP) "packages" "10 s" $(BIN)/python tools/install_requirements.py bench dask spark
 	$(STEP) "benches" "8 min" $(BIN)/python -m benches.engines.run
 
+.PHONY: bench-live
+bench-live: start tools $(EXTENSION) ## live suggestions: streets, speed, Kafka to Kafka, taxis where they are (20 min, alone)
+	$(STEP) "peers" "1 min" $(BIN)/python tools/install_requirements.py bench kafka
+	$(STEP) "streets" "5 min" $(BIN)/python -m benches.live_streets
+	$(STEP) "one core" "1 min" $(BIN)/python -m benches.live_detector
+	$(STEP) "taxis" "3 min" $(BIN)/python -m benches.live_taxis
+	$(STEP) "Kafka to Kafka" "5 min" $(BIN)/python -m benches.live_kafka
+
 .PHONY: bench-kernels
 bench-kernels: start ## the kernels by the clock, and by instructions with valgrind; writes benches/KERNELS.md (5 min)
 	$(STEP) "by the clock" "4 min" env CARGO_TARGET_DIR=$(CURDIR)/build/bench/target cargo bench --manifest-path benches/kernels/Cargo.toml

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 
 import typer
 
@@ -26,11 +27,10 @@ def local() -> None:
     let_signals_interrupt()
     started = None
     try:
-        started = broker.start()
-        print(_welcome(started), flush=True)
-        _watch(started)
-    except KeyboardInterrupt:
-        pass
+        with suppress(KeyboardInterrupt):
+            started = broker.start()
+            print(_welcome(started), flush=True)
+            _watch(started)
     finally:
         if started is not None:
             started.stop()

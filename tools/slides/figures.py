@@ -107,7 +107,7 @@ def _bars(frame: pd.DataFrame) -> theme.LayerChart:
 def _panel(frame: pd.DataFrame, engine: str) -> theme.LayerChart:
     order = list(dict.fromkeys(frame["work"]))
     colours = alt.Scale(domain=["Footfall", _PLAIN], range=[PALETTE[0], _OTHERS])
-    base = theme.Chart(frame, title=engine, width=270, height=62 * len(order)).encode(
+    base = theme.Chart(frame, title=engine, width=190, height=52 * len(order)).encode(
         y=alt.Y("work:N", sort=order, axis=_NAMES),
         yOffset=alt.YOffset("who:N", sort=["Footfall", _PLAIN]),
         x=alt.X("seconds:Q", axis=None, scale=alt.Scale(domain=[0, float(frame["seconds"].max()) * 1.25])),

@@ -419,9 +419,11 @@ def test_every_markdown_cell_is_translated_and_nothing_else(language, name):
 
 def shape(markdown):
     """What a translation keeps: headings, rows of tables, items, code and numbers of lines that begin one."""
-    lines = markdown.splitlines()
+    blocks = re.findall(r"```.*?```", markdown, re.DOTALL)
+    lines = re.sub(r"```.*?```", "", markdown, flags=re.DOTALL).splitlines()
     starts = [re.match(r"#+ |\||- \*\*", line) for line in lines]
-    return [start[0] for start in starts if start], sorted(re.findall(r"`([^`\n]+)`", " ".join(map(str.strip, lines))))
+    inline = sorted(re.findall(r"`([^`\n]+)`", " ".join(map(str.strip, lines))))
+    return [start[0] for start in starts if start], inline, blocks
 
 
 def test_languages_of_notebooks_are_those_of_what_they_show():

@@ -269,7 +269,7 @@ def test_ctrl_c_ends_it_and_its_kernel(tmp_path, city):
 
 def children(parent):
     """The processes that another started, as (id, command line)."""
-    listed = subprocess.run(["ps", "-o", "pid=,args=", "--ppid", str(parent)], capture_output=True, text=True)
+    listed = subprocess.run(["ps", "-ww", "-o", "pid=,args=", "--ppid", str(parent)], capture_output=True, text=True)
     return [(int(pid), line) for pid, _, line in (row.strip().partition(" ") for row in listed.stdout.splitlines())]
 
 

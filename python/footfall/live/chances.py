@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 #: Where classes begin: metres by which the line passes, seconds to arrival, metres per second.
 MISS_FROM_M = (0.0, 5.0, 10.0, 20.0, 35.0, 60.0, 90.0)
-ETA_FROM_S = (0.0, 30.0, 40.0, 50.0, 60.0, 80.0, 120.0, 200.0, 300.0, 450.0)
+ETA_FROM_S = (0.0, 30.0, 40.0, 55.0, 80.0, 120.0, 200.0, 300.0, 450.0)
 SPEED_FROM_MPS = (0.0, 1.0, 2.0, 5.0, 10.0, 15.0)
 _FILE = "chances.csv"
 

@@ -13,13 +13,14 @@ import pyarrow.compute as pc
 
 from footfall.errors import DefinitionError
 from footfall.inputs import options as given_options
+from footfall.lang import chosen, date_text, mark, speaking, spoken, tr
+from footfall.lang import number as number_text
 from footfall.maps import places, tables, tracks
 from footfall.maps.classes import TRACK, Classed, Colours
 from footfall.maps.corridors import corridor, metres_from
 from footfall.maps.layers import Item, Layer, Legend, legend
 from footfall.maps.map import Map
 from footfall.output.text import printable
-from footfall.output.words import column_words
 
 if TYPE_CHECKING:
     from footfall.maps.questions import Data
@@ -29,14 +30,18 @@ _SUGGESTED, _HELD_OUT, _WAITED, _NOTHING = (
 )  # fmt: skip
 #: By outcome, those that led to something first: the rules of the suggestion, then those of the establishment.
 _OUTCOMES = {
-    "suggested": _SUGGESTED, "held_out": _HELD_OUT, "outscored": _WAITED, "pause": _WAITED, "cooldown": _WAITED,
-    "cap": _WAITED, "familiar": _NOTHING, "closed": _NOTHING, "no_ad": _NOTHING,
+    "suggested": (mark("suggested"), _SUGGESTED), "held_out": (mark("held out"), _HELD_OUT),
+    "outscored": (mark("outscored"), _WAITED), "pause": (mark("pause"), _WAITED),
+    "cooldown": (mark("cooldown"), _WAITED), "cap": (mark("cap"), _WAITED), "familiar": (mark("familiar"), _NOTHING),
+    "closed": (mark("closed"), _NOTHING), "no_ad": (mark("no ad"), _NOTHING),
 }  # fmt: skip
+_DID_NOT_COME = mark("Did not come")
 _CAME: dict[str, tuple[str, str]] = {
-    "Stop": ("#009E73", "#2DC79A"), "Passed by": ("#56B4E9", "#56B4E9"), "Did not come": ("#FFFFFF", "#18212A"),
+    mark("Stop"): ("#009E73", "#2DC79A"), mark("Passed by"): ("#56B4E9", "#56B4E9"),
+    _DID_NOT_COME: ("#FFFFFF", "#18212A"),
 }  # fmt: skip
 _EDGE = ("#1F2933", "#E6EBF0")
-_MARKS = {**_CAME, "Did not come": _EDGE}
+_MARKS = {**_CAME, _DID_NOT_COME: _EDGE}
 _GROUND: Colours = (["#FFFFFF"], ["#18212A"])
 # Degrees: a name stands beyond the radius of a visit.
 _BESIDE = 0.0007
@@ -62,6 +67,9 @@ class Day(Protocol):
     @property
     def day(self) -> str: ...  # noqa: D102
 
+    @property
+    def lang(self) -> str: ...  # noqa: D102
+
 
 def approach(
     followed: Day,
@@ -70,6 +78,7 @@ def approach(
     number: int | None = None,
     outcomes: Sequence[str] | None = None,
     title: str | None = None,
+    lang: str | None = None,
     **look: Any,
 ) -> Map:
     """Draw a user's day: the track with its anchors, the corridor of each approach, and what came of it.
@@ -86,6 +95,8 @@ def approach(
         Approaches that led to these alone, such as ``["suggested", "held_out"]``; by default all.
     title : str, optional
         By default the day.
+    lang : str, optional
+        Its language, ``en`` or ``pt``; by default that of the data set that was followed.
     **look
         basemap, theme, width, height and tiles_mb of `Map`.
 
@@ -116,15 +127,16 @@ def approach(
     """
     fixes, approaches = (followed.fixes, followed.approaches) if number is None else _near(followed, number)
     shown = _chosen(approaches, outcomes)
-    begun = Map(data, title=followed.day if title is None else title, **look)
-    layers = [
-        *_corridors(shown, followed.options),
-        *_radii(shown, followed.options),
-        *_track(fixes),
-        *_ways(shown),
-        *_places(shown),
-        *(_names(shown) if number is not None else []),
-    ]
+    with speaking(chosen(lang or getattr(data, "lang", None) or followed.lang)):
+        begun = Map(data, title=date_text(followed.day) if title is None else title, lang=spoken(), **look)
+        layers = [
+            *_corridors(shown, followed.options),
+            *_radii(shown, followed.options),
+            *_track(fixes),
+            *_ways(shown),
+            *_places(shown),
+            *(_names(shown) if number is not None else []),
+        ]
     return replace(begun, _layers=tuple(layers))
 
 
@@ -160,8 +172,8 @@ def _classed(approaches: pa.Table) -> Classed:
     """Return the outcome of each approach, with how many have it."""
     found = approaches["outcome"].to_pylist()
     names = [name for name in _OUTCOMES if name in found]
-    labels = [f"{column_words(name).capitalize()} ({found.count(name):,})" for name in names]
-    return Classed([names.index(each) for each in found], labels, _two([_OUTCOMES[name] for name in names]))
+    labels = [f"{tr(_OUTCOMES[name][0]).capitalize()} ({number_text(found.count(name))})" for name in names]
+    return Classed([names.index(each) for each in found], labels, _two([_OUTCOMES[name][1] for name in names]))
 
 
 def _two(pairs: Sequence[tuple[str, str]]) -> Colours:
@@ -211,7 +223,11 @@ def _track(fixes: pa.Table) -> list[Layer]:
     small = _dots("fixes", fixes, 1.8)
     anchors = _dots("anchors", fixes.filter(fixes["is_anchor"]), _SMALL)
     purple = TRACK[0][0], TRACK[1][0]
-    items = [Item("line", purple, "Track"), Item("circle", purple, "Fix", 1.8), Item("ring", purple, "Anchor")]
+    items = [
+        Item("line", purple, tr("Track")),
+        Item("circle", purple, tr("Fix"), 1.8),
+        Item("ring", purple, tr("Anchor")),
+    ]
     ringed = replace(anchors, colours=_GROUND, outline=purple, width=1.5, opacity=1.0, legend=[Legend("", items)])
     return [*([line] if lines else []), small, ringed]
 
@@ -238,14 +254,16 @@ def _ways(approaches: pa.Table) -> list[Layer]:
     radii = [_LARGE if each else _SMALL for each in _is_made(approaches).to_pylist()]
     seen = Layer(
         "approaches", "circle", [each[0] for each in ends], made.colours, made.classes, radii, None, None, fields, tips,
-        opacity=1.0, width=1.2, legend=[legend("Approaches", made, "circle")],
+        opacity=1.0, width=1.2, legend=[legend(tr("Approaches"), made, "circle")],
     )  # fmt: skip
     return [lines, seen]
 
 
 def _facts(approaches: pa.Table) -> pa.Table:
     came = pa.array([_words(row) for row in approaches.to_pylist()], pa.string())
+    outcome = pa.array([tr(_OUTCOMES[each][0]) for each in approaches["outcome"].to_pylist()], pa.string())
     rounded = approaches.append_column("came", came)
+    rounded = rounded.set_column(rounded.column_names.index("outcome"), "outcome", outcome)
     for name in ("distance_m", "miss_m", "eta_s"):
         place = rounded.column_names.index(name)
         rounded = rounded.set_column(place, name, pc.round(rounded[name]).cast(pa.int64()))
@@ -254,9 +272,11 @@ def _facts(approaches: pa.Table) -> pa.Table:
 
 def _words(row: Any) -> str:
     if row["arrived_s"] is None:
-        return "did not come"
-    there = f"there after {_minutes(row['arrived_s'])}"
-    return f"{there}, stayed {_minutes(row['stayed_s'])}" if row["is_stop"] else f"{there}, passed by"
+        return tr("did not come")
+    arrived = _minutes(row["arrived_s"])
+    if row["is_stop"]:
+        return tr("there after {arrived}, stayed {stayed}", arrived=arrived, stayed=_minutes(row["stayed_s"]))
+    return tr("there after {arrived}, passed by", arrived=arrived)
 
 
 def _minutes(seconds: float) -> str:
@@ -271,13 +291,13 @@ def _places(approaches: pa.Table) -> list[Layer]:
     names = list(_CAME)
     classes = [2 if row["arrived_s"] is None else 0 if row["is_stop"] else 1 for row in once.to_pylist()]
     marks = ["circle", "circle", "ring"]
-    items = [Item(marks[each], _MARKS[names[each]], names[each], 5.0) for each in sorted(set(classes))]  # type: ignore[arg-type]
+    items = [Item(marks[each], _MARKS[names[each]], tr(names[each]), 5.0) for each in sorted(set(classes))]  # type: ignore[arg-type]
     matters = pc.or_(_is_made(once), once["arrived_s"].is_valid()).to_pylist()
     fields, tips = tables.facts(_facts(once), ["name", "came", "outcome"])
     return [Layer(
         "establishments", "circle", _points(once).tolist(), _two(list(_CAME.values())), classes,
         [_LARGE if each else _SMALL for each in matters], None, None, fields, tips, opacity=1.0, outline=_EDGE,
-        width=1.4, legend=[Legend("What followed", items)],
+        width=1.4, legend=[Legend(tr("What followed"), items)],
     )]  # fmt: skip
 
 

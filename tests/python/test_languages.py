@@ -16,6 +16,7 @@ import pyarrow as pa
 import pytest
 import vl_convert
 from live_towns import wanderers
+from moving_pages import Moving
 from typer.testing import CliRunner
 from worlds import random_world
 
@@ -464,6 +465,18 @@ def test_the_live_map_is_portuguese(data, tmp_path):
         assert page.page.locator(".maplibregl-ctrl-zoom-in").get_attribute("title") == "Aproximar"
         assert "maio de 2024" in page.page.locator(".footfall-step").inner_text()
         assert page.page.evaluate("document.documentElement.lang") == "pt-BR"
+
+
+def test_the_map_on_which_people_move_is_portuguese(walk, tmp_path):
+    shown = footfall.live.map(footfall.live.prepare(walk), walk)
+    shown._frames.speed = 1200.0
+    with browsers.running() as running, Moving(running, tmp_path, shown._made()) as page:
+        button = page.page.locator(".footfall-stop")
+        assert (button.inner_text(), button.get_attribute("title")) == ("■ Parar", "Encerra a célula")
+        assert page.page.locator(".footfall-speed").inner_text() == "1.200 × tempo real"
+        assert page.page.locator(".footfall-last th").all_inner_texts() == [
+            "Quando", "Quem", "Estabelecimento", "Anúncio", "À frente", "Chance",
+        ]  # fmt: skip
 
 
 @pytest.mark.parametrize("day", [date(2024, 1, 1) + timedelta(days=31 * n) for n in range(12)], ids=str)

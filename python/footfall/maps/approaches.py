@@ -13,10 +13,10 @@ import pyarrow.compute as pc
 
 from footfall.errors import DefinitionError
 from footfall.inputs import options as given_options
-from footfall.lang import chosen, date_text, mark, speaking, spoken, tr
-from footfall.lang import number as number_text
+from footfall.lang import chosen, date_text, speaking, spoken, tr
+from footfall.maps import outcomes as became
 from footfall.maps import places, tables, tracks
-from footfall.maps.classes import TRACK, Classed, Colours
+from footfall.maps.classes import TRACK, Colours
 from footfall.maps.corridors import corridor, metres_from
 from footfall.maps.layers import Item, Layer, Legend, legend
 from footfall.maps.map import Map
@@ -25,23 +25,6 @@ from footfall.output.text import printable
 if TYPE_CHECKING:
     from footfall.maps.questions import Data
 
-_SUGGESTED, _HELD_OUT, _WAITED, _NOTHING = (
-    ("#D2420B", "#FF7A45"), ("#5F6B76", "#B4BEC8"), ("#C77F00", "#F2B632"), ("#8894A0", "#7D8A97"),
-)  # fmt: skip
-#: By outcome, those that led to something first: the rules of the suggestion, then those of the establishment.
-_OUTCOMES = {
-    "suggested": (mark("suggested"), _SUGGESTED), "held_out": (mark("held out"), _HELD_OUT),
-    "outscored": (mark("outscored"), _WAITED), "pause": (mark("pause"), _WAITED),
-    "cooldown": (mark("cooldown"), _WAITED), "cap": (mark("cap"), _WAITED), "familiar": (mark("familiar"), _NOTHING),
-    "closed": (mark("closed"), _NOTHING), "no_ad": (mark("no ad"), _NOTHING),
-}  # fmt: skip
-_DID_NOT_COME = mark("Did not come")
-_CAME: dict[str, tuple[str, str]] = {
-    mark("Stop"): ("#009E73", "#2DC79A"), mark("Passed by"): ("#56B4E9", "#56B4E9"),
-    _DID_NOT_COME: ("#FFFFFF", "#18212A"),
-}  # fmt: skip
-_EDGE = ("#1F2933", "#E6EBF0")
-_MARKS = {**_CAME, _DID_NOT_COME: _EDGE}
 _GROUND: Colours = (["#FFFFFF"], ["#18212A"])
 # Degrees: a name stands beyond the radius of a visit.
 _BESIDE = 0.0007
@@ -49,7 +32,6 @@ _BESIDE = 0.0007
 _AROUND, _AWAY = timedelta(minutes=20), 1.5
 #: Radii of dots: of what led to something, and of the rest.
 _LARGE, _SMALL = 6.0, 3.4
-_TOLD = ("timestamp", "name", "outcome", "ad_id", "distance_m", "miss_m", "eta_s", "chance", "came")
 
 
 class Day(Protocol):
@@ -160,28 +142,16 @@ def _near(followed: Day, number: int) -> tuple[pa.Table, pa.Table]:
 def _chosen(approaches: pa.Table, outcomes: Sequence[str] | None) -> pa.Table:
     if outcomes is not None:
         for each in outcomes:
-            if each not in _OUTCOMES:
-                raise DefinitionError(f"outcomes: {each!r}{given_options.choices(each, _OUTCOMES)}")
+            if each not in became.OUTCOMES:
+                raise DefinitionError(f"outcomes: {each!r}{given_options.choices(each, became.OUTCOMES)}")
         approaches = approaches.filter(pc.is_in(approaches["outcome"], pa.array(outcomes, pa.string())))
     # Those that led to something are drawn above the others.
-    rank = pa.array([-list(_OUTCOMES).index(each) for each in approaches["outcome"].to_pylist()], pa.int64())
+    rank = pa.array([-list(became.OUTCOMES).index(each) for each in approaches["outcome"].to_pylist()], pa.int64())
     return approaches.take(pc.array_sort_indices(rank))
 
 
-def _classed(approaches: pa.Table) -> Classed:
-    """Return the outcome of each approach, with how many have it."""
-    found = approaches["outcome"].to_pylist()
-    names = [name for name in _OUTCOMES if name in found]
-    labels = [f"{tr(_OUTCOMES[name][0]).capitalize()} ({number_text(found.count(name))})" for name in names]
-    return Classed([names.index(each) for each in found], labels, _two([_OUTCOMES[name][1] for name in names]))
-
-
-def _two(pairs: Sequence[tuple[str, str]]) -> Colours:
-    return [light for light, _ in pairs], [dark for _, dark in pairs]
-
-
 def _corridors(approaches: pa.Table, options: Any) -> list[Layer]:
-    made = _classed(approaches)
+    made = became.classed(approaches)
     shapes = [[[ring(row, options).tolist()]] for row in approaches.to_pylist()]
     if not shapes:
         return []
@@ -245,12 +215,12 @@ def _dots(id: str, fixes: pa.Table, radius: float) -> Layer:
 
 def _ways(approaches: pa.Table) -> list[Layer]:
     """Return a line from where each approach was seen to its establishment, and a dot where it was."""
-    rows, made = approaches.to_pylist(), _classed(approaches)
+    rows, made = approaches.to_pylist(), became.classed(approaches)
     if not rows:
         return []
     ends = [[(row["from_longitude"], row["from_latitude"]), (row["longitude"], row["latitude"])] for row in rows]
     lines = Layer("ways", "line", [[each] for each in ends], made.colours, made.classes, width=1.6)
-    fields, tips = tables.facts(_facts(approaches), _TOLD)
+    fields, tips = tables.facts(became.facts(approaches), became.TOLD)
     radii = [_LARGE if each else _SMALL for each in _is_made(approaches).to_pylist()]
     seen = Layer(
         "approaches", "circle", [each[0] for each in ends], made.colours, made.classes, radii, None, None, fields, tips,
@@ -259,44 +229,20 @@ def _ways(approaches: pa.Table) -> list[Layer]:
     return [lines, seen]
 
 
-def _facts(approaches: pa.Table) -> pa.Table:
-    came = pa.array([_words(row) for row in approaches.to_pylist()], pa.string())
-    outcome = pa.array([tr(_OUTCOMES[each][0]) for each in approaches["outcome"].to_pylist()], pa.string())
-    rounded = approaches.append_column("came", came)
-    rounded = rounded.set_column(rounded.column_names.index("outcome"), "outcome", outcome)
-    for name in ("distance_m", "miss_m", "eta_s"):
-        place = rounded.column_names.index(name)
-        rounded = rounded.set_column(place, name, pc.round(rounded[name]).cast(pa.int64()))
-    return rounded.select(_TOLD)
-
-
-def _words(row: Any) -> str:
-    if row["arrived_s"] is None:
-        return tr("did not come")
-    arrived = _minutes(row["arrived_s"])
-    if row["is_stop"]:
-        return tr("there after {arrived}, stayed {stayed}", arrived=arrived, stayed=_minutes(row["stayed_s"]))
-    return tr("there after {arrived}, passed by", arrived=arrived)
-
-
-def _minutes(seconds: float) -> str:
-    return f"{seconds:.0f} s" if seconds < 90 else f"{seconds / 60:.0f} min"
-
-
 def _places(approaches: pa.Table) -> list[Layer]:
     """Return the establishments, by what followed."""
     if not approaches.num_rows:
         return []
     once = _once(approaches)
-    names = list(_CAME)
+    names = list(became.CAME)
     classes = [2 if row["arrived_s"] is None else 0 if row["is_stop"] else 1 for row in once.to_pylist()]
     marks = ["circle", "circle", "ring"]
-    items = [Item(marks[each], _MARKS[names[each]], tr(names[each]), 5.0) for each in sorted(set(classes))]  # type: ignore[arg-type]
+    items = [Item(marks[each], became.MARKS[names[each]], tr(names[each]), 5.0) for each in sorted(set(classes))]  # type: ignore[arg-type]
     matters = pc.or_(_is_made(once), once["arrived_s"].is_valid()).to_pylist()
-    fields, tips = tables.facts(_facts(once), ["name", "came", "outcome"])
+    fields, tips = tables.facts(became.facts(once), ["name", "came", "outcome"])
     return [Layer(
-        "establishments", "circle", _points(once).tolist(), _two(list(_CAME.values())), classes,
-        [_LARGE if each else _SMALL for each in matters], None, None, fields, tips, opacity=1.0, outline=_EDGE,
+        "establishments", "circle", _points(once).tolist(), became.two(list(became.CAME.values())), classes,
+        [_LARGE if each else _SMALL for each in matters], None, None, fields, tips, opacity=1.0, outline=became.EDGE,
         width=1.4, legend=[Legend(tr("What followed"), items)],
     )]  # fmt: skip
 
@@ -305,6 +251,6 @@ def _names(approaches: pa.Table) -> list[Layer]:
     """Return the names of establishments, beside them."""
     rows = approaches.to_pylist()
     points = [[row["longitude"], row["latitude"] + _BESIDE] for row in rows]
-    colours: Colours = ([_EDGE[0]], [_EDGE[1]])
+    colours: Colours = ([became.EDGE[0]], [became.EDGE[1]])
     words = [printable(str(row["name"])) for row in rows]
     return [Layer("names", "label", points, colours, names=words, outline=("#FFFFFF", "#10161C"))] if rows else []

@@ -3,12 +3,12 @@
 import { part, row } from "./controls.js";
 
 export class Panel {
-  constructor({ title, speed, headings, legend }, stop) {
+  constructor({ title, speed, headings, legend, stop: halt, ends }, stop) {
     this.clock = part("div", "clock");
-    this.speed = part("div", "speed", speed ? `${speed.toLocaleString("en")} × real time` : "");
+    this.speed = part("div", "speed", speed);
     this.facts = part("div", "figures");
     this.rows = part("tbody", "rows");
-    this.button = Object.assign(part("button", "stop", "■ Stop"), { type: "button", title: "Ends the cell" });
+    this.button = Object.assign(part("button", "stop", halt), { type: "button", title: ends });
     this.button.addEventListener("click", () => {
       this.button.disabled = true;
       stop();

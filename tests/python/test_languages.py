@@ -15,13 +15,17 @@ import phrases
 import pyarrow as pa
 import pytest
 import vl_convert
+from live_towns import wanderers
+from moving_pages import Moving
 from typer.testing import CliRunner
 from worlds import random_world
 
 import footfall
+import footfall.live
 from footfall import lang
 from footfall._native import jobs
 from footfall.cli import app
+from footfall.live import pictures
 from footfall.maps import Map
 from footfall.notebook import answer, shipped
 from footfall.notebook.shipped import translation
@@ -215,6 +219,77 @@ def test_maps_are_portuguese(data, english):
     assert "maio de 2024" in texts(drawn_maps(data)["hexagons by month"].to_svg())
 
 
+@pytest.fixture(scope="module")
+def walk():
+    """People on streets whose every shop has an ad."""
+    pings, places = wanderers(5, users=24, fixes=150)
+    names = {"ad_id": "establishment_id", "campaign_id": "category", "category": "category"}
+    ads = {**{name: places[column] for name, column in names.items()}, "establishment_id": places["establishment_id"]}
+    return footfall.open({"establishments": places, "ads": pa.table(ads), "pings": pings}, tz="America/Recife",
+                         lang="pt", progress=False)  # fmt: skip
+
+
+@pytest.mark.usefixtures("strict")
+def test_the_map_of_a_day_of_approaches_is_portuguese(walk, english):
+    tables = footfall.live.prepare(walk, options=footfall.live.Approach(holdout=0, pause_s=60))
+    user = footfall.live.replay(walk, tables).suggestions["user_id"][0].as_py()
+    followed = footfall.live.follow(walk, tables, user=user)
+    for drawn in (footfall.maps.approach(followed), followed.map(walk)):
+        legends = [text for each in drawn._scene().legends() for text in (each.title, *(i.label for i in each.items))]
+        assert {"Aproximações", "O que se seguiu", "Âncora", "Posição", "Trajeto"} <= set(legends)
+        told = [text for layer in drawn._scene().layers for tip in layer.tips for text in tip]
+        told += [field for layer in drawn._scene().layers for field in layer.fields]
+        assert words("\n".join([drawn.title, *legends, *told])) & (english | OF_LIVE) == set()
+
+
+#: That no column of the data set names, nor Portuguese has.
+OF_LIVE = {"suggested", "held", "outscored", "anchor", "track", "approaches", "there", "stayed", "come", "nearest"}
+
+
+@pytest.mark.usefixtures("strict")
+def test_the_live_map_of_a_replay_is_portuguese(walk, english):
+    tables = footfall.live.prepare(walk, options=footfall.live.Approach(holdout=0.5, pause_s=60))
+    shown = footfall.live.map(tables, walk)
+    shown.replay(walk.sql("SELECT * FROM pings").to_arrow(), speed=None)
+    with lang.speaking(shown.lang):
+        page = pictures.html(shown._below, shown._frames)
+    table = page[page.rindex("<div><b>") :]
+    labels = [item.label for each in shown.picture()._scene().legends() for item in each.items]
+    said = shown._made().words
+    told = [shown_text(table), *labels, *said["headings"], *(each["label"] for each in said["legend"]), said["stop"]]
+    assert {"Aproximando-se", "Retido"} <= set(labels) and "Posições" in told[0] and "usuário 1" in told[0]
+    assert words(" ".join([*told, said["ends"]])) & (english | OF_LIVE) == set()
+
+
+@pytest.mark.usefixtures("strict")
+def test_the_back_test_is_portuguese(walk, english):
+    found = footfall.live.backtest(walk)
+    spec = found.chart().to_dict()
+    text = texts(vl_convert.vegalite_to_svg(spec))
+    assert {"Chegam", "Param lá", "o mais próximo", "ao acaso"} <= set(text.splitlines())
+    assert words(text + tips(spec)) & (english | OF_LIVE) == set()
+    check_numbers(text)
+    headline = re.search(r"<b>(.*?)</b>", found._repr_html_())[1]
+    assert headline.startswith("Teste com a história: ") and words(headline) & english == set()
+    noon = pa.array([0, 0], pa.timestamp("us", "UTC"))
+    sent = {"user_id": ["a", "b"], "establishment_id": ["a", "b"], "timestamp": noon, "held_out": [False, True]}
+    assert repr(footfall.live.lift(pa.table(sent), walk)).startswith("Efeito: +0,00 pontos")
+
+
+def test_what_is_live_may_speak_another_language(walk):
+    assert footfall.live.backtest(walk).chart(lang="en").to_dict()["title"]["text"][0].endswith("lead to an arrival")
+    user = walk.sql("SELECT user_id FROM pings LIMIT 1").to_arrow()["user_id"][0].as_py()
+    tables = footfall.live.prepare(walk)
+    followed = footfall.live.follow(walk, tables, user=user)
+    assert (followed.map().lang, followed.map(lang="en").lang) == ("pt", "en")
+    legends = followed.map(walk, lang="en")._scene().legends()
+    assert "Anchor" in [item.label for each in legends for item in each.items]
+    assert (footfall.live.map(tables, walk).lang, footfall.live.map(tables).lang) == ("pt", "en")
+    for wrong in (lambda: followed.map(lang="xx"), lambda: footfall.live.map(tables, lang="xx")):
+        with pytest.raises(footfall.DefinitionError, match="lang = 'xx': there is no such language"):
+            wrong()
+
+
 def shown_text(page):
     """The text of a page without what stays English: statements, and scripts."""
     for tag in ("pre", "script", "style"):
@@ -390,6 +465,18 @@ def test_the_live_map_is_portuguese(data, tmp_path):
         assert page.page.locator(".maplibregl-ctrl-zoom-in").get_attribute("title") == "Aproximar"
         assert "maio de 2024" in page.page.locator(".footfall-step").inner_text()
         assert page.page.evaluate("document.documentElement.lang") == "pt-BR"
+
+
+def test_the_map_on_which_people_move_is_portuguese(walk, tmp_path):
+    shown = footfall.live.map(footfall.live.prepare(walk), walk)
+    shown._frames.speed = 1200.0
+    with browsers.running() as running, Moving(running, tmp_path, shown._made()) as page:
+        button = page.page.locator(".footfall-stop")
+        assert (button.inner_text(), button.get_attribute("title")) == ("■ Parar", "Encerra a célula")
+        assert page.page.locator(".footfall-speed").inner_text() == "1.200 × tempo real"
+        assert page.page.locator(".footfall-last th").all_inner_texts() == [
+            "Quando", "Quem", "Estabelecimento", "Anúncio", "À frente", "Chance",
+        ]  # fmt: skip
 
 
 @pytest.mark.parametrize("day", [date(2024, 1, 1) + timedelta(days=31 * n) for n in range(12)], ids=str)

@@ -7,13 +7,14 @@ import pyarrow as pa
 
 from footfall.charts import style
 from footfall.charts.theme import Chart, Drawing, LayerChart
+from footfall.lang import known, mark, number, percent_sign, tr, trn
 from footfall.output.colours import MUTED
-from footfall.output.display import percent, plural
+from footfall.output.display import percent
 
 _PANELS = {
-    "arrive": ("Arrive", "suggestions", "arrivals"),
-    "stop": ("Stop there", "suggestions", "stops"),
-    "recall": ("Stops foretold", None, None),
+    "arrive": (mark("Arrive"), "suggestions", "arrivals"),
+    "stop": (mark("Stop there"), "suggestions", "stops"),
+    "recall": (mark("Stops foretold"), None, None),
 }
 _SIZE = 190, 26
 
@@ -32,24 +33,32 @@ def backtest(table: pa.Table, stops: int, confidence: float) -> Drawing:
     """
     rows = table.to_pylist()
     if not rows or not rows[0]["suggestions"]:
-        return style.nothing("Back-test", "No suggestion was made: there is nothing to compare.")
-    names = [row["method"] for row in rows]
+        return style.nothing(tr("Back-test"), tr("No suggestion was made: there is nothing to compare."))
+    names = [known(row["method"]) for row in rows]
     panels = [_panel(rows, names, measure) for measure in _PANELS]
     notes = [
-        "Arrive: within the visit radius at least 30 s and at most 15 min after the suggestion. Stop there: for 2 min "
-        f"or more. Stops foretold: of {plural(stops, 'stop')} of users who were seen outside before.",
-        f"As many suggestions on each day of each user by every method. Line: {100 * confidence:g} % interval, by "
-        "drawing users.",
+        tr("Arrive: within the visit radius at least 30 s and at most 15 min after the suggestion."),
+        tr("Stop there: for 2 min or more."),
+        trn(
+            "Stops foretold: of {count} stop of users who were seen outside before.",
+            "Stops foretold: of {count} stops of users who were seen outside before.",
+            stops,
+        ),
     ]
+    drawn = tr(
+        "As many suggestions on each day of each user by every method. Line: {confidence} interval, by drawing users.",
+        confidence=f"{number(100 * confidence, 'g')}{percent_sign()}",
+    )
     drawing = style.side_by_side(panels, len(panels))
-    return style.finished(drawing, _sentence(rows), notes, len(panels) * (_SIZE[0] + 130))
+    return style.finished(drawing, _sentence(rows), [" ".join(notes), drawn], len(panels) * (_SIZE[0] + 130))
 
 
 def _panel(rows: list[dict[str, object]], names: list[str], measure: str) -> LayerChart:
-    title, trials, hits = _PANELS[measure]
+    words, trials, hits = _PANELS[measure]
+    title = tr(words)
     values = [
         {
-            "method": row["method"],
+            "method": known(str(row["method"])),
             "share": row[measure],
             "low": row[f"{measure}_low"],
             "high": row[f"{measure}_high"],
@@ -62,11 +71,11 @@ def _panel(rows: list[dict[str, object]], names: list[str], measure: str) -> Lay
     colour = alt.condition(f"datum.method == '{names[0]}'", alt.value(style.ACCENT), alt.value(style.OTHER))
     x = alt.X("share:Q", axis=alt.Axis(format="~%", tickCount=3, title=None), scale=alt.Scale(domainMin=0))
     tips = style.tooltips(
-        ("method:N", "Method", None),
+        ("method:N", tr("Method"), None),
         ("share:Q", title, style.PERCENT),
-        ("low:Q", "Interval from", style.PERCENT),
-        ("high:Q", "to", style.PERCENT),
-        *([("hits:Q", "Of them", style.COUNT), ("trials:Q", "Suggestions", style.COUNT)] if trials else []),
+        ("low:Q", tr("Interval from"), style.PERCENT),
+        ("high:Q", tr("to"), style.PERCENT),
+        *([("hits:Q", tr("Of them"), style.COUNT), ("trials:Q", tr("Suggestions"), style.COUNT)] if trials else []),
     )
     layers: list[Chart] = [
         base.mark_rule(strokeWidth=3, opacity=0.5).encode(x="low:Q", x2="high:Q", color=colour),
@@ -78,4 +87,9 @@ def _panel(rows: list[dict[str, object]], names: list[str], measure: str) -> Lay
 
 def _sentence(rows: list[dict[str, object]]) -> str:
     ours = rows[0]
-    return f"{percent(float(str(ours['arrive'])))} of {ours['suggestions']:,} suggestions lead to an arrival"
+    return trn(
+        "{share} of {count} suggestion leads to an arrival",
+        "{share} of {count} suggestions lead to an arrival",
+        int(str(ours["suggestions"])),
+        share=percent(float(str(ours["arrive"]))),
+    )

@@ -12,6 +12,7 @@ import numpy as np
 from footfall import _native
 from footfall.errors import DefinitionError
 from footfall.inputs.options import choices, whole
+from footfall.lang import ENGLISH, chosen, in_own_language, speaking, tr, trn
 from footfall.live import history, measures, tuning
 from footfall.live.baselines import World, baselines
 from footfall.live.history import History
@@ -55,6 +56,8 @@ class Backtest:
         How many days of users have a fix.
     confidence : float
         Coverage of the intervals.
+    lang : str
+        The language that it is shown in.
     """
 
     table: pyarrow.Table
@@ -66,6 +69,7 @@ class Backtest:
     _history: History
     _users: Users
     _numbers: measures.Numbers
+    lang: str = ENGLISH
 
     def by(self, kind: str) -> pyarrow.Table:
         """Return the shares by sampling interval (``"interval"``) or speed (``"speed"``) at the suggestion.
@@ -124,15 +128,16 @@ class Backtest:
         learn, judge = tuning.halves(self._history)
         base = replace(self.options, cap=whole("budget", budget, at_least=1), min_chance=0.0)
         chances = tuning.counted(learn, base)
-        chosen, tried = tuning.chosen(learn, base, chances)
-        report = _measured(replace(judge, tables=judge.tables.told(chosen, chances)), chosen)
-        return Tuned(chosen, chances, report, tried)
+        best, tried = tuning.chosen(learn, base, chances)
+        report = _measured(replace(judge, tables=judge.tables.told(best, chances)), best)
+        return Tuned(best, chances, replace(report, lang=self.lang), tried)
 
-    def chart(self) -> Drawing:
-        """Draw the shares of all methods with their intervals."""
+    def chart(self, *, lang: str | None = None) -> Drawing:
+        """Draw the shares of all methods with their intervals, in a language; by default the data set's."""
         from footfall.charts.backtests import backtest
 
-        return backtest(self.table, self.stops, self.confidence)
+        with speaking(self.lang if lang is None else chosen(lang)):
+            return backtest(self.table, self.stops, self.confidence)
 
     def __arrow_c_stream__(self, requested_schema: object = None) -> object:
         """Export the table by the Arrow PyCapsule protocol."""
@@ -140,12 +145,19 @@ class Backtest:
 
     def _headline(self) -> str:
         ours = self._numbers[OURS][0]
-        users = f"{self._users.count:,} users, {self.user_days:,} user-days, {self.stops:,} stops"
-        return printable(f"Back-test: {len(ours.time):,} suggestions; {users}")
+        counts = [
+            trn("{count} suggestion", "{count} suggestions", len(ours.time)),
+            trn("{count} user", "{count} users", self._users.count),
+            trn("{count} user-day", "{count} user-days", self.user_days),
+            trn("{count} stop", "{count} stops", self.stops),
+        ]
+        return printable(tr("Back-test: {suggestions}; {others}", suggestions=counts[0], others=", ".join(counts[1:])))
 
+    @in_own_language
     def __repr__(self) -> str:
         return f"{self._headline()}\n{shown.text_table(self.table, _ROWS, _TEXT_BYTES)}"
 
+    @in_own_language
     def _repr_html_(self) -> str:
         return f"<div><p><b>{self._headline()}</b></p>{shown.html_table(self.table, _ROWS, _HTML_BYTES)}</div>"
 
@@ -176,9 +188,11 @@ class Tuned:
         return write(path, self.options, self.chances.to_pylist())
 
     def __repr__(self) -> str:
-        chosen = ("miss_m", "miss_share", "horizon_s", "min_chance", "cap")
-        told = ", ".join(f"{name} = {getattr(self.options, name):g}" for name in chosen)
-        return f"Tuned on half of the users: {told}. On the other half:\n{self.report!r}"
+        names = ("miss_m", "miss_share", "horizon_s", "min_chance", "cap")
+        told = ", ".join(f"{name} = {getattr(self.options, name):g}" for name in names)
+        with speaking(self.report.lang):
+            half = tr("Tuned on half of the users: {options}. On the other half:", options=told)
+        return f"{half}\n{self.report!r}"
 
 
 def _measured(of: History, options: Approach) -> Backtest:
@@ -252,4 +266,4 @@ def backtest(
     ['footfall', 'nearest', 'any heading', 'entering 500 m', 'random']
     """
     of = history.of_data(data, tables, options, seed, kernel)
-    return _measured(of, of.tables.options)
+    return replace(_measured(of, of.tables.options), lang=data.lang)

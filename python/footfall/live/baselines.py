@@ -9,12 +9,13 @@ from typing import Any
 import numpy as np
 
 from footfall import _native
+from footfall.lang import mark
 from footfall.live.outcomes import Suggested
 from footfall.live.tracks import SECOND, Bools, Floats, Ints, Tracks, Visits
 
 #: The distance at whose crossing the rule of geofences speaks.
 ENTERING_M = 500.0
-NAMES = ("nearest", "any heading", "entering 500 m", "random")
+NAMES = (mark("nearest"), mark("any heading"), mark("entering 500 m"), mark("random"))
 # So many moments for each suggestion are looked at, since some have nothing to suggest.
 _MOMENTS = 4
 _MORE_MOMENTS = 4

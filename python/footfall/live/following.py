@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +12,7 @@ from footfall import _native
 from footfall.errors import DefinitionError, MissingTableError
 from footfall.inputs import options
 from footfall.kernels import haversine_m
+from footfall.lang import ENGLISH
 from footfall.live import fixes as rows_of
 from footfall.live.options import Approach
 from footfall.live.outcomes import STOP_S, WITHIN_S
@@ -57,6 +58,8 @@ class Followed:
         The local day.
     tz : str
         Of the day.
+    lang : str
+        The data set's language, which its map speaks.
     """
 
     fixes: pyarrow.Table
@@ -64,6 +67,7 @@ class Followed:
     options: Approach
     day: str
     tz: str
+    lang: str = ENGLISH
 
     @property
     def anchors(self) -> pyarrow.Table:
@@ -146,7 +150,7 @@ def follow(
     if before == fixes.num_rows:
         raise DefinitionError(f"day = {told!r}: there is no ping of user {name!r} on that day")
     seen = _seen(fixes, before, tables.detector(kernel))
-    return _followed(seen, tables, told)
+    return replace(_followed(seen, tables, told), lang=data.lang)
 
 
 def _quoted(text: str) -> str:

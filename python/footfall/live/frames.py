@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from footfall.inputs import zones
+from footfall.lang import mark, number, tr
 from footfall.live import positions
 from footfall.live.positions import APPROACHING, HELD_OUT, MOVING, NOBODY, SUGGESTED, Positions
 from footfall.live.tables import Tables
@@ -27,9 +28,13 @@ _MOST_APPROACHES, _MOST_ROWS = 60, 8
 #: Seconds of the reader's that an approach is seen: while it lasts, within these.
 _SEEN_S = (6.0, 30.0)
 _LETTERS = 34
-#: Headings of the table of the last suggestions.
-HEADINGS = ("When", "Who", "Establishment", "Ad", "Ahead", "Chance")
+_HEADINGS = (mark("When"), mark("Who"), mark("Establishment"), mark("Ad"), mark("Ahead"), mark("Chance"))
 _OUTCOMES = {"suggested": SUGGESTED, "held_out": HELD_OUT}
+
+
+def headings() -> list[str]:
+    """Return the headings of the table of the last suggestions."""
+    return [tr(each) for each in _HEADINGS]
 
 
 @dataclass(frozen=True)
@@ -169,16 +174,16 @@ class Frames:
     def card(self, seen: Seen) -> list[str]:
         """Return what pops up: the establishment, the ad, and how far ahead it is."""
         row = seen.row
-        ahead = f"{row['distance_m']:,.0f} m, {_ahead(row['eta_s'])} ahead"
-        ad = "held out, not sent" if seen.kind == HELD_OUT else _short(row.get("ad_id", ""))
+        ahead = tr("{distance}, {time} ahead", distance=_metres(row["distance_m"]), time=_ahead(row["eta_s"]))
+        ad = tr("held out, not sent") if seen.kind == HELD_OUT else _short(row.get("ad_id", ""))
         return [_short(seen.name), ad, ahead]
 
     def cells(self, row: Mapping[str, Any]) -> list[str]:
         """Return the texts of a row of the last suggestions."""
         moment = int(np.datetime64(row["timestamp"].replace(tzinfo=None), "us").astype(np.int64))
         name, _ = self._places[row["establishment_id"]]
-        ad = "held out" if row["outcome"] == "held_out" else _short(row.get("ad_id", ""))
-        ahead = f"{row['distance_m']:,.0f} m, {_ahead(row['eta_s'])}"
+        ad = tr("held out") if row["outcome"] == "held_out" else _short(row.get("ad_id", ""))
+        ahead = f"{_metres(row['distance_m'])}, {_ahead(row['eta_s'])}"
         return [self.time_text(moment, 11, 19), self.who(row["user_id"]), _short(name), ad, ahead,
                 percent(row["chance"])]  # fmt: skip
 
@@ -186,7 +191,7 @@ class Frames:
         """Return what a user is called: a number by default, since whoever looks need not know whose way it is."""
         if self.ids:
             return _short(user)
-        return f"user {self._numbers.setdefault(user, len(self._numbers) + 1)}"
+        return tr("user {id}", id=str(self._numbers.setdefault(user, len(self._numbers) + 1)))
 
     def time_text(self, moment_us: int, start: int, end: int) -> str:
         """Return a part of an instant's local time."""
@@ -199,23 +204,31 @@ class Frames:
         line, counts = self._line, self.counts
         known = line.get("users", 0) if len(self.positions) == self.most else 0
         told = [
-            ["Users", f"{compact(drawn)} of {compact(known)}" if known else compact(drawn)],
-            ["Fixes", compact(counts["fixes"])],
-            ["Approaches", compact(counts["approaches"])],
-            ["Suggested", compact(counts["suggested"])],
-            ["Held out", compact(counts["held_out"])],
-            ["Fixes/s", "–" if line.get("rate") is None else compact(round(line["rate"]))],
+            [tr("Users"), _drawn_of(drawn, known)],
+            [tr("Fixes"), compact(counts["fixes"])],
+            [tr("Approaches"), compact(counts["approaches"])],
+            [tr("Suggested"), compact(counts["suggested"])],
+            [tr("Held out"), compact(counts["held_out"])],
+            [tr("Fixes/s"), "–" if line.get("rate") is None else compact(round(line["rate"]))],
             ["p50", _milliseconds(line.get("p50_ms"))],
             ["p99", _milliseconds(line.get("p99_ms"))],
         ]
-        return told if line.get("lag") is None else [*told, ["Lag", compact(line["lag"])]]
+        return told if line.get("lag") is None else [*told, [tr("Lag"), compact(line["lag"])]]
 
 
 _PLACE = ("establishment_id", "name", "latitude", "longitude")
 
 
 def _milliseconds(value: float | None) -> str:
-    return "–" if value is None else f"{value:,.1f} ms" if value < 100 else f"{value:,.0f} ms"
+    return "–" if value is None else f"{number(value, ',.1f' if value < 100 else ',.0f')} ms"
+
+
+def _drawn_of(drawn: int, known: int) -> str:
+    return tr("{hits} of {trials}", hits=compact(drawn), trials=compact(known)) if known else compact(drawn)
+
+
+def _metres(value: float) -> str:
+    return f"{number(value, ',.0f')} m"
 
 
 def _ahead(seconds: float) -> str:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -14,17 +15,18 @@ from footfall.inputs import arrow
 from footfall.inputs.options import microseconds, whole
 from footfall.inputs.options import share as between_0_and_1
 from footfall.kernels import visit_join
+from footfall.lang import ENGLISH, chosen, in_own_language, known, mark, number, tr, trn
 from footfall.live.options import Approach
 from footfall.live.outcomes import WITHIN_S
 from footfall.live.resampling import Interval, Users
 from footfall.live.tracks import Bools, Floats, Ints, instants
-from footfall.output.display import percent, plural
+from footfall.output.display import percent
 
 if TYPE_CHECKING:
     import pyarrow
 
 _COLUMNS = ("user_id", "timestamp", "establishment_id", "held_out")
-_GROUPS = ("suggested", "held out")
+_GROUPS = (mark("suggested"), mark("held out"))
 
 
 @dataclass(frozen=True, repr=False)
@@ -39,6 +41,8 @@ class Lift:
         The share of visits that the suggestions themselves brought, and its interval; None without one of the groups.
     confidence : float
         Coverage of the intervals.
+    lang : str
+        The language that it is told in: that of the data set, else what ``FOOTFALL_LANG`` says.
     """
 
     table: pyarrow.Table
@@ -46,21 +50,33 @@ class Lift:
     difference_low: float | None
     difference_high: float | None
     confidence: float
+    lang: str = ENGLISH
 
     def __arrow_c_stream__(self, requested_schema: object = None) -> object:
         """Export the table by the Arrow PyCapsule protocol."""
         return self.table.__arrow_c_stream__(requested_schema)
 
+    @in_own_language
     def __repr__(self) -> str:
-        rows = self.table.to_pylist()
-        told = "; ".join(
-            f"{row['group']}: {row['visited']:,} of {plural(row['suggestions'], 'suggestion')} visited" for row in rows
-        )
+        told = "; ".join(_group(row) for row in self.table.to_pylist())
         if self.difference is None or self.difference_low is None or self.difference_high is None:
-            return f"Lift: {told}; one of the groups is empty"
-        low, high = (f"{100 * end:+.2f}" for end in (self.difference_low, self.difference_high))
-        lifted = f"{100 * self.difference:+.2f} points ({low} to {high}, {percent(self.confidence)})"
-        return f"Lift: {lifted}; {told}".replace("\xa0", " ")
+            return tr("Lift: {groups}; one of the groups is empty", groups=told)
+        ends = (self.difference, self.difference_low, self.difference_high)
+        points, low, high = (number(100 * end, "+.2f") for end in ends)
+        return tr(
+            "Lift: {points} points ({low} to {high}, {confidence}); {groups}",
+            points=points, low=low, high=high, confidence=percent(self.confidence), groups=told,
+        ).replace("\xa0", " ")  # fmt: skip
+
+
+def _group(row: Mapping[str, Any]) -> str:
+    return trn(
+        "{group}: {visited} of {count} suggestion visited",
+        "{group}: {visited} of {count} suggestions visited",
+        row["suggestions"],
+        group=known(row["group"]),
+        visited=row["visited"],
+    )
 
 
 def lift(
@@ -123,7 +139,7 @@ def lift(
     _refuse_both(user, held, ids)
     visited = _visited(made, _visits(pings, establishments), soon)
     users = Users(len(ids), whole("seed", seed, at_least=0), between_0_and_1("confidence", confidence))
-    return _compared(user, held, visited, users)
+    return replace(_compared(user, held, visited, users), lang=chosen(getattr(pings, "lang", None)))
 
 
 def _made(suggestions: Any) -> pyarrow.Table:

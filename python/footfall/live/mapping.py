@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 from footfall import _native
 from footfall.errors import DefinitionError
 from footfall.inputs import options
+from footfall.lang import ENGLISH, in_own_language, number, speaking, spoken, tr
 from footfall.live import pictures, stopping
-from footfall.live.frames import HEADINGS, Frames
+from footfall.live.frames import Frames, headings
 from footfall.live.pacing import Pace
 from footfall.live.replaying import Fixed, Replayed, Run, checked_speed, in_time
 from footfall.live.stats import Stats
@@ -38,6 +39,7 @@ def map(
     height: int = 520,
     ids: bool = False,
     most: int = 20_000,
+    lang: str | None = None,
 ) -> View:
     """Return a live map of who moves, who approaches which establishment, and what is suggested.
 
@@ -53,6 +55,8 @@ def map(
         Whether users are called by their ids. By default they are numbered: who looks need not know whose way it is.
     most : int
         How many users are drawn at once.
+    lang : str, optional
+        Its language, ``en`` or ``pt``; by default the data set's, else what ``FOOTFALL_LANG`` says.
 
     Returns
     -------
@@ -81,8 +85,10 @@ def map(
     if not isinstance(tables, Tables):
         kind = type(tables).__qualname__
         raise DefinitionError(f"tables is of type {kind}: must be of footfall.live.prepare or footfall.live.load")
-    below = Map(data, title=title, basemap=basemap, theme=theme, height=height).establishments(tables.establishments)
-    return View(pictures.ground(below), Frames(tables, ids=ids, most=options.whole("most", most, at_least=1)))
+    frames = Frames(tables, ids=ids, most=options.whole("most", most, at_least=1))
+    begun = Map(data, title=title, basemap=basemap, theme=theme, height=height, lang=lang)
+    with speaking(begun.lang or ENGLISH):
+        return View(pictures.ground(begun.establishments(tables.establishments)), frames, spoken())
 
 
 class View:
@@ -97,10 +103,13 @@ class View:
         Set when somebody stops it.
     pace : Pace
         How many frames were sent and drawn.
+    lang : str
+        Its language.
     """
 
-    def __init__(self, below: Map, frames: Frames):
+    def __init__(self, below: Map, frames: Frames, lang: str = ENGLISH):
         self.stopped = threading.Event()
+        self.lang = lang
         self._below, self._frames = below, frames
         self._widget: MovingMap | None = None
         self._place: notebook.Place | None = None
@@ -145,6 +154,7 @@ class View:
         if self.pace.is_due(time.monotonic()):
             self._send()
 
+    @in_own_language
     def _send(self) -> None:
         widget = self._widget
         if widget is not None:
@@ -161,6 +171,7 @@ class View:
         if said.get("stop"):
             self._stop.ask()
 
+    @in_own_language
     def picture(self) -> Map:
         """Return a map of what is there now, which can be saved as a page or a picture."""
         return pictures.picture(self._below, self._frames)
@@ -175,16 +186,18 @@ class View:
             self._place.show(self._widget._repr_mimebundle_())
         return self
 
+    @in_own_language
     def _made(self) -> MovingMap:
         from footfall.maps.moving import MovingMap
 
         # What the colours mean stands beside the map.
         layers = tuple(replace(layer, legend=()) for layer in self._below._layers)
         still = replace(self._below, title="", _layers=layers)
-        words = {"title": self._below.title, "speed": self._frames.speed, "headings": list(HEADINGS),
-                 "legend": pictures.legend_json()}  # fmt: skip
+        words = {"title": self._below.title, "speed": _speed(self._frames.speed), "headings": headings(),
+                 "legend": pictures.legend_json(), "stop": tr("■ Stop"), "ends": tr("Ends the cell")}  # fmt: skip
         return MovingMap(still._scene(), self._below.height, words, self._heard)
 
+    @in_own_language
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
@@ -198,6 +211,10 @@ class View:
 
     def __repr__(self) -> str:
         return f"<footfall live map: {pictures.counts(self._frames)}>"
+
+
+def _speed(speed: float | None) -> str:
+    return tr("{speed} × real time", speed=number(speed, ",.10g")) if speed else ""
 
 
 class _Told(Stats):

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from footfall.live.frames import HEADINGS, Frames, Seen
+from footfall.lang import mark, tr
+from footfall.live.frames import Frames, Seen, headings
 from footfall.live.positions import APPROACHING, HELD_OUT, MOVING, SUGGESTED
 from footfall.maps.classes import ACCENT, TRACK, Colours
 from footfall.maps.layers import Item, Layer, Legend
@@ -17,7 +18,9 @@ from footfall.output.display import plural, several
 if TYPE_CHECKING:
     from footfall.maps import Map
 
-_NAMES = {MOVING: "User", APPROACHING: "Approaches", SUGGESTED: "Suggested", HELD_OUT: "Held out"}
+_NAMES = {
+    MOVING: mark("User"), APPROACHING: mark("Approaching"), SUGGESTED: mark("Suggested"), HELD_OUT: mark("Held out"),
+}  # fmt: skip
 #: By kind: on a light map, on a dark one.
 _COLOURS = {
     MOVING: (TRACK[0][0], TRACK[1][0]),
@@ -34,8 +37,12 @@ _CELL = "text-align:left;padding:2px 14px 2px 0;font-weight:{weight}"
 
 def legend() -> Legend:
     """Return what the colours of a live map mean."""
-    items = [Item("circle", _COLOURS[kind], _NAMES[kind], _RADII[kind]) for kind in _NAMES]
-    return Legend("", [*items, Item("circle", (ACCENT[0][0], ACCENT[1][0]), "Establishment", SHOP_RADIUS)])
+    items = [Item("circle", _COLOURS[kind], tr(_NAMES[kind]), _RADII[kind]) for kind in _NAMES]
+    return Legend("", [*items, _establishment()])
+
+
+def _establishment() -> Item:
+    return Item("circle", (ACCENT[0][0], ACCENT[1][0]), tr("Establishment"), SHOP_RADIUS)
 
 
 def legend_json() -> list[dict[str, Any]]:
@@ -52,8 +59,8 @@ def ground(below: Map) -> Map:
 def _small(layer: Layer) -> Layer:
     if layer.kind != "circle":
         return layer
-    items = [Item("circle", (ACCENT[0][0], ACCENT[1][0]), "Establishment", SHOP_RADIUS)]
-    return replace(layer, radii=[SHOP_RADIUS] * len(layer.shapes), opacity=0.7, width=0.5, legend=[Legend("", items)])
+    radii, key = [SHOP_RADIUS] * len(layer.shapes), [Legend("", [_establishment()])]
+    return replace(layer, radii=radii, opacity=0.7, width=0.5, legend=key)
 
 
 def picture(below: Map, frames: Frames) -> Map:
@@ -106,7 +113,7 @@ def html(below: Map, frames: Frames) -> str:
 def _table(frames: Frames) -> str:
     if not frames.rows:
         return ""
-    rows = [_row(HEADINGS, 600), *(_row(frames.cells(row), 400) for row in frames.rows)]
+    rows = [_row(headings(), 600), *(_row(frames.cells(row), 400) for row in frames.rows)]
     return f'<table style="{_TABLE}">{"".join(rows)}</table>'
 
 

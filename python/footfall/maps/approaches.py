@@ -13,30 +13,18 @@ import pyarrow.compute as pc
 
 from footfall.errors import DefinitionError
 from footfall.inputs import options as given_options
+from footfall.lang import chosen, date_text, speaking, spoken, tr
+from footfall.maps import outcomes as became
 from footfall.maps import places, tables, tracks
-from footfall.maps.classes import TRACK, Classed, Colours
+from footfall.maps.classes import TRACK, Colours
 from footfall.maps.corridors import corridor, metres_from
 from footfall.maps.layers import Item, Layer, Legend, legend
 from footfall.maps.map import Map
 from footfall.output.text import printable
-from footfall.output.words import column_words
 
 if TYPE_CHECKING:
     from footfall.maps.questions import Data
 
-_SUGGESTED, _HELD_OUT, _WAITED, _NOTHING = (
-    ("#D2420B", "#FF7A45"), ("#5F6B76", "#B4BEC8"), ("#C77F00", "#F2B632"), ("#8894A0", "#7D8A97"),
-)  # fmt: skip
-#: By outcome, those that led to something first: the rules of the suggestion, then those of the establishment.
-_OUTCOMES = {
-    "suggested": _SUGGESTED, "held_out": _HELD_OUT, "outscored": _WAITED, "pause": _WAITED, "cooldown": _WAITED,
-    "cap": _WAITED, "familiar": _NOTHING, "closed": _NOTHING, "no_ad": _NOTHING,
-}  # fmt: skip
-_CAME: dict[str, tuple[str, str]] = {
-    "Stop": ("#009E73", "#2DC79A"), "Passed by": ("#56B4E9", "#56B4E9"), "Did not come": ("#FFFFFF", "#18212A"),
-}  # fmt: skip
-_EDGE = ("#1F2933", "#E6EBF0")
-_MARKS = {**_CAME, "Did not come": _EDGE}
 _GROUND: Colours = (["#FFFFFF"], ["#18212A"])
 # Degrees: a name stands beyond the radius of a visit.
 _BESIDE = 0.0007
@@ -44,7 +32,6 @@ _BESIDE = 0.0007
 _AROUND, _AWAY = timedelta(minutes=20), 1.5
 #: Radii of dots: of what led to something, and of the rest.
 _LARGE, _SMALL = 6.0, 3.4
-_TOLD = ("timestamp", "name", "outcome", "ad_id", "distance_m", "miss_m", "eta_s", "chance", "came")
 
 
 class Day(Protocol):
@@ -62,6 +49,9 @@ class Day(Protocol):
     @property
     def day(self) -> str: ...  # noqa: D102
 
+    @property
+    def lang(self) -> str: ...  # noqa: D102
+
 
 def approach(
     followed: Day,
@@ -70,6 +60,7 @@ def approach(
     number: int | None = None,
     outcomes: Sequence[str] | None = None,
     title: str | None = None,
+    lang: str | None = None,
     **look: Any,
 ) -> Map:
     """Draw a user's day: the track with its anchors, the corridor of each approach, and what came of it.
@@ -86,6 +77,8 @@ def approach(
         Approaches that led to these alone, such as ``["suggested", "held_out"]``; by default all.
     title : str, optional
         By default the day.
+    lang : str, optional
+        Its language, ``en`` or ``pt``; by default that of the data set that was followed.
     **look
         basemap, theme, width, height and tiles_mb of `Map`.
 
@@ -116,15 +109,16 @@ def approach(
     """
     fixes, approaches = (followed.fixes, followed.approaches) if number is None else _near(followed, number)
     shown = _chosen(approaches, outcomes)
-    begun = Map(data, title=followed.day if title is None else title, **look)
-    layers = [
-        *_corridors(shown, followed.options),
-        *_radii(shown, followed.options),
-        *_track(fixes),
-        *_ways(shown),
-        *_places(shown),
-        *(_names(shown) if number is not None else []),
-    ]
+    with speaking(chosen(lang or getattr(data, "lang", None) or followed.lang)):
+        begun = Map(data, title=date_text(followed.day) if title is None else title, lang=spoken(), **look)
+        layers = [
+            *_corridors(shown, followed.options),
+            *_radii(shown, followed.options),
+            *_track(fixes),
+            *_ways(shown),
+            *_places(shown),
+            *(_names(shown) if number is not None else []),
+        ]
     return replace(begun, _layers=tuple(layers))
 
 
@@ -148,28 +142,16 @@ def _near(followed: Day, number: int) -> tuple[pa.Table, pa.Table]:
 def _chosen(approaches: pa.Table, outcomes: Sequence[str] | None) -> pa.Table:
     if outcomes is not None:
         for each in outcomes:
-            if each not in _OUTCOMES:
-                raise DefinitionError(f"outcomes: {each!r}{given_options.choices(each, _OUTCOMES)}")
+            if each not in became.OUTCOMES:
+                raise DefinitionError(f"outcomes: {each!r}{given_options.choices(each, became.OUTCOMES)}")
         approaches = approaches.filter(pc.is_in(approaches["outcome"], pa.array(outcomes, pa.string())))
     # Those that led to something are drawn above the others.
-    rank = pa.array([-list(_OUTCOMES).index(each) for each in approaches["outcome"].to_pylist()], pa.int64())
+    rank = pa.array([-list(became.OUTCOMES).index(each) for each in approaches["outcome"].to_pylist()], pa.int64())
     return approaches.take(pc.array_sort_indices(rank))
 
 
-def _classed(approaches: pa.Table) -> Classed:
-    """Return the outcome of each approach, with how many have it."""
-    found = approaches["outcome"].to_pylist()
-    names = [name for name in _OUTCOMES if name in found]
-    labels = [f"{column_words(name).capitalize()} ({found.count(name):,})" for name in names]
-    return Classed([names.index(each) for each in found], labels, _two([_OUTCOMES[name] for name in names]))
-
-
-def _two(pairs: Sequence[tuple[str, str]]) -> Colours:
-    return [light for light, _ in pairs], [dark for _, dark in pairs]
-
-
 def _corridors(approaches: pa.Table, options: Any) -> list[Layer]:
-    made = _classed(approaches)
+    made = became.classed(approaches)
     shapes = [[[ring(row, options).tolist()]] for row in approaches.to_pylist()]
     if not shapes:
         return []
@@ -211,7 +193,11 @@ def _track(fixes: pa.Table) -> list[Layer]:
     small = _dots("fixes", fixes, 1.8)
     anchors = _dots("anchors", fixes.filter(fixes["is_anchor"]), _SMALL)
     purple = TRACK[0][0], TRACK[1][0]
-    items = [Item("line", purple, "Track"), Item("circle", purple, "Fix", 1.8), Item("ring", purple, "Anchor")]
+    items = [
+        Item("line", purple, tr("Track")),
+        Item("circle", purple, tr("Fix"), 1.8),
+        Item("ring", purple, tr("Anchor")),
+    ]
     ringed = replace(anchors, colours=_GROUND, outline=purple, width=1.5, opacity=1.0, legend=[Legend("", items)])
     return [*([line] if lines else []), small, ringed]
 
@@ -229,38 +215,18 @@ def _dots(id: str, fixes: pa.Table, radius: float) -> Layer:
 
 def _ways(approaches: pa.Table) -> list[Layer]:
     """Return a line from where each approach was seen to its establishment, and a dot where it was."""
-    rows, made = approaches.to_pylist(), _classed(approaches)
+    rows, made = approaches.to_pylist(), became.classed(approaches)
     if not rows:
         return []
     ends = [[(row["from_longitude"], row["from_latitude"]), (row["longitude"], row["latitude"])] for row in rows]
     lines = Layer("ways", "line", [[each] for each in ends], made.colours, made.classes, width=1.6)
-    fields, tips = tables.facts(_facts(approaches), _TOLD)
+    fields, tips = tables.facts(became.facts(approaches), became.TOLD)
     radii = [_LARGE if each else _SMALL for each in _is_made(approaches).to_pylist()]
     seen = Layer(
         "approaches", "circle", [each[0] for each in ends], made.colours, made.classes, radii, None, None, fields, tips,
-        opacity=1.0, width=1.2, legend=[legend("Approaches", made, "circle")],
+        opacity=1.0, width=1.2, legend=[legend(tr("Approaches"), made, "circle")],
     )  # fmt: skip
     return [lines, seen]
-
-
-def _facts(approaches: pa.Table) -> pa.Table:
-    came = pa.array([_words(row) for row in approaches.to_pylist()], pa.string())
-    rounded = approaches.append_column("came", came)
-    for name in ("distance_m", "miss_m", "eta_s"):
-        place = rounded.column_names.index(name)
-        rounded = rounded.set_column(place, name, pc.round(rounded[name]).cast(pa.int64()))
-    return rounded.select(_TOLD)
-
-
-def _words(row: Any) -> str:
-    if row["arrived_s"] is None:
-        return "did not come"
-    there = f"there after {_minutes(row['arrived_s'])}"
-    return f"{there}, stayed {_minutes(row['stayed_s'])}" if row["is_stop"] else f"{there}, passed by"
-
-
-def _minutes(seconds: float) -> str:
-    return f"{seconds:.0f} s" if seconds < 90 else f"{seconds / 60:.0f} min"
 
 
 def _places(approaches: pa.Table) -> list[Layer]:
@@ -268,16 +234,16 @@ def _places(approaches: pa.Table) -> list[Layer]:
     if not approaches.num_rows:
         return []
     once = _once(approaches)
-    names = list(_CAME)
+    names = list(became.CAME)
     classes = [2 if row["arrived_s"] is None else 0 if row["is_stop"] else 1 for row in once.to_pylist()]
     marks = ["circle", "circle", "ring"]
-    items = [Item(marks[each], _MARKS[names[each]], names[each], 5.0) for each in sorted(set(classes))]  # type: ignore[arg-type]
+    items = [Item(marks[each], became.MARKS[names[each]], tr(names[each]), 5.0) for each in sorted(set(classes))]  # type: ignore[arg-type]
     matters = pc.or_(_is_made(once), once["arrived_s"].is_valid()).to_pylist()
-    fields, tips = tables.facts(_facts(once), ["name", "came", "outcome"])
+    fields, tips = tables.facts(became.facts(once), ["name", "came", "outcome"])
     return [Layer(
-        "establishments", "circle", _points(once).tolist(), _two(list(_CAME.values())), classes,
-        [_LARGE if each else _SMALL for each in matters], None, None, fields, tips, opacity=1.0, outline=_EDGE,
-        width=1.4, legend=[Legend("What followed", items)],
+        "establishments", "circle", _points(once).tolist(), became.two(list(became.CAME.values())), classes,
+        [_LARGE if each else _SMALL for each in matters], None, None, fields, tips, opacity=1.0, outline=became.EDGE,
+        width=1.4, legend=[Legend(tr("What followed"), items)],
     )]  # fmt: skip
 
 
@@ -285,6 +251,6 @@ def _names(approaches: pa.Table) -> list[Layer]:
     """Return the names of establishments, beside them."""
     rows = approaches.to_pylist()
     points = [[row["longitude"], row["latitude"] + _BESIDE] for row in rows]
-    colours: Colours = ([_EDGE[0]], [_EDGE[1]])
+    colours: Colours = ([became.EDGE[0]], [became.EDGE[1]])
     words = [printable(str(row["name"])) for row in rows]
     return [Layer("names", "label", points, colours, names=words, outline=("#FFFFFF", "#10161C"))] if rows else []

@@ -54,6 +54,11 @@ _COLUMNS = {
     mark("ad id"),
     mark("interaction timestamp"),
     mark("action"),
+    mark("outcome"),
+    mark("miss m"),
+    mark("eta s"),
+    mark("chance"),
+    mark("came"),
 }
 
 

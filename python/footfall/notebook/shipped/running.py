@@ -108,12 +108,23 @@ def _in_a_thread(work: Coroutine[Any, Any, Any]) -> Any:
     loop = asyncio.new_event_loop()
     task = loop.create_task(work)
     with closing(loop), ThreadPoolExecutor(1) as own:
-        done = own.submit(loop.run_until_complete, task)
+        done = own.submit(_run_to_the_end, loop, task)
         try:
             return done.result()
         except KeyboardInterrupt:
             loop.call_soon_threadsafe(task.cancel)
             raise
+
+
+def _run_to_the_end(loop: asyncio.AbstractEventLoop, task: asyncio.Task[Any]) -> Any:
+    """Run a task, and let none that it leaves behind outlive it: asyncio would complain of them."""
+    try:
+        return loop.run_until_complete(task)
+    finally:
+        left = asyncio.all_tasks(loop)
+        for each in left:
+            each.cancel()
+        loop.run_until_complete(asyncio.gather(*left, return_exceptions=True))
 
 
 async def _executed(client: Any, folder: Path, environment: Mapping[str, str]) -> Any:

@@ -124,7 +124,8 @@ def _run_to_the_end(loop: asyncio.AbstractEventLoop, task: asyncio.Task[Any]) ->
         left = asyncio.all_tasks(loop)
         for each in left:
             each.cancel()
-        loop.run_until_complete(asyncio.gather(*left, return_exceptions=True))
+        if left:
+            loop.run_until_complete(asyncio.wait(left))
 
 
 async def _executed(client: Any, folder: Path, environment: Mapping[str, str]) -> Any:

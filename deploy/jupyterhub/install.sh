@@ -185,7 +185,7 @@ copy() {
 }
 
 files() {
-    for name in jupyterhub_config.py settings.py servers.py; do copy 644 "$name" "$prefix/hub/$name"; done
+    for name in jupyterhub_config.py settings.py servers.py keep-alive.mjs; do copy 644 "$name" "$prefix/hub/$name"; done
     copy 755 start-server "$prefix/hub/start-server"
     for notebook in "$project"/notebooks/*.ipynb; do
         copy 644 "../../notebooks/${notebook##*/}" "$prefix/hub/notebooks/${notebook##*/}"

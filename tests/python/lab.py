@@ -157,13 +157,13 @@ class Tab(browsers.Watched):
         self.page.locator(".jp-Dialog button.jp-mod-reject").click(timeout=30_000)
         self.page.locator(".jp-Dialog").wait_for(state="detached")
 
-    def wait_for_kernel(self):
+    def wait_for_kernel(self, seconds=60):
         """Wait until the notebook has its kernel; the page calls one that it still waits for idle, too."""
-        until = time.monotonic() + 60
+        until = time.monotonic() + seconds
         while not self.server.has_kernel(self.name):
             assert time.monotonic() < until, "it has no kernel"
             self.page.wait_for_timeout(100)
-        self.page.locator('.jp-Notebook-ExecutionIndicator[data-status="idle"]').wait_for(timeout=60_000)
+        self.page.locator('.jp-Notebook-ExecutionIndicator[data-status="idle"]').wait_for(timeout=1000 * seconds)
 
     def choose(self, menu, entry):
         """Choose an entry of a menu."""

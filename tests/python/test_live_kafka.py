@@ -123,6 +123,7 @@ def stop_past_the_session(town, times):
             has_partitions(stopped, 1, 2, 3)
 
 
+@pytest.mark.slow
 def test_who_was_stopped_past_the_session_joins_again(town):
     stop_past_the_session(town, 1)
     assert brokers.ids(town.broker, town.topic) == town.wanted
@@ -135,6 +136,7 @@ def test_who_was_stopped_ten_times_joins_again(kafka_broker, tmp_path):
     assert brokers.ids(town.broker, town.topic) == town.wanted
 
 
+@pytest.mark.slow
 def test_instances_come_and_go_and_partitions_move(town):
     with town.instance(name="1") as one:
         feeding = town.feeding(0, 3)
@@ -201,6 +203,7 @@ def test_tables_reload_between_two_batches(town):
         assert all(campaign == ("lunch", "dinner")[order[version]] for _, version, campaign in rows)
 
 
+@pytest.mark.slow
 def test_broken_tables_leave_the_old_ones_at_work(town):
     town.feed()
     with town.instance() as one:
@@ -247,6 +250,7 @@ def latest(broker, topic):
     return {message.key().decode(): message for message in brokers.read(broker, topic)}
 
 
+@pytest.mark.slow
 def test_silence_leaves_no_state_behind_and_the_topic_is_compacted(town):
     from footfall.live.kafka.topics import config_of
 
@@ -349,6 +353,7 @@ def test_offsets_no_longer_retained_are_an_error_or_skipped_when_told(own_group)
         brokers.wait_for(lambda: one.told().get("messages") == 20 and one.told()["lost"] > 0, one.said)
 
 
+@pytest.mark.slow
 def test_two_processes_of_one_name_are_an_error(town):
     town.feed()
     with town.instance() as one:
@@ -390,6 +395,7 @@ def test_arrow_batches_are_read_as_json_is(town):
     assert brokers.ids(town.broker, town.topic) == town.wanted
 
 
+@pytest.mark.slow
 def test_a_topic_of_states_that_does_not_fit_is_refused(town):
     from confluent_kafka.admin import NewTopic
 

@@ -100,6 +100,7 @@ def test_the_command_starts_a_broker_shows_no_password_and_stops_it(tmp_path):
     assert not properties.exists() and not Path(f"/proc/{pid}").exists()
 
 
+@pytest.mark.slow
 def test_a_broker_ends_with_the_one_who_started_it_however_he_ends(tmp_path):
     script = (
         "import time; from footfall.live import kafka; print(kafka.broker.start().pid, flush=True); time.sleep(600)"

@@ -20,6 +20,8 @@ from slides import deck, figures, page, printing, rehearsal, running
 NOTEBOOKS = PROJECT / "notebooks"
 LANGUAGES = {"en": "whom should the next one go to?", "pt": "E a quem mostrar o próximo?"}
 MOST_BYTES = 6_000_000
+# A deck takes a minute to make.
+BUILT = ["en", pytest.param("pt", marks=pytest.mark.slow)]
 
 
 @pytest.fixture(scope="module")
@@ -122,7 +124,7 @@ def test_figures_are_those_of_the_benches():
         figures.rows("RESULTS.md", "Z")
 
 
-@pytest.mark.parametrize("lang", LANGUAGES)
+@pytest.mark.parametrize("lang", BUILT)
 def test_the_page_plays_without_a_network(made, opened, talk, lang):
     file = made(lang) / "slides.html"
     assert file.stat().st_size < MOST_BYTES
@@ -143,7 +145,7 @@ def test_what_does_not_fit_would_be_seen(made, opened):
         assert "slide 1: does not fit: H1 Footfall" in next(rehearsal.played(shown.page))
 
 
-@pytest.mark.parametrize("lang", LANGUAGES)
+@pytest.mark.parametrize("lang", BUILT)
 def test_the_key_s_opens_the_notes_of_a_page_from_disk(made, opened, talk, lang):
     source = running.Source(NOTEBOOKS, lang=lang)
     first = deck.slides(source.read("presentation.ipynb"))[0]
@@ -162,7 +164,7 @@ def test_the_key_s_opens_the_notes_of_a_page_from_disk(made, opened, talk, lang)
         assert [url for url in asked if not url.startswith(pages.OWN) and url != "about:blank"] == []
 
 
-@pytest.mark.parametrize("lang", LANGUAGES)
+@pytest.mark.parametrize("lang", BUILT)
 def test_the_pdf_has_a_page_for_each_slide(made, talk, lang):
     printed = (made(lang) / "slides.pdf").read_bytes()
     assert len(re.findall(rb"/Type\s*/Page\b", printed)) == len(deck.slides(talk))

@@ -16,13 +16,13 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from benches.data import METRES_PER_DEGREE
 from footfall import _native
 from footfall.inputs import zones
 
 BATCH = 20_000
 START_US = 1_700_000_000_000_000
 MIDDLE = (-8.05, -34.9)
-METRES_PER_DEGREE = 111_195.0
 SPEED_MPS, NOISE_M, TURN = 1.3, 3.0, 0.05
 PEERS_TAKE = 5_000
 REACH_M, EARTH_M = 1_000.0, 6_371_008.8

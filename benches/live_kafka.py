@@ -18,13 +18,13 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
+from benches.data import METRES_PER_DEGREE
 from footfall.live import Approach, Tables, kafka
 from footfall.live.kafka.client import Connections, as_file
 
 REPORTS_S = 5.0
 SIDE_M = 12_000.0
 SHOPS = 1_000
-METRES_PER_DEGREE = 111_195.0
 PARTITIONS = 4
 WARM_S = 30
 # Suggested as often as can be, so that there is much to time.

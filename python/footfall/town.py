@@ -13,6 +13,7 @@ from typing import Optional
 import numpy as np
 
 from footfall import _native
+from footfall.maps.mercator import METRES_PER_DEGREE
 
 BLOCK_M = 80.0
 SHOPS_PER_BLOCK = 0.32  # 50 a km²
@@ -20,7 +21,6 @@ DOOR_M = 12.0  # from the middle of the street to the shop
 TURNING_SHARE = 0.25  # of the crossings on the way, beside the turns that the way needs
 TRIPS = 3
 CENTRE = (-8.05, -34.9)
-METRES_PER_DEGREE = math.radians(1) * _native.EARTH_RADIUS_M
 
 #: A shop, and the seconds of the departure, of the arrival and of the end of the stay.
 Trip = tuple[Optional[int], float, Optional[float], float]

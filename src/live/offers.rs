@@ -46,6 +46,7 @@ pub(super) struct Offers {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Moment {
     pub(super) user: Option<u32>,
+    pub(super) now_us: i64,
     pub(super) day: i32,
     pub(super) day_part: u8,
 }

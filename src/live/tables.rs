@@ -84,9 +84,11 @@ impl LiveTables {
         now_us: i64,
         clock: &mut Clock,
     ) -> Outcomes<'_> {
-        let mut choice = Outcomes { outcomes: vec![], suggestion: None, day: clock.day(now_us) };
+        let day = clock.day(now_us);
+        let moment = Moment { user: id.number, now_us, day, day_part: part_at(now_us, clock) };
+        let mut choice = Outcomes { outcomes: vec![], suggestion: None, day };
         for (at, approach) in approaches.iter().enumerate() {
-            match self.offer(user, &id, approach, now_us, clock) {
+            match self.offer(user, approach, &moment, clock) {
                 Err(outcome) => choice.outcomes.push(outcome),
                 Ok((ad, score)) => {
                     choice.outcomes.push(Counted::Outscored);
@@ -107,23 +109,21 @@ impl LiveTables {
     fn offer(
         &self,
         user: &User,
-        id: &UserId,
         approach: &Approach,
-        now_us: i64,
+        moment: &Moment,
         clock: &mut Clock,
     ) -> std::result::Result<(&RunningAd, f64), Counted> {
-        let day = clock.day(now_us);
-        let moment = Moment { user: id.number, day, day_part: part_at(now_us, clock) };
+        let Moment { now_us, day, .. } = *moment;
         let arrival_us = now_us.saturating_add((approach.eta_s * 1e6) as i64);
         let since = |suggested_us: i64| now_us.saturating_sub(suggested_us);
         match approach.row {
             row if !self.offers.has_any(row, day) => Err(Counted::NoAd),
-            row if self.offers.is_familiar(id.number, self.establishments.key(row)) => Err(Counted::Familiar),
+            row if self.offers.is_familiar(moment.user, self.establishments.key(row)) => Err(Counted::Familiar),
             row if !self.establishments.is_open(row, minute_at(arrival_us, clock)) => Err(Counted::Closed),
             row if user.is_muted(self.establishments.group(row), now_us) => Err(Counted::Cooldown),
             _ if f64::from(user.suggestions_on(day)) >= self.options.cap => Err(Counted::Cap),
             _ if user.suggested_us.is_some_and(|us| since(us) < micros(self.options.pause_s)) => Err(Counted::Pause),
-            row => self.offers.best(row, approach.chance, &moment).ok_or(Counted::NoAd),
+            row => self.offers.best(row, approach.chance, moment).ok_or(Counted::NoAd),
         }
     }
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pyarrow as pa
 import pytest
+from worlds import METRES_PER_DEGREE
 
 import footfall
 from footfall.errors import DefinitionError
 
-METRES_PER_DEGREE = 111_195.08
 KINDS = {"walker": 4, "driver": 3, "rider": 2, "resident": 3, "glitching": 2}
 
 

@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from footfall import _native
 from footfall.lang import mark
 from footfall.live.outcomes import Suggested
 from footfall.live.tracks import SECOND, Bools, Floats, Ints, Tracks, Visits
+from footfall.maps.mercator import METRES_PER_DEGREE
 
 #: The distance at whose crossing the rule of geofences speaks.
 ENTERING_M = 500.0
@@ -94,14 +94,13 @@ def _moved(tracks: Tracks) -> Ints:
     """Return fixes that lie a leg away from the last such fix of the track: what stands still is asked nothing."""
     leg_m = tracks.options.leg_m
     latitude, longitude = (each.tolist() for each in tracks.degrees)
-    north = np.radians(1.0) * _native.EARTH_RADIUS_M
-    east = (north * np.cos(np.radians(tracks.degrees[0]))).tolist()
+    east = (METRES_PER_DEGREE * np.cos(np.radians(tracks.degrees[0]))).tolist()
     moved, at = [], 0
     for row, follows in enumerate(tracks.follows.tolist()):
         if not follows:
             at = row
             continue
-        y, x = (latitude[row] - latitude[at]) * north, (longitude[row] - longitude[at]) * east[row]
+        y, x = (latitude[row] - latitude[at]) * METRES_PER_DEGREE, (longitude[row] - longitude[at]) * east[row]
         if x * x + y * y >= leg_m * leg_m:
             moved.append(row)
             at = row

@@ -17,6 +17,7 @@ from footfall.live import fixes as rows_of
 from footfall.live.options import Approach
 from footfall.live.outcomes import STOP_S, WITHIN_S
 from footfall.live.tables import Tables
+from footfall.live.tracks import SECOND
 from footfall.maps import corridors
 from footfall.output.display import plural, several
 
@@ -26,9 +27,8 @@ if TYPE_CHECKING:
     from footfall.dataset import Dataset
     from footfall.maps import Map
 
-_SECOND_US = 1_000_000
 # An anchor before the day is at most so old, or else the first legs of the day have no heading that is known.
-_BEFORE_US = 24 * 3_600 * _SECOND_US
+_BEFORE_US = 24 * 3_600 * SECOND
 _PINGS = (
     "SELECT *, CAST(local_day(timestamp) AS VARCHAR) AS day FROM pings "
     "WHERE CAST(user_id AS VARCHAR) = '{user}' AND CAST(local_day(timestamp) AS VARCHAR) <= '{day}'"
@@ -258,7 +258,7 @@ def _establishment(tables: Tables, id: str) -> tuple[str, corridors.Place]:
 def _came(fixes: pyarrow.Table, row: int, place: corridors.Place, options: Approach) -> tuple[Any, Any]:
     """Return after how many seconds the user was there, and for how long until a fix outside or a gap."""
     after = fixes.slice(row)
-    seconds = after["timestamp"].to_numpy().astype("datetime64[us]").astype(np.int64) / _SECOND_US
+    seconds = after["timestamp"].to_numpy().astype("datetime64[us]").astype(np.int64) / SECOND
     seconds = seconds - seconds[0]
     latitude, longitude = (after[name].to_numpy() for name in ("latitude", "longitude"))
     is_there = haversine_m(latitude, longitude, *place) < options.visit_radius_m

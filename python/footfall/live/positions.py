@@ -9,13 +9,13 @@ import numpy.typing as npt
 
 from footfall.kernels import haversine_m
 from footfall.live.options import Approach
+from footfall.live.tracks import SECOND
 
 if TYPE_CHECKING:
     import pyarrow
 
     from footfall.maps.mercator import Floats
 
-_SECOND_US = 1_000_000
 #: What a slot is: empty, or a user who moves, approaches, got a suggestion, or one that was held out.
 NOBODY, MOVING, APPROACHING, SUGGESTED, HELD_OUT = range(5)
 _NEVER = np.iinfo(np.int64).min
@@ -93,7 +93,7 @@ class Positions:
 
     def _forget(self) -> None:
         """Free the slots of users who were not seen for a gap, at most once in that time."""
-        gap_us = int(self._options.gap_s * _SECOND_US)
+        gap_us = int(self._options.gap_s * SECOND)
         if self.now_us < self._looked_us + gap_us and self._looked_us != _NEVER:
             return
         self._looked_us = self.now_us
@@ -118,5 +118,5 @@ class Positions:
 
     def drawn(self) -> npt.NDArray[np.bool_]:
         """Return which slots have somebody who was seen since a gap ago."""
-        gap_us = int(self._options.gap_s * _SECOND_US)
+        gap_us = int(self._options.gap_s * SECOND)
         return self.seen_us > (self.now_us - gap_us if self.now_us != _NEVER else _NEVER)

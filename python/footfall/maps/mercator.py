@@ -23,7 +23,7 @@ Floats = npt.NDArray[np.float64]
 WORLD = 512
 #: Where the world of Web Mercator, a square, ends.
 _NORTHMOST = 85.0511
-_METRES_PER_DEGREE = math.radians(1) * EARTH_RADIUS_M
+METRES_PER_DEGREE = math.radians(1) * EARTH_RADIUS_M
 # A view of one place shows some streets around it.
 _LEAST_METRES = 600
 # The bulk of places, and how far around it others are seen, in its own size.
@@ -109,7 +109,7 @@ def _range(values: Floats, weights: Floats | None) -> tuple[float, float]:
 
 def _at_least(bounds: Bounds) -> Bounds:
     latitude, longitude = bounds.middle
-    up = _LEAST_METRES / _METRES_PER_DEGREE / 2
+    up = _LEAST_METRES / METRES_PER_DEGREE / 2
     across = up / max(math.cos(math.radians(latitude)), 0.01)
     return Bounds(
         min(bounds.west, longitude - across),
@@ -137,7 +137,7 @@ class View:
     @property
     def metres_per_pixel(self) -> float:
         """Metres on the ground, in the middle."""
-        return 360 * _METRES_PER_DEGREE * math.cos(math.radians(latitude_of(self.y))) / self.scale
+        return 360 * METRES_PER_DEGREE * math.cos(math.radians(latitude_of(self.y))) / self.scale
 
     @property
     def bounds(self) -> Bounds:

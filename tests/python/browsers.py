@@ -15,6 +15,8 @@ OPTIONS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", 
            "--disable-component-update", "--disable-sync"]  # fmt: skip
 WHERE_FROM = "./bootstrap.sh --tests installs it"
 
+PLAYING = []
+
 
 def chromium():
     """The browser's path; a test is skipped where there is none."""
@@ -25,14 +27,28 @@ def chromium():
 @contextmanager
 def running():
     """Chromium without a window; a test is skipped where it or Playwright is not there."""
-    playwright = pytest.importorskip("playwright.sync_api", reason=f"there is no Playwright; {WHERE_FROM}")
     path = chromium()
-    with playwright.sync_playwright() as started:
-        browser = started.chromium.launch(executable_path=path, args=OPTIONS)
+    with playing() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=OPTIONS)
         try:
             yield browser
         finally:
             browser.close()
+
+
+@contextmanager
+def playing():
+    """Playwright, which refuses to be started again where it runs: browsers that are open at once share it."""
+    if PLAYING:
+        yield PLAYING[0]
+        return
+    playwright = pytest.importorskip("playwright.sync_api", reason=f"there is no Playwright; {WHERE_FROM}")
+    with playwright.sync_playwright() as started:
+        PLAYING.append(started)
+        try:
+            yield started
+        finally:
+            PLAYING.clear()
 
 
 def colours(pixels):

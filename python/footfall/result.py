@@ -10,6 +10,7 @@ from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from footfall import extras
 from footfall.definitions import Definitions, Unit
 from footfall.errors import DefinitionError
 from footfall.inputs import options
@@ -127,6 +128,7 @@ class Result:
 
     def to_pandas(self) -> pandas.DataFrame:
         """Return the rows as a ``pandas.DataFrame``; dates become ``datetime64``."""
+        extras.need("pandas", "pandas", by="to_pandas()")
         return self._table.to_pandas(date_as_object=False)
 
     def to_polars(self) -> polars.DataFrame:
@@ -189,6 +191,7 @@ class Result:
         >>> drawn.to_dict()["title"]["text"]
         ['The most visited of 2 establishments']
         """
+        extras.need("charts", *extras.CHARTS, by="a chart")
         from footfall.charts import Context, draw
 
         context = Context(self.tz, self.definitions)

@@ -6,10 +6,10 @@ import json
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from footfall import extras
 from footfall.errors import DataError, DefinitionError
 from footfall.lang import spoken
 from footfall.maps import geojson, natural_earth
@@ -120,8 +120,7 @@ def _tiles() -> dict[str, Any]:
 
 
 def _of_tiles(path: Path, view: View, megabytes: float) -> BaseMap:
-    if find_spec("pmtiles") is None:
-        raise DefinitionError(f"basemap {path}: PMTiles cannot be read here; pip install 'footfall[notebook]'")
+    extras.need("notebook", "pmtiles", by=f"basemap {path}")
     from footfall.maps import tiles
 
     with tiles.Archive(path) as archive:

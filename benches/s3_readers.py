@@ -50,9 +50,9 @@ def footfall_reader(question: str, root: str) -> tuple[Step, Step]:
 
     def asked(data: Any) -> Answer:
         if question == "places":
-            found = data.establishment_visits().to_arrow()
+            found = data.establishment_visits(by="period").to_arrow()
             return {"visits": sum(found.column("visits").to_pylist())}
-        table = (data if question == "columns" else data.between(*month())).campaign_ctr().to_arrow()
+        table = (data if question == "columns" else data.between(*month())).campaign_ctr(by="period").to_arrow()
         return {name: sum(table.column(name).to_pylist()) for name in ("views", "clicks")}
 
     return opened, asked

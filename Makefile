@@ -121,6 +121,11 @@ bench-live: start tools $(EXTENSION) ## live suggestions: streets, speed, Kafka 
 	$(STEP) "taxis" "3 min" $(BIN)/python -m benches.live_taxis
 	$(STEP) "Kafka to Kafka" "5 min" $(BIN)/python -m benches.live_kafka
 
+.PHONY: bench-s3
+bench-s3: start tools tools-of-tests $(EXTENSION) ## tables on S3, beside polars, pyarrow and DataFusion; writes benches/S3.md (3 min, alone)
+	$(STEP) "peers" "1 min" $(BIN)/python tools/install_requirements.py bench test
+	$(STEP) "reading" "2 min" $(BIN)/python -m benches.s3_reading --out benches/S3.md
+
 .PHONY: bench-kernels
 bench-kernels: start ## the kernels by the clock, and by instructions with valgrind; writes benches/KERNELS.md (5 min)
 	$(STEP) "by the clock" "4 min" env CARGO_TARGET_DIR=$(CURDIR)/build/bench/target cargo bench --manifest-path benches/kernels/Cargo.toml

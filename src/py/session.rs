@@ -17,7 +17,7 @@ use super::reading::{GivenTable, PyCsvOptions, PyReading, given};
 use super::zone::PyZone;
 use crate::engine::errors::error_of;
 use crate::engine::files::file::TableFile;
-use crate::engine::files::place::Place;
+use crate::engine::files::place::FilePlace;
 use crate::engine::files::s3::traffic::Fetched;
 use crate::engine::jobs::{JOBS, Job, Request};
 use crate::engine::query::UserQuery;
@@ -106,7 +106,7 @@ impl PySession {
         let Definitions { radius_m, window_us, z } = definitions;
         let calendar = tz.0.clone();
         let options = Options { calendar, radius_m, window_us, z, threads, memory_limit, is_plain: false };
-        let root = root.map(|root| Place::of(&root)).transpose().map_err(raise)?;
+        let root = root.map(|root| FilePlace::of(&root)).transpose().map_err(raise)?;
         attended(py, None, |_| Session::open(root.as_ref(), given, reading, options)).map(Self)
     }
 

@@ -221,7 +221,7 @@ fn cuts_between_lines(file: &TableFile, targets: &[u64]) -> Result<Vec<u64>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::files::place::Place;
+    use crate::engine::files::place::FilePlace;
 
     const MARKS: Marks = Marks { separator: b',', quote: b'"' };
     const CUTS: Cuts = Cuts { coding: Coding::PLAIN, marks: Some(MARKS) };
@@ -229,7 +229,7 @@ mod tests {
     fn written(name: &str, text: &[u8]) -> TableFile {
         let path = std::env::temp_dir().join(format!("footfall-{}-{name}", std::process::id()));
         std::fs::write(&path, text).expect("the folder for temporary files can be written");
-        TableFile::found(&path, &Place::Disk(path.clone())).expect("it was written")
+        TableFile::found(&path, &FilePlace::Disk(path.clone())).expect("it was written")
     }
 
     #[test]

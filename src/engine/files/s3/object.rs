@@ -36,7 +36,7 @@ const GAP_BYTES: u64 = 8 << 10;
 
 /// An object, as it was seen.
 #[derive(Debug, Clone)]
-pub struct Object(Arc<Snapshot>);
+pub struct S3Object(Arc<Snapshot>);
 
 #[derive(Debug)]
 struct Snapshot {
@@ -49,15 +49,15 @@ struct Snapshot {
     footer: OnceCell<Arc<ParquetMetaData>>,
 }
 
-impl PartialEq for Object {
+impl PartialEq for S3Object {
     fn eq(&self, other: &Self) -> bool {
         (&self.0.place, &self.0.stamp) == (&other.0.place, &other.0.stamp)
     }
 }
 
-impl Eq for Object {}
+impl Eq for S3Object {}
 
-impl Object {
+impl S3Object {
     /// The object that a listing of the `bucket` tells of.
     pub fn listed(bucket: &Bucket, meta: ObjectMeta, traffic: &Traffic) -> Self {
         let changed_ns = meta.last_modified.timestamp_nanos_opt().unwrap_or_default();
@@ -195,7 +195,7 @@ fn slice(bytes: &Bytes, range: Range<u64>) -> Option<Bytes> {
 }
 
 /// Reads what a footer's reader wants: the end first.
-struct FooterFetch<'a>(&'a Object);
+struct FooterFetch<'a>(&'a S3Object);
 
 impl MetadataFetch for FooterFetch<'_> {
     fn fetch(&mut self, range: Range<u64>) -> BoxFuture<'_, ParquetResult<Bytes>> {
@@ -209,7 +209,7 @@ impl MetadataFetch for FooterFetch<'_> {
     }
 }
 
-impl Display for Object {
+impl Display for S3Object {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         self.0.place.fmt(f)
     }
@@ -217,7 +217,7 @@ impl Display for Object {
 
 /// A store of this object alone: whatever name is asked for, it is read, and nothing else can be done.
 #[async_trait]
-impl ObjectStore for Object {
+impl ObjectStore for S3Object {
     async fn get_opts(&self, _: &Key, options: GetOptions) -> StoreResult<GetResult> {
         self.answer(options).await.map_err(stored)
     }

@@ -5,10 +5,10 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 /// Requests and bytes of a data set, counted by all that read it.
 #[derive(Debug, Clone, Default)]
-pub struct Traffic(Arc<Sums>);
+pub struct Traffic(Arc<TrafficSums>);
 
 #[derive(Debug, Default)]
-struct Sums {
+struct TrafficSums {
     lists: AtomicU64,
     gets: AtomicU64,
     bytes: AtomicU64,
@@ -39,7 +39,7 @@ impl Traffic {
 
     /// What was counted until now.
     pub fn asked(&self) -> Fetched {
-        let Sums { lists, gets, bytes } = self.0.as_ref();
+        let TrafficSums { lists, gets, bytes } = self.0.as_ref();
         Fetched { lists: lists.load(Relaxed), gets: gets.load(Relaxed), bytes: bytes.load(Relaxed) }
     }
 }

@@ -103,13 +103,15 @@ def seeded(seed, *, unavailable=0.0, cut=0.0, lost=0.0, late=0.0):
 class Proxy:
     """Passes requests on to `server`, an address such as http://127.0.0.1:9000, as long as a ``with`` lasts.
 
-    Every answer waits for `delay_s`, as if the server were far away, and a late one for `late_s` more.
+    Every answer waits for `delay_s`, as if the server were far away, and a late one for `late_s` more. Who takes
+    any signature can be told to list `keys_per_list` at once.
     """
 
     server: str
     plan: object = None
     delay_s: float = 0.0
     late_s: float = 0.5
+    keys_per_list: int | None = None
     requests: list = field(default_factory=list, repr=False)
 
     def __post_init__(self):
@@ -209,12 +211,14 @@ class _Handler(BaseHTTPRequestHandler):
             self.wfile.write(SLOW_DOWN if self.command != "HEAD" else b"")
             return
         with closing(HTTPConnection(urlsplit(proxy.server).netloc, timeout=PATIENCE_S)) as upstream:
-            self._answer(request, self._ask(upstream, body))
+            is_few = request.kind == "LIST" and proxy.keys_per_list
+            path = f"{self.path}&max-keys={proxy.keys_per_list}" if is_few else self.path
+            self._answer(request, self._ask(upstream, path, body))
 
     do_GET = do_HEAD = do_PUT = do_POST = do_DELETE = _pass_on
 
-    def _ask(self, upstream, body):
-        upstream.putrequest(self.command, self.path, skip_host=True, skip_accept_encoding=True)
+    def _ask(self, upstream, path, body):
+        upstream.putrequest(self.command, path, skip_host=True, skip_accept_encoding=True)
         chunked = _is_chunked(self.headers)
         for name, value in [*_passed(self.headers), *([("Transfer-Encoding", "chunked")] if chunked else [])]:
             upstream.putheader(name, value)

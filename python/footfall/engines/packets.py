@@ -20,13 +20,13 @@ from footfall.errors import (
     MissingTableError,
     QueryError,
 )
-from footfall.inputs.paths import absolute_path
+from footfall.inputs import paths
 
 if TYPE_CHECKING:
     import pyarrow
 
 #: A file; the first byte and the end of what is read of it, all of it if None; and, if the driver opened it, the folder
-#: or file where its table begins, its bytes, its time of change in nanoseconds, and what S3 calls its content.
+#: or file where its table begins, its bytes, its time of change in nanoseconds and what S3 calls its content.
 Slice = tuple[str, Optional[tuple[int, int]], Optional[tuple[str, int, int, Optional[str]]]]
 #: The name of a packet that holds an exception, and the classes that it may be of.
 ERROR = "error"
@@ -53,7 +53,8 @@ class Packet(NamedTuple):
 def of_files(name: str, number: int, slices: Sequence[Slice]) -> Packet:
     """Return the packet that names these parts of files, for workers in whatever folder they are."""
     here = [
-        (absolute_path(path), span, opened and (absolute_path(opened[0]), *opened[1:])) for path, span, opened in slices
+        (paths.absolute_path(path), span, opened and (paths.absolute_path(opened[0]), *opened[1:]))
+        for path, span, opened in slices
     ]
     return Packet(number, name, json.dumps(here).encode())
 

@@ -69,7 +69,13 @@ def lies_within(path: str, folder: str) -> bool:
 
 
 def absolute_path(path: str) -> str:
-    """Return a path that another process understands; one in S3 is understood everywhere."""
+    """Return one path as `absolute` does.
+
+    Examples
+    --------
+    >>> absolute_path("s3://bucket/pings")
+    's3://bucket/pings'
+    """
     return path if "://" in path else os.path.abspath(path)
 
 

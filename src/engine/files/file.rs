@@ -1,11 +1,10 @@
 //! A file of a table: where it is, which of its folders are columns, and what it was when the data set was opened.
 
 use std::collections::BTreeMap;
-use std::fs::{File, Metadata};
+use std::fs::File;
 use std::io::{self, BufReader, ErrorKind, Read, Seek, SeekFrom};
 use std::path::Path;
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use object_store::local::LocalFileSystem;
 use object_store::path::Path as Location;
@@ -14,6 +13,7 @@ use object_store::{ObjectMeta, ObjectStore};
 use super::place::Place;
 use super::s3::input::ObjectInput;
 use super::s3::object::Object;
+use super::stamp::Stamp;
 use crate::error::unreadable;
 use crate::{Error, Result};
 
@@ -22,17 +22,6 @@ const NO_VALUE: &str = "__HIVE_DEFAULT_PARTITION__";
 
 /// How much is read at once.
 const BUFFER_BYTES: usize = 1 << 18;
-
-/// Size and time of change of a file.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Stamp {
-    /// Its size.
-    pub bytes: u64,
-    /// When it was written last, in nanoseconds since 1970-01-01 UTC.
-    pub changed_ns: i64,
-    /// What S3 calls this content of an object.
-    pub etag: Option<String>,
-}
 
 /// A file of a table.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,19 +34,6 @@ pub struct TableFile {
     pub stamp: Stamp,
     /// What reads it, if it is in a bucket.
     object: Option<Object>,
-}
-
-impl Stamp {
-    /// The state of a file of this machine.
-    fn of(metadata: &Metadata) -> Self {
-        let changed = metadata.modified().unwrap_or(SystemTime::UNIX_EPOCH);
-        let ns = |since: std::time::Duration| i64::try_from(since.as_nanos()).unwrap_or(i64::MAX);
-        let changed_ns = match changed.duration_since(UNIX_EPOCH) {
-            Ok(since) => ns(since),
-            Err(before) => -ns(before.duration()),
-        };
-        Self { bytes: metadata.len(), changed_ns, etag: None }
-    }
 }
 
 impl TableFile {

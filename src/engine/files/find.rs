@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::file::TableFile;
 use super::place::{ObjectPlace, Place};
-use super::s3::listing;
+use super::s3::listing::{self, Listing};
 use super::s3::object::Object;
 use super::s3::traffic::Traffic;
 use crate::Result;
@@ -49,7 +49,7 @@ pub enum Folder {
     /// Of this machine, by its path.
     Disk(PathBuf),
     /// Of a bucket.
-    Bucket(Place, listing::Folder),
+    Bucket(Place, Listing),
 }
 
 impl Folder {
@@ -66,7 +66,7 @@ impl Folder {
         match root {
             Place::Disk(path) if !path.is_dir() => Err(root.error("no such folder")),
             Place::Disk(path) => Ok(Self::Disk(path.clone())),
-            Place::Object(object) => Ok(Self::Bucket(root.clone(), listing::Folder::open(object, traffic)?)),
+            Place::Object(object) => Ok(Self::Bucket(root.clone(), Listing::open(object, traffic)?)),
         }
     }
 

@@ -10,22 +10,22 @@ use serde_json::Value;
 
 use super::bucket::Bucket;
 use super::errors::{Action, failure};
-use super::object::{END_BYTES, Object};
+use super::object::{FOOTER_BYTES, Object};
 use super::traffic::Traffic;
 use crate::Result;
-use crate::engine::files::file::Stamp;
 use crate::engine::files::place::{ObjectPlace, Place};
+use crate::engine::files::stamp::Stamp;
 use crate::engine::threads::wait;
 
 /// Lists the objects of a set, with the state of each; written last, so that a set without it is unfinished.
-pub const MANIFEST: &str = "_manifest.json";
+pub const SET_MANIFEST: &str = "_manifest.json";
 
 /// Is there from the beginning of a set on.
 pub const BEGUN: &str = "_begun.json";
 
 /// What is below a key: objects, and names of folders.
 #[derive(Debug)]
-pub struct Folder {
+pub struct Listing {
     bucket: Bucket,
     root: ObjectPlace,
     traffic: Traffic,
@@ -35,7 +35,7 @@ pub struct Folder {
     set: Option<BTreeMap<String, Object>>,
 }
 
-impl Folder {
+impl Listing {
     /// Lists what is right below `root`.
     ///
     /// # Errors
@@ -45,7 +45,7 @@ impl Folder {
         let bucket = Bucket::named(&root.bucket)?;
         let entries = entries_below(&bucket, root, traffic)?;
         let mut folder = Self { bucket, root: root.clone(), traffic: traffic.clone(), entries, set: None };
-        if let Some(Some(manifest)) = folder.entries.get(MANIFEST) {
+        if let Some(Some(manifest)) = folder.entries.get(SET_MANIFEST) {
             folder.set = Some(folder.set_of(manifest)?);
         } else if folder.entries.contains_key(BEGUN) {
             let reason = "this set is unfinished: run again what writes it, which goes on where it stopped";
@@ -128,7 +128,7 @@ pub fn content(place: &ObjectPlace) -> Result<Option<Bytes>> {
 fn single(bucket: &Bucket, place: &ObjectPlace, traffic: &Traffic) -> Result<Option<Object>> {
     let (store, key, asked) = (bucket.store()?, place.key.clone(), place.clone());
     let found = wait(async move {
-        let suffix = GetOptions { range: Some(GetRange::Suffix(END_BYTES)), ..GetOptions::default() };
+        let suffix = GetOptions { range: Some(GetRange::Suffix(FOOTER_BYTES)), ..GetOptions::default() };
         let mut answer = store.get_opts(&key, suffix).await;
         // Of nothing, there is no end.
         if matches!(&answer, Err(StoreError::Generic { .. })) {

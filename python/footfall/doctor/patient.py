@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import os
 import re
+import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
+from footfall.aws import clients
+from footfall.aws.workspace import Workspace, current
 from footfall.doctor.findings import Finding
-from footfall.errors import DefinitionError
 
-#: The environment's name for the place in S3 outside of which nothing is written.
-WORKSPACE = "FOOTFALL_WORKSPACE"
-_PLACE = re.compile(r"s3://([a-z0-9][a-z0-9.-]{1,61}[a-z0-9])(?:/(.*))?")
 _SECRET = re.compile(r"SECRET|TOKEN|PASSWORD|PASSPHRASE|ACCESS_KEY|API_KEY")
 _SHORTEST_SECRET = 6
 
@@ -27,12 +26,12 @@ class Patient:
     ----------
     environment : mapping
         Variables, such as ``FOOTFALL_ENGINE``.
-    workspace : str or None
-        ``s3://bucket/group``.
+    workspace : Workspace or None
+        The group's folder in S3.
     """
 
     environment: Mapping[str, str] = field(default_factory=dict)
-    workspace: str | None = None
+    workspace: Workspace | None = None
 
     @classmethod
     def here(cls, workspace: str | None = None) -> Patient:
@@ -41,36 +40,15 @@ class Patient:
         Raises
         ------
         DefinitionError
-            If that is no place in S3.
+            If that is no workspace.
         """
-        found = workspace or os.environ.get(WORKSPACE) or None
-        if found is not None and _PLACE.fullmatch(found) is None:
-            raise DefinitionError(f"workspace = {found!r}: is written s3://bucket/group")
-        return cls(dict(os.environ), found)
+        return cls(dict(os.environ), Workspace.of(workspace) if workspace else current())
 
     @property
-    def bucket(self) -> str:
-        """The bucket of the workspace."""
-        return self._place[0]
-
-    @property
-    def group(self) -> str:
-        """What keys in the workspace begin with, and a slash if it is not the whole bucket."""
-        prefix = (self._place[1] or "").strip("/")
-        return f"{prefix}/" if prefix else ""
-
-    @property
-    def _place(self) -> tuple[str, str]:
-        found = _PLACE.fullmatch(self.workspace or "")
-        assert found is not None, "it was looked at when the workspace was named"
-        return found[1], found[2]
-
-    @cached_property
-    def session(self) -> Any:
-        """A session of boto3, which finds credentials as AWS's own tools do."""
-        import boto3
-
-        return boto3.Session()
+    def space(self) -> Workspace:
+        """The workspace, for checks that are not made without one."""
+        assert self.workspace is not None, "checks of the workspace are left out where there is none"
+        return self.workspace
 
     @cached_property
     def s3(self) -> Any:
@@ -78,15 +56,13 @@ class Patient:
         from botocore.config import Config
 
         waiting = {"connect_timeout": 5, "read_timeout": 10, "retries": {"total_max_attempts": 2}}
-        return self.session.client("s3", config=Config(**waiting))
+        return clients.client("s3", config=Config(**waiting))
 
     @cached_property
     def probe(self) -> str:
         """The key of an empty object that was created for this examination."""
-        import uuid
-
-        key = f"{self.group}doctor/{uuid.uuid4()}"
-        self.s3.put_object(Bucket=self.bucket, Key=key, Body=b"", IfNoneMatch="*")
+        key = f"{self.space.prefix}doctor/{uuid.uuid4()}"
+        self.s3.put_object(Bucket=self.space.bucket, Key=key, Body=b"", IfNoneMatch="*")
         return key
 
     def concealed(self, finding: Finding) -> Finding:

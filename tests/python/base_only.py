@@ -31,7 +31,21 @@ def main() -> int:
         "errors": {name: error_of(lambda name=name: ask(name, data, folder)) for name in LACKING},
     }
     print(json.dumps(told))
-    return 0
+    wrong = faults(told)
+    print("\n".join(wrong), file=sys.stderr, end="\n" if wrong else "")
+    return bool(wrong)
+
+
+def faults(told):
+    """What is not as it should be where the base alone is installed."""
+    wrong = [f"{name}: no rows" for name, rows in told["jobs"].items() if not rows]
+    wrong += [f"{name}: exit code {code}" for name, code in told["commands"].items() if code]
+    wrong += [] if len(told["jobs"]) == 8 else ["not all jobs were asked"]
+    for name, error in told["errors"].items():
+        kind, message = error or ("nothing", "it needs no extra")
+        if kind != "DefinitionError" or " not installed here; " not in message or "Footfall's extra `" not in message:
+            wrong.append(f"{name}: {kind}: {message}")
+    return wrong
 
 
 def answered(data, name):
@@ -52,7 +66,7 @@ def commands(folder, city):
         "notebooks": command("notebooks", "list"),
         "copy": command("notebooks", "copy", str(folder / "notebooks")),
         "prepare": command("live", "prepare", str(city), *tz, "--out", str(folder / "live")),
-        "live": command("live", str(city), *tz, "--tables", str(folder / "live"), "--out", str(folder / "found.csv")),
+        "live": command("live", str(city), *tz, "--tables", str(folder / "live"), "--to", str(folder / "suggestions")),
         "verify": command("verify", str(city), *tz, "--engines", "local"),
     }
 

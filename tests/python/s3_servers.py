@@ -13,6 +13,7 @@ import shutil
 import subprocess
 import sys
 import time
+import urllib.request
 import uuid
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -90,6 +91,27 @@ class Server:
     def read(self, bucket, key):
         return self.client().get_object(Bucket=bucket, Key=key)["Body"].read()
 
+    def new_user(self, name):
+        """The secret key of a new user of versitygw, who may do what policies of buckets say."""
+        secret_key = secrets.token_hex(20)
+        told = f"<Account><Access>{name}</Access><Secret>{secret_key}</Secret><Role>user</Role></Account>"
+        self._administrate("create-user", told)
+        return secret_key
+
+    def remove_user(self, name):
+        """Refuse a user of versitygw from now on."""
+        self._administrate(f"delete-user?access={name}", "")
+
+    def _administrate(self, what, told):
+        from botocore.auth import S3SigV4Auth
+        from botocore.awsrequest import AWSRequest
+        from botocore.credentials import Credentials
+
+        asked = AWSRequest(method="PATCH", url=f"{self.address}/{what}", data=told.encode())
+        S3SigV4Auth(Credentials(self.access_key, self.secret_key), "s3", REGION).add_auth(asked)
+        request = urllib.request.Request(asked.url, told.encode(), dict(asked.headers), method="PATCH")
+        urllib.request.urlopen(request, timeout=READY_SECONDS).close()
+
     def stop(self):
         self.process.terminate()
         try:
@@ -116,7 +138,9 @@ def versitygw(folder):
     log = folder / "versitygw.log"
     # The environment, unlike a command line, is its owner's alone.
     environment = {"ROOT_ACCESS_KEY_ID": access_key, "ROOT_SECRET_ACCESS_KEY": secret_key}
-    options = ["--port", f"{HOST}:0", "--region", REGION, "--iam-dir", str(places["users"]), "--keep-alive", "--quiet"]
+    options = ["--port", f"{HOST}:0", "--region", REGION, "--keep-alive", "--quiet"]
+    # Who is removed is refused at once.
+    options += ["--iam-dir", str(places["users"]), "--iam-cache-disable"]
     storage = ["posix", "--sidecar", str(places["attributes"]), str(places["buckets"])]
     process = _started([str(program), *options, *storage], log, environment)
     return Server("versitygw", process, _address(process, log), access_key, secret_key)

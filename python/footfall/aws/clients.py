@@ -28,7 +28,8 @@ def client(service: str, **options: Any) -> Any:
     import boto3
 
     with told(f"AWS {service}"):
-        return boto3.client(service, **options)
+        # A session of its own: the one that boto3 shares keeps credentials that the environment has no more.
+        return boto3.Session().client(service, **options)
 
 
 @contextmanager

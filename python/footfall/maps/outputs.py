@@ -103,10 +103,11 @@ class Outputs:
         return {"text/html": page.cell(scene, self._png(scene, sharpness), self.height), "text/plain": repr(self)}
 
 
-def _written(path: str | os.PathLike[str], content: bytes) -> Path:
+def _written(path: str | os.PathLike[str], content: bytes) -> Path | ObjectPath:
+    from footfall.output.objects import place
     from footfall.output.writing import whole_file
 
-    target = Path(path).expanduser()
+    target = place(path)
     with whole_file(target) as file:
         file.write(content)
     return target

@@ -1,0 +1,1 @@
+"""Footfall on AWS; importing it asks nothing of AWS."""

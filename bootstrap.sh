@@ -19,6 +19,7 @@ PATH="$PATH:${CARGO_HOME:-${HOME:-/root}/.cargo}/bin"
 TOOLS="git make cc curl python node rust rustfmt clippy"
 # Spark runs on Java; the tests of clusters look at processes and sockets.
 TOOLS_OF_TESTS="java ps ss shellcheck"
+VERSITYGW=v1.7.0
 
 main() {
     case "${1:-}" in --emr | --node | --image) make_node "$@"; return ;; esac
@@ -26,9 +27,9 @@ main() {
     case "${1:-}" in
         --check) check ;;
         --python) find_python || { what_is python >&2; exit 1; } ;;
-        --tests) browser; broker; accounts; TOOLS=$TOOLS_OF_TESTS; check >/dev/null || install_missing; check ;;
+        --tests) browser; broker; s3_server; accounts; TOOLS=$TOOLS_OF_TESTS; check >/dev/null || install_missing; check ;;
         "") install_missing; check ;;
-        *) sed -n '2,13s/^# \{0,1\}//p' bootstrap.sh >&2; exit 2 ;;
+        *) sed -n '2,14s/^# \{0,1\}//p' bootstrap.sh >&2; exit 2 ;;
     esac
 }
 
@@ -86,6 +87,15 @@ broker() {
     [ -z "$(missing)" ] || what_is mvn
 }
 
+# Go builds a server of S3 that checks signatures and policies; without it, tests at that server are skipped.
+s3_server() {
+    [ ! -x build/s3/versitygw ] && ! command -v versitygw >/dev/null || return 0
+    go=$(command -v go || echo /usr/local/go/bin/go)
+    [ -x "$go" ] || { what_is versitygw; return 0; }
+    echo "building build/s3/versitygw $VERSITYGW by $go (1-2 min)"
+    GOBIN="$PWD/build/s3" "$go" install "github.com/versity/versitygw/cmd/versitygw@$VERSITYGW" || what_is versitygw
+}
+
 # The test of a JupyterHub makes accounts of this machine, which log in by PAM; it needs root, and is skipped otherwise.
 accounts() {
     [ "$(id -u)" = 0 ] || return 0
@@ -133,6 +143,7 @@ what_is() {
         node) echo "node is missing or old: 18 or later, with npm, builds the live map. $(how node)" ;;
         chromium) echo "chromium is missing: tests that look at notebooks and maps are skipped. $(how chromium)" ;;
         mvn) echo "mvn is missing: tests of live suggestions from Kafka are skipped. $(how mvn)" ;;
+        versitygw) echo "versitygw is missing: tests at it are skipped. ./bootstrap.sh --tests builds it where Go is" ;;
         java) echo "java is missing or old: 17 or later runs Spark. $(how java)" ;;
         ps | ss) echo "$1 is missing: the tests of clusters look at processes and sockets. $(how "$1")" ;;
         useradd | setpriv | pam | system-python)

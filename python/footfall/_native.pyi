@@ -50,7 +50,7 @@ UNITS: list[str]
 
 _Degrees = npt.NDArray[np.float64]
 _Tick = Callable[[int, Optional[int]], object]
-_Slice = tuple[str, Optional[tuple[int, int]], Optional[tuple[str, int, int]]]
+_Slice = tuple[str, Optional[tuple[int, int]], Optional[tuple[str, int, int, Optional[str]]]]
 _Part = tuple[str, str]
 
 _NamedColumns = Mapping[str, Sequence[tuple[str, str]]]
@@ -92,6 +92,11 @@ def ingest(
     rows_per_part: Optional[int],
     progress: Optional[_Tick],
 ) -> dict[str, dict[str, int]]: ...
+def read_object(place: str) -> Optional[bytes]: ...
+def write_object(
+    place: str, content: bytes, *, notes: Mapping[str, str], replaces: Optional[str] = None
+) -> Optional[str]: ...
+def look_at_object(place: str) -> Optional[tuple[Optional[str], str, dict[str, str]]]: ...
 def synth(
     root: str,
     *,
@@ -158,6 +163,7 @@ class Session:
         rank_by: Optional[str],
         progress: Optional[_Tick],
     ) -> ArrowStream: ...
+    def asked(self) -> tuple[int, int, int]: ...
     def pieces(self, table: str, wanted: int) -> list[list[_Slice]]: ...
     def with_piece(
         self,

@@ -10,7 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Callable, Union
 
-from footfall import _native, quality
+from footfall import _native, extras, quality
 from footfall.checks import Checks
 from footfall.definitions import DEFAULT_UNIT, Definitions, Unit
 from footfall.errors import DefinitionError
@@ -363,6 +363,7 @@ class Dataset(Jobs, Mapped, TradeAreas, Checks):
         and so on unless `show_users`, since a report is passed on. `lang` is its language, ``en`` or ``pt``; by default
         the data set's.
         """
+        extras.need("report", "jinja2", *extras.CHARTS, by="a report")
         from footfall.report import write_report
 
         spoken = self if lang is None else replace(self, lang=chosen(lang))

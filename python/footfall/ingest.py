@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,7 +13,9 @@ from footfall.inputs import zones
 from footfall.inputs.config import read as read_config
 from footfall.inputs.csv import Csv
 from footfall.inputs.reading import reading
+from footfall.output.objects import ObjectPath, place
 from footfall.output.progress import bar
+from footfall.output.sets import whole_set
 
 
 @dataclass(frozen=True)
@@ -43,7 +46,7 @@ class Ingested:
 
     Attributes
     ----------
-    folder : pathlib.Path
+    folder : pathlib.Path, or its like in S3
         Where it is; `footfall.open` reads it.
     tables : dict
         Each table's `Counts`.
@@ -51,7 +54,7 @@ class Ingested:
         The time zone of the months.
     """
 
-    folder: Path
+    folder: Path | ObjectPath
     tables: dict[str, Counts]
     tz: str
 
@@ -79,7 +82,9 @@ def ingest(
     src : path
         A folder as `footfall.open` takes it.
     dst : path
-        A local folder outside of `src`: new, empty, or begun by the same call.
+        A folder outside of `src`: new, empty, or begun by the same call. In S3 (``s3://bucket/prefix``) nothing else
+        may be in it; it is written to this machine's folder for temporary files first, and `footfall.open` sees all of
+        it or an unfinished set.
     tz : str, optional
         IANA time zone of the months that name the folders: by default what ``footfall.toml`` says, else UTC. Other time
         zones can be asked for all the same.
@@ -121,15 +126,14 @@ def ingest(
     >>> footfall.open(done.folder, tz="America/Recife").rows()["pings"]
     1000
     """
-    folder = Path(dst).expanduser()
-    source = str(Path(src).expanduser())
+    folder, source = place(dst), str(place(src))
     settings = read_config(source if config else None)
     zone = (settings.tz or zones.zone("UTC")) if tz is None else zones.zone(tz)
     said = reading(columns=columns, epoch_unit=epoch_unit, naive_tz=naive_tz, csv=csv, actions=actions)
-    with bar("Ingest", shown=progress) as tick:
+    with bar("Ingest", shown=progress) as tick, _written(folder) as beside:
         done = _native.ingest(
             source,
-            str(folder),
+            str(beside),
             tables=dict(settings.tables),
             tz=zone,
             reading=said.over(settings.reading).native(),
@@ -137,6 +141,11 @@ def ingest(
             progress=tick,
         )
     return Ingested(folder, {name: _counts(table) for name, table in done.items()}, zone.name)
+
+
+def _written(folder: Path | ObjectPath) -> AbstractContextManager[Path]:
+    """Return what gives the folder of this machine that is written."""
+    return whole_set(folder) if isinstance(folder, ObjectPath) else nullcontext(folder)
 
 
 def _counts(table: dict[str, int]) -> Counts:

@@ -10,12 +10,14 @@ from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from footfall import extras
 from footfall.definitions import Definitions, Unit
 from footfall.errors import DefinitionError
 from footfall.inputs import options
 from footfall.lang import ENGLISH, chosen, in_own_language, known, mark, speaking, tr, trn
 from footfall.output import display, formats, tables
 from footfall.output.text import printable, size
+from footfall.output.objects import ObjectPath, place
 from footfall.output.writing import whole_file
 
 if TYPE_CHECKING:
@@ -126,6 +128,7 @@ class Result:
 
     def to_pandas(self) -> pandas.DataFrame:
         """Return the rows as a ``pandas.DataFrame``; dates become ``datetime64``."""
+        extras.need("pandas", "pandas", by="to_pandas()")
         return self._table.to_pandas(date_as_object=False)
 
     def to_polars(self) -> polars.DataFrame:
@@ -188,6 +191,7 @@ class Result:
         >>> drawn.to_dict()["title"]["text"]
         ['The most visited of 2 establishments']
         """
+        extras.need("charts", *extras.CHARTS, by="a chart")
         from footfall.charts import Context, draw
 
         context = Context(self.tz, self.definitions)
@@ -271,8 +275,17 @@ class Result:
         named = people.without_ids(self._table, ids)
         return replace(self, _table=named.filter(pc.is_valid(named["user_id"])), sql=None)
 
-    def write(self, path: str | os.PathLike[str], *, spreadsheet: bool = False, decimal: str = ".") -> Path:
+    def write(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        spreadsheet: bool = False,
+        decimal: str = ".",
+        overwrite: bool = False,
+    ) -> Path | ObjectPath:
         """Write the rows to a file; its ending says how. A file that is there is replaced once the new one is whole.
+
+        In S3 (``s3://bucket/key``) an object that is there is not replaced, unless `overwrite` says so.
 
         Parameters
         ----------
@@ -284,23 +297,27 @@ class Result:
         decimal : {".", ","}
             The decimal mark of CSV; with a comma, cells are separated by semicolons, as spreadsheets in Portuguese,
             German or French expect.
+        overwrite : bool
+            Replace an object of S3 that is there now, but none that comes meanwhile.
 
         Returns
         -------
-        pathlib.Path
+        pathlib.Path, or its like for an object
             `path`.
 
         Raises
         ------
         DefinitionError
             If the ending is another, or not ``.csv`` for a `spreadsheet` or a decimal comma; if `path` is a link, which
-            is neither written through nor replaced.
+            is neither written through nor replaced; or lies in S3 beyond the workspace.
+        DataError
+            If an object of S3 is there already, or S3 refuses.
         OSError
             If the file cannot be written; one that was there stays as it was.
         """
-        target = Path(path).expanduser()
+        target = place(path)
         write = _writer(target, spreadsheet, options.decimal_mark("decimal", decimal))
-        with whole_file(target) as file:
+        with whole_file(target, overwrite=overwrite) as file:
             write(self._table, file)
         return target
 
@@ -341,7 +358,7 @@ class Result:
         return above + table + below
 
 
-def _writer(target: Path, spreadsheet: bool, decimal: str) -> Callable[..., None]:
+def _writer(target: Path | ObjectPath, spreadsheet: bool, decimal: str) -> Callable[..., None]:
     """Return what writes a table to a file that ends like `target`."""
     ending = target.suffix.lower()
     if ending not in formats.BY_ENDING:

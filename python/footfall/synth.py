@@ -9,7 +9,9 @@ from pathlib import Path
 from footfall import _native
 from footfall.errors import DefinitionError
 from footfall.inputs import options, zones
+from footfall.output.objects import ObjectPath, place
 from footfall.output.progress import bar
+from footfall.output.sets import whole_set
 from footfall.streets import Streets, streets
 
 __all__ = ["Streets", "city", "streets"]
@@ -27,13 +29,13 @@ def city(
     tz: str = "America/Recife",
     threads: int | None = None,
     progress: bool = True,
-) -> Path:
+) -> Path | ObjectPath:
     """Write a city like Recife to a folder: establishments, ads, interactions, pings and what was planted.
 
     Parameters
     ----------
     root : path
-        A local folder that is empty or not there yet.
+        A folder that is empty or not there yet; in S3 (``s3://bucket/prefix``), one with nothing else in it.
     pings : int
         How many location records; they stream to Parquet, so 1e9 needs no more memory than 1e6.
     seed : int
@@ -53,7 +55,7 @@ def city(
 
     Returns
     -------
-    pathlib.Path
+    pathlib.Path, or its like in S3
         `root`. ``truth.json`` in it holds the planted click rates, tastes and visits.
 
     Raises
@@ -68,7 +70,12 @@ def city(
     >>> sorted(entry.name for entry in root.iterdir())
     ['ads.parquet', 'basemap.geojson', 'establishments.parquet', 'interactions', 'pings', 'truth.json']
     """
-    folder = Path(root).expanduser()
+    folder = place(root)
+    if isinstance(folder, ObjectPath):
+        with whole_set(folder) as beside:
+            city(beside, pings=pings, seed=seed, users=users, establishments=establishments, start=start, days=days,
+                 tz=tz, threads=threads, progress=progress)  # fmt: skip
+        return folder
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise DefinitionError(f"root = {str(folder)!r}: is not an empty folder; choose another, or remove it first")
     optional = {"users": users, "establishments": establishments, "threads": threads}

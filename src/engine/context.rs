@@ -12,7 +12,7 @@ use crate::engine::errors::{error_of, statement_error_of};
 use crate::engine::memory::LimitedPool;
 use crate::engine::planning::corrections::logical_rules;
 use crate::engine::planning::rules::{corrected, rules};
-use crate::engine::run::threads;
+use crate::engine::threads::threads;
 use crate::engine::visits::table::PlainPlans;
 /// The machine's cores, or what the caller wants.
 pub fn thread_count(wanted: Option<usize>) -> usize {

@@ -7,6 +7,7 @@
 //! | [`errors`] | whose fault an error is |
 //! | [`nouns`] | the four nouns and their columns |
 //! | `memory` | what a limit of memory counts, and what it refuses |
+//! | [`threads`] | the threads that compute, and those that wait for the network |
 //! | `exchange` | rows between tasks: channels, one background task for all partitions |
 //! | [`run`] | runs a plan on the shared threads |
 //! | [`files`] | the files of a table |
@@ -72,5 +73,6 @@ mod small_tables;
 pub mod sources;
 pub mod steps;
 pub mod text;
+pub mod threads;
 pub mod values;
 mod visits;

@@ -14,11 +14,10 @@ use datafusion::physical_plan::{ExecutionPlan, execute_stream_partitioned};
 use datafusion::prelude::DataFrame;
 use futures::future::try_join_all;
 use futures::{StreamExt, TryStreamExt};
-use once_cell::race::OnceBox;
-use tokio::runtime::{Builder, Runtime};
 
 use crate::engine::errors::error_of;
 use crate::engine::exchange::task::spawned;
+use crate::engine::threads::threads;
 use crate::{Error, Result};
 
 /// Tables and results, as they come out.
@@ -27,42 +26,12 @@ pub type Table = (SchemaRef, Vec<RecordBatch>);
 /// How often the caller hears of progress and may stop the work.
 pub const HEARTBEAT: Duration = Duration::from_millis(100);
 
-/// Stack of a thread, committed as it is used: long chains of conditions are evaluated by recursion.
-const WORKER_STACK: usize = 64 << 20;
-
 /// Called at each heartbeat with the rows read so far; an error stops the work.
 pub type Heartbeat<'a> = &'a mut dyn FnMut(u64) -> Result<()>;
 
 /// A heartbeat that does nothing.
 pub fn silent(_rows: u64) -> Result<()> {
     Ok(())
-}
-
-/// The threads of one process. A fork has the memory of its parent, but none of its threads.
-struct Threads {
-    process: u32,
-    runtime: Runtime,
-    of_fork: OnceBox<Threads>,
-}
-
-impl Threads {
-    fn start() -> Box<Self> {
-        let runtime =
-            Builder::new_multi_thread().enable_all().thread_name("footfall").thread_stack_size(WORKER_STACK).build();
-        let runtime = runtime.expect("the system gives threads");
-        Box::new(Self { process: std::process::id(), runtime, of_fork: OnceBox::new() })
-    }
-}
-
-/// The threads that all sessions of this process share. No lock guards them: one that a thread held while its process
-/// was forked would stay locked in the fork.
-pub fn threads() -> &'static Runtime {
-    static FIRST: OnceBox<Threads> = OnceBox::new();
-    let mut threads = FIRST.get_or_init(Threads::start);
-    while threads.process != std::process::id() {
-        threads = threads.of_fork.get_or_init(Threads::start);
-    }
-    &threads.runtime
 }
 
 /// All rows of `frame`.

@@ -1,7 +1,6 @@
 //! A data set, opened: its tables, what is asked of them, and the answers.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 use std::sync::Arc;
 
 use datafusion::arrow::array::{AsArray, RecordBatch};
@@ -22,6 +21,8 @@ use crate::engine::attribution::ads::AttributionSpec;
 use crate::engine::attribution::table::AttributedVisits;
 use crate::engine::context::{new_context, plain_context, planned, thread_count};
 use crate::engine::errors::error_of;
+use crate::engine::files::place::Place;
+use crate::engine::files::s3::traffic::{Asked, Traffic};
 use crate::engine::functions;
 use crate::engine::jobs::{Job, Request};
 use crate::engine::nouns::EVIDENCE;
@@ -81,19 +82,22 @@ pub struct Session {
     restriction: Restriction,
     /// Which interactions may have earned a visit.
     pub(super) visit_filter: Arc<VisitFilter>,
+    /// What was asked of S3 for it.
+    pub(super) traffic: Traffic,
     pub(super) context: SessionContext,
 }
 
 impl Session {
     /// Opens the tables under `root` and those `given`.
     pub fn open(
-        root: Option<&Path>,
+        root: Option<&Place>,
         given: BTreeMap<String, Given>,
         mut reading: Reading,
         options: Options,
     ) -> Result<Self> {
         reading.threads = thread_count(options.threads);
-        let sources = sources(root, given, &reading)?;
+        let traffic = Traffic::default();
+        let sources = sources(root, given, &reading, &traffic)?;
         // The small tables stay in memory, whatever the limit of the work on the large ones.
         let context = new_context(options.threads, None)?;
         let (mut establishments, mut ads) = (None, None);
@@ -106,7 +110,12 @@ impl Session {
         }
         let (sources, options) = (Arc::new(sources), Arc::new(options));
         let (restriction, visit_filter) = (EVERYTHING, Arc::new(VisitFilter::all()));
-        Self { sources, options, establishments, ads, restriction, visit_filter, context }.planned()
+        Self { sources, options, establishments, ads, restriction, visit_filter, traffic, context }.planned()
+    }
+
+    /// What was asked of S3 until now, for this data set and all that were made of it on this machine.
+    pub fn asked(&self) -> Asked {
+        self.traffic.asked()
     }
 
     /// Restricts the data set further: fractions of users multiply, and times intersect.

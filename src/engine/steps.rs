@@ -114,7 +114,7 @@ impl Session {
         visit_filter: Option<&Table>,
     ) -> Result<Self> {
         reading.threads = thread_count(self.options.threads);
-        let pieces = sources(None, given, &reading)?;
+        let pieces = sources(None, given, &reading, &self.traffic)?;
         let sources = self.sources.iter().map(|(name, source)| (*name, source.clone())).chain(pieces);
         let mut with_piece = self.clone();
         with_piece.sources = Arc::new(sources.collect());

@@ -6,6 +6,7 @@ mod ingest;
 mod kernels;
 mod live;
 mod reading;
+mod s3;
 mod session;
 mod shapes;
 mod synth;
@@ -30,6 +31,9 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(kernels::visit_join, module)?)?;
     module.add_function(wrap_pyfunction!(kernels::attribute_visits, module)?)?;
     module.add_function(wrap_pyfunction!(ingest::ingest, module)?)?;
+    module.add_function(wrap_pyfunction!(s3::read_object, module)?)?;
+    module.add_function(wrap_pyfunction!(s3::write_object, module)?)?;
+    module.add_function(wrap_pyfunction!(s3::look_at_object, module)?)?;
     shapes::add(module)?;
     live::add(module)?;
     module.add_function(wrap_pyfunction!(synth::synth, module)?)?;

@@ -11,6 +11,7 @@ use super::arrow::batches_of;
 use super::errors::raise;
 use super::zone::PyZone;
 use crate::engine::files::file::{Stamp, TableFile};
+use crate::engine::files::place::Place;
 use crate::engine::nouns::EpochUnit;
 use crate::engine::sources::reading::{Given, Reading};
 use crate::engine::sources::slice::Slice;
@@ -33,8 +34,8 @@ pub enum GivenTable {
 }
 
 /// A file; the first byte and the end of what is read of it, all of it if none; and, if it was opened before, where its
-/// table begins, and its bytes and its time of change then.
-pub type PySlice = (PathBuf, Option<(u64, u64)>, Option<(PathBuf, u64, i64)>);
+/// table begins, and its bytes, its time of change and what S3 calls its content then.
+pub type PySlice = (PathBuf, Option<(u64, u64)>, Option<(PathBuf, u64, i64, Option<String>)>);
 
 /// How tables are to be read.
 #[derive(FromPyObject)]
@@ -61,8 +62,14 @@ pub struct PyCsvOptions {
 impl GivenTable {
     fn given(self) -> PyResult<Given> {
         match self {
-            GivenTable::Path(path) => Ok(Given::Paths(vec![(path.clone(), path)])),
-            GivenTable::Paths(paths) => Ok(Given::Paths(paths)),
+            GivenTable::Path(path) => {
+                let place = Place::of(&path).map_err(raise)?;
+                Ok(Given::Places(vec![(place.clone(), place)]))
+            }
+            GivenTable::Paths(paths) => {
+                let places = paths.iter().map(|(path, root)| Ok((Place::of(path)?, Place::of(root)?)));
+                Ok(Given::Places(places.collect::<Result<_>>().map_err(raise)?))
+            }
             GivenTable::Slices(slices) => {
                 let slices = slices.into_iter().map(slice).collect::<Result<_>>();
                 Ok(Given::Slices(slices.map_err(raise)?))
@@ -73,9 +80,12 @@ impl GivenTable {
 }
 
 fn slice((path, bytes, opened): PySlice) -> Result<Slice> {
+    let place = Place::of(&path)?;
     let file = match opened {
-        Some((root, bytes, changed_ns)) => TableFile { path, root, stamp: Stamp { bytes, changed_ns } },
-        None => TableFile::found(&path, &path)?,
+        Some((root, bytes, changed_ns, etag)) => {
+            TableFile::opened(place, Place::of(&root)?, Stamp { bytes, changed_ns, etag })?
+        }
+        None => TableFile::found(&path, &place)?,
     };
     Ok(Slice { file, bytes: bytes.map(|(start, end)| start..end) })
 }

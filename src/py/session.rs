@@ -16,6 +16,8 @@ use super::reading::{GivenTable, PyCsvOptions, PyReading, PySlice, given};
 use super::zone::PyZone;
 use crate::engine::errors::error_of;
 use crate::engine::files::file::TableFile;
+use crate::engine::files::place::Place;
+use crate::engine::files::s3::traffic::Asked;
 use crate::engine::jobs::{JOBS, Job, Request};
 use crate::engine::query::UserQuery;
 use crate::engine::query::scope::{NamedColumn, Variables};
@@ -103,7 +105,8 @@ impl PySession {
         let Definitions { radius_m, window_us, z } = definitions;
         let calendar = tz.0.clone();
         let options = Options { calendar, radius_m, window_us, z, threads, memory_limit, is_plain: false };
-        attended(py, None, |_| Session::open(root.as_deref(), given, reading, options)).map(Self)
+        let root = root.map(|root| Place::of(&root)).transpose().map_err(raise)?;
+        attended(py, None, |_| Session::open(root.as_ref(), given, reading, options)).map(Self)
     }
 
     fn tables(&self) -> BTreeMap<&'static str, Vec<&'static str>> {
@@ -182,10 +185,17 @@ impl PySession {
         table(py, attended(py, progress.as_ref(), answer)?)
     }
 
+    fn asked(&self) -> (u64, u64, u64) {
+        let Asked { lists, gets, bytes } = self.0.asked();
+        (lists, gets, bytes)
+    }
+
     fn pieces(&self, table: &str, wanted: u64) -> PyResult<Vec<Vec<PySlice>>> {
         let slice = |Slice { file, bytes }: Slice| {
-            let TableFile { path, root, stamp } = file;
-            (path, bytes.map(|bytes| (bytes.start, bytes.end)), Some((root, stamp.bytes, stamp.changed_ns)))
+            let TableFile { place, root, stamp, .. } = file;
+            let [path, root] = [place, root].map(|place| place.to_path());
+            let opened = (root, stamp.bytes, stamp.changed_ns, stamp.etag);
+            (path, bytes.map(|bytes| (bytes.start, bytes.end)), Some(opened))
         };
         let pieces = self.0.pieces(table, wanted).map_err(raise)?;
         Ok(pieces.into_iter().map(|piece| piece.into_iter().map(slice).collect()).collect())

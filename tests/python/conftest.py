@@ -119,6 +119,32 @@ def kafka_broker(tmp_path_factory):
     started.stop()
 
 
+@pytest.fixture(scope="session")
+def moto(tmp_path_factory):
+    """moto's S3 server, started once: its conditional writes are atomic, and it takes any signature."""
+    import s3_servers
+
+    server = s3_servers.moto(tmp_path_factory.mktemp("moto"))
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def versitygw(tmp_path_factory):
+    """versitygw, an S3 server started once: it checks signatures and policies, and serves ranges of files."""
+    import s3_servers
+
+    server = s3_servers.versitygw(tmp_path_factory.mktemp("versitygw"))
+    yield server
+    server.stop()
+
+
+@pytest.fixture(params=["moto", "versitygw"])
+def s3(request):
+    """Each of the two S3 servers."""
+    return request.getfixturevalue(request.param)
+
+
 @pytest.fixture
 def ask(engine):
     """Opens a world (or tables) quietly on each engine."""

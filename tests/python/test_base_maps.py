@@ -148,7 +148,7 @@ def test_tiles_alone_need_the_library(town, monkeypatch, basemap):
     for name in ("archive", "tiles"):
         monkeypatch.delitem(sys.modules, f"footfall.maps.{name}", raising=False)
     assert "<svg" in Map(basemap=basemap).establishments(SHOPS).to_svg()
-    with pytest.raises(DefinitionError, match=r"town\.pmtiles: .*pip install 'footfall\[notebook\]'"):
+    with pytest.raises(DefinitionError, match=r"town\.pmtiles: pmtiles is not installed here.*extra `notebook`"):
         scene_of(Map(basemap=town).establishments(SHOPS))
 
 

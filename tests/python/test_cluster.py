@@ -135,8 +135,8 @@ def test_what_is_not_there_is_named(monkeypatch):
     monkeypatch.setenv("JAVA_HOME", "/nowhere")
     with pytest.raises(footfall.DefinitionError, match="Java 17 or later, and JAVA_HOME=/nowhere"):
         cluster.start("spark")
-    monkeypatch.setattr("footfall.engines.cluster.find_spec", lambda name: None)
-    with pytest.raises(footfall.DefinitionError, match=r"pip install 'footfall\[dask\]'"):
+    monkeypatch.setattr("footfall.extras.find_spec", lambda name: None)
+    with pytest.raises(footfall.DefinitionError, match=r"distributed is not installed here.*extra `dask`"):
         cluster.start("dask")
 
 

@@ -10,7 +10,7 @@ from rich.table import Column, Table
 import footfall
 from footfall import _native
 from footfall import verify as footfall_verify
-from footfall.cli import cluster, kafka, kernel, live, notebooks
+from footfall.cli import aws, cluster, kafka, kernel, live, notebooks
 from footfall.cli.command import Command
 from footfall.cli.opening import Tz, how_to_read, on_data, on_opening, with_reading
 from footfall.cli.showing import AnyFormat, Out, OutDecimal, Spreadsheet, Top, print_lines, show
@@ -22,6 +22,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+app.add_typer(aws.app, name="aws")
 app.add_typer(cluster.app, name="cluster")
 app.add_typer(kafka.app, name="kafka")
 app.add_typer(kernel.app, name="kernel")

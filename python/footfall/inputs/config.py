@@ -64,11 +64,27 @@ def read(folder: str | None) -> Config:
     DataError
         If a pattern of files matches nothing.
     """
-    file = None if folder is None or "://" in folder else os.path.join(folder, NAME)
-    if file is None or not os.path.lexists(file):
+    if folder is None:
+        return Config()
+    if "://" in folder:
+        return _of_bucket(folder)
+    file = os.path.join(folder, NAME)
+    if not os.path.lexists(file):
         return Config()
     with _named(file):
-        return _config(_parsed(file, str(folder)), str(folder), file)
+        return _config(_toml(_content(file, folder)), folder, file)
+
+
+def _of_bucket(folder: str) -> Config:
+    """Return the settings that lie beside a data set in S3."""
+    from footfall import _native
+
+    place = f"{folder.rstrip('/')}/{NAME}"
+    content = _native.read_object(place)
+    if content is None:
+        return Config()
+    with _named(place):
+        return _config(_toml(content), folder, place)
 
 
 @contextmanager
@@ -80,16 +96,24 @@ def _named(place: str) -> Iterator[None]:
         raise DefinitionError(f"{place}: {error}") from None
 
 
-def _parsed(file: str, folder: str) -> dict[str, Any]:
+def _content(file: str, folder: str) -> bytes:
     found = os.stat(file) if paths.lies_within(file, folder) and os.path.exists(file) else None
     if found is None or not stat.S_ISREG(found.st_mode):
         raise DefinitionError("must be a file in that folder")
-    if found.st_size > _MOST_BYTES:
-        raise DefinitionError(f"has {found.st_size:,} bytes; must have at most {_MOST_BYTES:,}")
+    _refuse_large(found.st_size)
     with open(file, "rb") as opened:
-        text = opened.read(_MOST_BYTES)
+        return opened.read(_MOST_BYTES)
+
+
+def _refuse_large(count: int) -> None:
+    if count > _MOST_BYTES:
+        raise DefinitionError(f"has {count:,} bytes; must have at most {_MOST_BYTES:,}")
+
+
+def _toml(content: bytes) -> dict[str, Any]:
+    _refuse_large(len(content))
     try:
-        return dict(tomllib.loads(text.decode("utf-8-sig")))
+        return dict(tomllib.loads(content.decode("utf-8-sig")))
     except (ValueError, RecursionError) as error:
         raise DefinitionError(f"is no TOML: {error}") from None
 

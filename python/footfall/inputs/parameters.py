@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Callable
 
 import numpy as np
 
+from footfall import extras
 from footfall.errors import DefinitionError
 from footfall.inputs import arrow, options
 
@@ -227,6 +228,7 @@ def _plain(value: Any) -> Any:
 
 def _of_pandas(value: np.datetime64 | np.timedelta64) -> Any:
     """Return a time or a duration with its nanoseconds, which Python's own lack; a day as a date."""
+    extras.need("pandas", "pandas", by="a time of NumPy as a parameter")
     import pandas as pd
 
     if isinstance(value, np.timedelta64):

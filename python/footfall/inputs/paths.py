@@ -91,7 +91,7 @@ def _placed(told: str, within: str | None) -> str:
 
 
 def _refuse_outside(name: str, told: str, path: str, within: str) -> None:
-    if not lies_within(path, within):
+    if "://" not in within and not lies_within(path, within):
         raise _leaves(name, told, within)
 
 
@@ -105,7 +105,8 @@ def _parts(name: str, told: str, within: str | None) -> list[Part]:
 
 
 def _is_pattern(told: str, within: str | None) -> bool:
-    return glob.has_magic(told) and "://" not in told and not os.path.lexists(_placed(told, within))
+    placed = _placed(told, within)
+    return glob.has_magic(told) and "://" not in placed and not os.path.lexists(placed)
 
 
 def _matches(name: str, told: str, within: str | None) -> list[Part]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from footfall import _native
+from footfall import _native, extras
 from footfall.errors import DefinitionError
 from footfall.inputs.options import choices, whole
 from footfall.lang import ENGLISH, chosen, in_own_language, speaking, tr, trn
@@ -134,6 +134,7 @@ class Backtest:
 
     def chart(self, *, lang: str | None = None) -> Drawing:
         """Draw the shares of all methods with their intervals, in a language; by default the data set's."""
+        extras.need("charts", *extras.CHARTS, by="a chart")
         from footfall.charts.backtests import backtest
 
         with speaking(self.lang if lang is None else chosen(lang)):

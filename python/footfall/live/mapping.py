@@ -9,7 +9,7 @@ from dataclasses import replace
 from types import SimpleNamespace, TracebackType
 from typing import TYPE_CHECKING, Any
 
-from footfall import _native
+from footfall import _native, extras
 from footfall.errors import DefinitionError
 from footfall.inputs import options
 from footfall.lang import ENGLISH, in_own_language, number, speaking, spoken, tr
@@ -188,6 +188,7 @@ class View:
 
     @in_own_language
     def _made(self) -> MovingMap:
+        extras.need("notebook", "anywidget", by="a live map")
         from footfall.maps.moving import MovingMap
 
         # What the colours mean stands beside the map.

@@ -6,15 +6,16 @@ import json
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from footfall import extras
 from footfall.errors import DataError, DefinitionError
 from footfall.lang import spoken
 from footfall.maps import geojson, natural_earth
 from footfall.maps.layers import Layer
 from footfall.maps.mercator import Bounds, View
+from footfall.output import objects
 
 #: The file beside a data set's tables.
 BESIDE = "basemap.geojson"
@@ -71,15 +72,21 @@ def base_map(chosen: Any, view: View, megabytes: float) -> BaseMap:
         raise DefinitionError(f"basemap = {chosen!r}: must be a path, an address, or a style or GeoJSON as a mapping")
     if str(chosen).startswith(("https://", "http://")):
         return _of_address(str(chosen), view)
+    if objects.is_object(chosen):
+        return _of_json(_parsed(objects.read(str(chosen)), str(chosen)), str(chosen), view)
     path = Path(chosen).expanduser()
     if not path.is_file():
         raise DefinitionError(f"basemap = {str(chosen)!r}: there is no such file")
     if path.suffix.lower() == ".pmtiles":
         return _of_tiles(path, view, megabytes)
+    return _of_json(_parsed(path.read_bytes(), str(path)), str(path), view)
+
+
+def _parsed(content: bytes, source: str) -> Any:
     try:
-        return _of_json(json.loads(path.read_bytes()), str(path), view)
+        return json.loads(content)
     except ValueError as error:
-        raise DataError(f"basemap {path}: is neither PMTiles nor JSON: {error}", table=str(path)) from error
+        raise DataError(f"basemap {source}: is neither PMTiles nor JSON: {error}", table=source) from error
 
 
 def _world(view: View) -> BaseMap:
@@ -113,8 +120,7 @@ def _tiles() -> dict[str, Any]:
 
 
 def _of_tiles(path: Path, view: View, megabytes: float) -> BaseMap:
-    if find_spec("pmtiles") is None:
-        raise DefinitionError(f"basemap {path}: PMTiles cannot be read here; pip install 'footfall[notebook]'")
+    extras.need("notebook", "pmtiles", by=f"basemap {path}")
     from footfall.maps import tiles
 
     with tiles.Archive(path) as archive:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from footfall import extras
 from footfall.inputs import options
 from footfall.lang import in_own_language
 
@@ -32,6 +33,7 @@ class Outputs:
     @in_own_language
     def live(self) -> LiveMap:
         """Return a widget whose points `LiveMap.set` sets anew; it needs a running notebook, and ``anywidget``."""
+        extras.need("notebook", "anywidget", by="a live map")
         from footfall.maps.widget import LiveMap
 
         return LiveMap(self._scene(moving=True), self.height)
@@ -71,6 +73,7 @@ class Outputs:
     @in_own_language
     def to_chart(self) -> LayerChart:
         """Return the picture as an Altair chart, which stands beside others."""
+        extras.need("charts", *extras.CHARTS, by="a map's picture")
         from footfall.maps.picture import chart
 
         return chart(self._scene())
@@ -82,6 +85,7 @@ class Outputs:
         return bytes(self._converted("vegalite_to_png", scene, scale=sharpness))
 
     def _converted(self, name: str, scene: Scene, **given: Any) -> Any:
+        extras.need("charts", *extras.CHARTS, by="a map's picture")
         import vl_convert
 
         from footfall.maps.picture import chart
@@ -99,10 +103,11 @@ class Outputs:
         return {"text/html": page.cell(scene, self._png(scene, sharpness), self.height), "text/plain": repr(self)}
 
 
-def _written(path: str | os.PathLike[str], content: bytes) -> Path:
+def _written(path: str | os.PathLike[str], content: bytes) -> Path | ObjectPath:
+    from footfall.output.objects import place
     from footfall.output.writing import whole_file
 
-    target = Path(path).expanduser()
+    target = place(path)
     with whole_file(target) as file:
         file.write(content)
     return target

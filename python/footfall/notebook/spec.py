@@ -7,10 +7,10 @@ import shutil
 import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from footfall import extras
 from footfall.errors import DefinitionError
 
 NAME = "footfall"
@@ -67,8 +67,7 @@ def of_prefix(prefix: Path) -> Path:
 
 def check_installed() -> None:
     """Raise DefinitionError if the kernel could not start here; it says what to install."""
-    if find_spec("ipykernel") is None:
-        raise DefinitionError("the kernel is not installed here; pip install 'footfall[notebook]'")
+    extras.need("notebook", "ipykernel", by="the kernel")
 
 
 def install(data: Path, environment: Mapping[str, str]) -> Path:

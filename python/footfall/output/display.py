@@ -32,6 +32,19 @@ def duration(seconds: float) -> str:
     return f"{minutes:.0f} min {rest:.0f} s" if minutes else f"{number(seconds, '.1f')} s"
 
 
+def progress(rows_done: int, rows_total: int | None, unit: str, seconds: float) -> list[str]:
+    """Return how far a work is: the part of it, unless nobody knows the whole, what was done, and since when.
+
+    Examples
+    --------
+    >>> progress(300_000, 1_200_000, "rows", 1.5), progress(7, None, "cells", 2)
+    (['25%', '300k of 1.2M rows', '1.5 s'], ['7 cells', '2.0 s'])
+    """
+    rows = f"{compact(rows_done)} of {compact(rows_total)}" if rows_total else compact(rows_done)
+    part = [f"{min(rows_done / rows_total, 1):.0%}"] if rows_total else []
+    return [*part, f"{rows} {unit}", duration(seconds)]
+
+
 def percent(share: float) -> str:
     r"""Return a share in percent, with three figures.
 

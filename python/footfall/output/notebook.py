@@ -7,7 +7,7 @@ import uuid
 from html import escape
 from typing import Any
 
-from footfall.output.display import compact, duration
+from footfall.output.display import progress
 
 _LINE = "display:flex;gap:1em;font-size:var(--jp-ui-font-size1,13px);color:var(--jp-ui-font-color1,inherit)"
 _TROUGH = "height:4px;margin-top:3px;background:var(--jp-layout-color3,#bdbdbd)"
@@ -77,10 +77,7 @@ def bar_html(title: str, rows_done: int, rows_total: int | None, unit: str, seco
     ['Visits', '25%', '300k', 'of', '1.2M', 'rows', '1.5', 's']
     """
     share = min(rows_done / rows_total, 1) if rows_total else None
-    rows = f"{compact(rows_done)} of {compact(rows_total)}" if rows_total else compact(rows_done)
-    told = [f"<b>{escape(title)}</b>", f"{rows} {escape(unit)}", duration(seconds)]
-    if share is not None:
-        told.insert(1, f"{share:.0%}")
+    told = [f"<b>{escape(title)}</b>", *map(escape, progress(rows_done, rows_total, unit, seconds))]
     length = "width:100%;opacity:0.4" if share is None else f"width:{share:.1%}"
     line = "".join(f"<span>{part}</span>" for part in told)
     return (

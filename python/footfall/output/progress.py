@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import shutil
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Callable, Optional
 
-from footfall.output import notebook
+from footfall.output import display, notebook
+from footfall.output.text import printable
 
 Tick = Callable[[int, Optional[int]], None]
 
@@ -17,7 +20,7 @@ _SECONDS_BETWEEN = 0.2
 
 
 class _Bar:
-    """Shows a bar once the work has lasted `_QUIET_SECONDS`: of tqdm on a terminal, of HTML in a notebook."""
+    """Shows a bar once the work has lasted `_QUIET_SECONDS`: a line on a terminal, HTML in a notebook."""
 
     def __init__(self, title: str, unit: str) -> None:
         self.title = title
@@ -36,7 +39,7 @@ class _Bar:
 
     def _open(self) -> Any:
         if notebook.shell() is None:
-            return _Line(self.title, self.unit, self.started)
+            return _Line(self.title, self.unit) if sys.stderr.isatty() else _Nothing()
         return notebook.Bar(self.title, self.unit) if notebook.is_watched() else _Nothing()
 
     def close(self) -> None:
@@ -45,26 +48,27 @@ class _Bar:
 
 
 class _Line:
-    """tqdm's bar; a log file wants none."""
+    """A line of a terminal, written anew in its place; a log file wants none."""
 
-    def __init__(self, title: str, unit: str, started: float) -> None:
-        from tqdm import tqdm
+    def __init__(self, title: str, unit: str) -> None:
+        self._title, self._unit = title, unit
 
-        # None: only on a terminal.
-        options = {"unit_scale": True, "smoothing": 0, "leave": False, "disable": None}
-        self._bar: Any = tqdm(desc=title, unit=f" {unit}", **options)
-        self._bar.start_t = self._bar.last_print_t = started
-
-    def show(self, rows_done: int, rows_total: int | None, _: float) -> None:
-        self._bar.total = rows_total
-        self._bar.update(rows_done - self._bar.n)
+    def show(self, rows_done: int, rows_total: int | None, seconds: float) -> None:
+        told = display.progress(rows_done, rows_total, self._unit, seconds)
+        line = printable("  ".join([self._title, *told]))
+        self._write(line[: shutil.get_terminal_size().columns - 1])
 
     def close(self) -> None:
-        self._bar.close()
+        self._write("")
+
+    @staticmethod
+    def _write(line: str) -> None:
+        # To the line's beginning, and what was there is erased.
+        print(f"\r\x1b[K{line}", end="", file=sys.stderr, flush=True)
 
 
 class _Nothing:
-    """Where nobody watches."""
+    """Where nobody watches, or a log file would keep each step."""
 
     def show(self, *_: Any) -> None: ...
 

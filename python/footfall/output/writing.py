@@ -12,11 +12,14 @@ from pathlib import Path
 from typing import IO
 
 from footfall.errors import DefinitionError
+from footfall.output.objects import ObjectPath, place, whole_object
 
 
 @contextmanager
-def whole_file(target: Path) -> Iterator[IO[bytes]]:
+def whole_file(target: Path | ObjectPath, *, overwrite: bool = False) -> Iterator[IO[bytes]]:
     """Yield a new file beside `target`, which takes its place, on disk and with its permissions, if all goes well.
+
+    An object of S3 is created, or replaced if `overwrite` says so.
 
     Raises
     ------
@@ -25,6 +28,10 @@ def whole_file(target: Path) -> Iterator[IO[bytes]]:
     OSError
         If it cannot be written; what was there stays as it was.
     """
+    if isinstance(target, ObjectPath):
+        with whole_object(target, overwrite=overwrite) as made:
+            yield made
+        return
     mode = _mode_of(target)
     beside = target.with_name(f".{target.name[:100]}.{secrets.token_hex(4)}.new")
     try:
@@ -45,7 +52,7 @@ def whole_file(target: Path) -> Iterator[IO[bytes]]:
     _sync_folder(target.parent)
 
 
-def html_file(path: str | os.PathLike[str]) -> Path:
+def html_file(path: str | os.PathLike[str]) -> Path | ObjectPath:
     """Return the file of a page that is to be written.
 
     Raises
@@ -53,12 +60,12 @@ def html_file(path: str | os.PathLike[str]) -> Path:
     DefinitionError
         If it does not end in .html, is a folder, or its folder is not there.
     """
-    target = Path(path).expanduser()
-    if target.is_dir():
+    target = place(path)
+    if isinstance(target, Path) and target.is_dir():
         raise DefinitionError(f"path = {str(target)!r}: is a folder; name a file in it, such as report.html")
     if target.suffix.lower() not in (".html", ".htm"):
         raise DefinitionError(f"path = {str(target)!r}: a report is one HTML file; end it in .html")
-    if not target.absolute().parent.is_dir():
+    if isinstance(target, Path) and not target.absolute().parent.is_dir():
         raise DefinitionError(f"path = {str(target)!r}: there is no folder {target.parent}")
     return target
 

@@ -52,14 +52,13 @@ pub async fn row_groups(
     context: &TaskContext,
 ) -> PlanResult<Option<Vec<RowGroup>>> {
     let runtime = context.runtime_env();
-    let store = runtime.object_store(&files.object_store_url)?;
     let mut groups = vec![];
     for (partitioned, ranges) in ranges(files).into_values() {
         let Some(table_file) = partitioned.extension::<Arc<TableFile>>() else { return Ok(None) };
         must_be_unchanged(table_file)?;
         let file = &partitioned.object_meta;
         let cache = runtime.cache_manager.get_file_metadata_cache();
-        let metadata = blamed(table_file, footer(store.as_ref(), file, cache.as_ref())).await?;
+        let metadata = blamed(table_file, footer(table_file, file, cache.as_ref())).await?;
         let names = columns.iter().map(|(column, _)| files.file_schema().field(*column).name().as_str());
         let Some(places) = names.map(|name| place_of(&metadata, name)).collect::<Option<Vec<_>>>() else {
             return Ok(None);
@@ -76,7 +75,7 @@ pub async fn row_groups(
             ranges.iter().any(|range| range.contains(start))
         };
         groups.extend((0..metadata.num_row_groups()).filter(is_read).map(|number| RowGroup {
-            store: Arc::clone(&store),
+            store: table_file.store(),
             path: file.location.clone(),
             file: Arc::clone(table_file),
             metadata: Arc::clone(&metadata),

@@ -162,7 +162,7 @@ mod tests {
         });
         let streams: Vec<_> = streams.collect();
         let all = futures::future::join_all(streams.into_iter().map(StreamExt::collect::<Vec<_>>));
-        crate::engine::run::threads().block_on(all)
+        crate::engine::threads::threads().block_on(all)
     }
 
     #[test]

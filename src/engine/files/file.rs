@@ -2,10 +2,18 @@
 
 use std::collections::BTreeMap;
 use std::fs::{File, Metadata};
-use std::io::{BufReader, ErrorKind, Seek, SeekFrom};
-use std::path::{Path, PathBuf};
+use std::io::{self, BufReader, ErrorKind, Read, Seek, SeekFrom};
+use std::path::Path;
+use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use object_store::local::LocalFileSystem;
+use object_store::path::Path as Location;
+use object_store::{ObjectMeta, ObjectStore};
+
+use super::place::Place;
+use super::s3::input::ObjectInput;
+use super::s3::object::Object;
 use crate::error::unreadable;
 use crate::{Error, Result};
 
@@ -16,26 +24,31 @@ const NO_VALUE: &str = "__HIVE_DEFAULT_PARTITION__";
 const BUFFER_BYTES: usize = 1 << 18;
 
 /// Size and time of change of a file.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Stamp {
     /// Its size.
     pub bytes: u64,
     /// When it was written last, in nanoseconds since 1970-01-01 UTC.
     pub changed_ns: i64,
+    /// What S3 calls this content of an object.
+    pub etag: Option<String>,
 }
 
 /// A file of a table.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TableFile {
     /// The file.
-    pub path: PathBuf,
-    /// The path that the caller named: folders `key=value` below it are columns, those above are none.
-    pub root: PathBuf,
+    pub place: Place,
+    /// The place that the caller named: folders `key=value` below it are columns, those above are none.
+    pub root: Place,
     /// Its state when the data set was opened.
     pub stamp: Stamp,
+    /// What reads it, if it is in a bucket.
+    object: Option<Object>,
 }
 
 impl Stamp {
+    /// The state of a file of this machine.
     fn of(metadata: &Metadata) -> Self {
         let changed = metadata.modified().unwrap_or(SystemTime::UNIX_EPOCH);
         let ns = |since: std::time::Duration| i64::try_from(since.as_nanos()).unwrap_or(i64::MAX);
@@ -43,25 +56,78 @@ impl Stamp {
             Ok(since) => ns(since),
             Err(before) => -ns(before.duration()),
         };
-        Self { bytes: metadata.len(), changed_ns }
+        Self { bytes: metadata.len(), changed_ns, etag: None }
     }
 }
 
 impl TableFile {
     /// Notes the file `path` of the table at `root` as it is.
-    pub fn found(path: &Path, root: &Path) -> Result<Self> {
+    pub fn found(path: &Path, root: &Place) -> Result<Self> {
         let metadata = std::fs::metadata(path).map_err(|e| unreadable(path, e))?;
-        Ok(Self { path: path.into(), root: root.into(), stamp: Stamp::of(&metadata) })
+        Ok(Self { place: Place::Disk(path.into()), root: root.clone(), stamp: Stamp::of(&metadata), object: None })
+    }
+
+    /// An object of the table at `root`, as it was when a data set was opened.
+    pub fn of_object(object: Object, root: &Place) -> Self {
+        let (place, stamp) = (Place::Object(object.place().clone()), object.stamp().clone());
+        Self { place, root: root.clone(), stamp, object: Some(object) }
+    }
+
+    /// The file at `place`, which another process found in the state `stamp`.
+    pub fn opened(place: Place, root: Place, stamp: Stamp) -> Result<Self> {
+        let object = match &place {
+            Place::Disk(_) => None,
+            Place::Object(object) => Some(Object::opened(object.clone(), stamp.clone())?),
+        };
+        Ok(Self { place, root, stamp, object })
+    }
+
+    /// The same file of a table at `root`.
+    pub fn below(self, root: &Place) -> Self {
+        Self { root: root.clone(), ..self }
+    }
+
+    /// What reads it, if it is in a bucket.
+    pub fn object(&self) -> Option<&Object> {
+        self.object.as_ref()
+    }
+
+    /// What reads it for DataFusion.
+    pub fn store(&self) -> Arc<dyn ObjectStore> {
+        match &self.object {
+            Some(object) => Arc::new(object.clone()),
+            None => Arc::new(LocalFileSystem::new()),
+        }
+    }
+
+    /// How DataFusion calls it.
+    pub fn meta(&self) -> Result<ObjectMeta> {
+        let last_modified = chrono::DateTime::from_timestamp_nanos(self.stamp.changed_ns);
+        let (size, e_tag) = (self.stamp.bytes, self.stamp.etag.clone());
+        Ok(ObjectMeta { location: self.location()?, last_modified, size, e_tag, version: None })
+    }
+
+    fn location(&self) -> Result<Location> {
+        let located = match &self.place {
+            Place::Disk(path) => path.canonicalize().ok().and_then(|path| Location::from_absolute_path(path).ok()),
+            Place::Object(object) => Location::parse(format!("s3/{}/{}", object.bucket, object.key)).ok(),
+        };
+        let Some(location) = located else {
+            self.must_be_unchanged()?;
+            return Err(self.error("this path cannot be a URL"));
+        };
+        Ok(location)
     }
 
     /// Makes an error about this file.
     pub fn error(&self, reason: impl std::fmt::Display) -> Error {
-        unreadable(&self.path, reason)
+        self.place.error(reason)
     }
 
-    /// Refuses a file that is no longer what it was when the data set was opened.
+    /// Refuses a file that is no longer what it was when the data set was opened. Of an object, each read does.
     pub fn must_be_unchanged(&self) -> Result<()> {
-        let now = match std::fs::metadata(&self.path) {
+        let Place::Disk(path) = &self.place else { return Ok(()) };
+        let now = match std::fs::metadata(path) {
             Ok(metadata) => Stamp::of(&metadata),
             Err(error) if error.kind() == ErrorKind::NotFound => {
                 return Err(self.error("it is gone since the data set was opened: open it again"));
@@ -77,19 +143,43 @@ impl TableFile {
     }
 
     /// Reads the unchanged file from byte `start` on.
-    pub fn read_from(&self, start: u64) -> Result<BufReader<File>> {
+    pub fn read_from(&self, start: u64) -> Result<BufReader<Input>> {
         self.must_be_unchanged()?;
-        let mut file = File::open(&self.path).map_err(|e| self.error(e))?;
-        file.seek(SeekFrom::Start(start)).map_err(|e| self.error(e))?;
-        Ok(BufReader::with_capacity(BUFFER_BYTES, file))
+        let input = match (&self.place, &self.object) {
+            (_, Some(object)) => Input::Object(ObjectInput::new(object.clone(), start)),
+            (Place::Disk(path), None) => {
+                let mut file = File::open(path).map_err(|e| self.error(e))?;
+                file.seek(SeekFrom::Start(start)).map_err(|e| self.error(e))?;
+                Input::Disk(file)
+            }
+            (Place::Object(_), None) => return Err(Error::Internal("an object that nothing reads".into())),
+        };
+        Ok(BufReader::with_capacity(BUFFER_BYTES, input))
     }
 
     /// The columns that stand in the names of its folders; `None` where a folder says that there is no value.
     pub fn path_columns(&self) -> BTreeMap<String, Option<String>> {
-        let below = self.path.strip_prefix(&self.root).unwrap_or(Path::new(""));
-        let folders = below.parent().into_iter().flat_map(Path::iter).map(|part| part.to_string_lossy().into_owned());
+        let folders = self.place.folders_below(&self.root).into_iter();
         let pairs = folders.filter_map(|part| part.split_once('=').map(|(key, value)| (decoded(key), decoded(value))));
         pairs.map(|(key, value)| (key, (!value.is_empty() && value != NO_VALUE).then_some(value))).collect()
+    }
+}
+
+/// The bytes of a file, one after the other.
+#[derive(Debug)]
+pub enum Input {
+    /// Of this machine.
+    Disk(File),
+    /// Of a bucket.
+    Object(ObjectInput),
+}
+
+impl Read for Input {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Self::Disk(file) => file.read(buffer),
+            Self::Object(object) => object.read(buffer),
+        }
     }
 }
 
@@ -125,10 +215,9 @@ mod tests {
 
     #[test]
     fn only_folders_below_the_root_are_columns() {
-        let file = |path: &str, root: &str| TableFile {
-            path: path.into(),
-            root: root.into(),
-            stamp: Stamp { bytes: 0, changed_ns: 0 },
+        let file = |path: &str, root: &str| {
+            let [place, root] = [path, root].map(|path| Place::Disk(path.into()));
+            TableFile::opened(place, root, Stamp { bytes: 0, changed_ns: 0, etag: None }).unwrap()
         };
         let columns = file("/x=0/ads/a=1/b=__HIVE_DEFAULT_PARTITION__/c=/a=2/d=3.csv", "/x=0/ads").path_columns();
         let wanted = [("a", Some("2")), ("b", None), ("c", None)];

@@ -4,6 +4,10 @@ use std::fs::Metadata;
 use std::path::{Path, PathBuf};
 
 use super::file::TableFile;
+use super::place::{ObjectPlace, Place};
+use super::s3::listing;
+use super::s3::object::Object;
+use super::s3::traffic::Traffic;
 use crate::Result;
 use crate::error::unreadable;
 
@@ -39,18 +43,64 @@ const OTHER_TABLES: [&str; 18] = [
     "sqlite", "duckdb", "tar", "dta",
 ];
 
-/// Finds the files of the noun `table` under `root`: one, or those of a folder.
-pub fn find(root: &Path, table: &str) -> Result<Vec<TableFile>> {
-    if root.is_file() {
-        let named = "name it by tables={\"pings\": path} (--table pings=path)";
-        let reason = format!("this is a file: give the folder that it is in, or {named}");
-        return Err(unreadable(root, reason));
+/// The folder of a data set.
+#[derive(Debug)]
+pub enum Folder {
+    /// Of this machine, by its path.
+    Disk(PathBuf),
+    /// Of a bucket.
+    Bucket(Place, listing::Folder),
+}
+
+impl Folder {
+    /// Looks whether there is such a folder; of a bucket, what is in it.
+    pub fn open(root: &Place, traffic: &Traffic) -> Result<Self> {
+        let is_file = match root {
+            Place::Disk(path) => path.is_file(),
+            Place::Object(_) => kind_of(root).is_ok(),
+        };
+        if is_file {
+            let named = "name it by tables={\"pings\": path} (--table pings=path)";
+            return Err(root.error(format!("this is a file: give the folder that it is in, or {named}")));
+        }
+        match root {
+            Place::Disk(path) if !path.is_dir() => Err(root.error("no such folder")),
+            Place::Disk(path) => Ok(Self::Disk(path.clone())),
+            Place::Object(object) => Ok(Self::Bucket(root.clone(), listing::Folder::open(object, traffic)?)),
+        }
     }
-    if !root.is_dir() {
-        return Err(unreadable(root, "no such folder"));
+
+    /// The names of what is in it, in order; none if it cannot be read.
+    pub fn names(&self) -> Vec<String> {
+        match self {
+            Self::Disk(path) => entries(path).unwrap_or_default().into_iter().map(|(name, _)| name).collect(),
+            Self::Bucket(_, folder) => folder.names(),
+        }
     }
+
+    /// Finds the files of the noun `table`: one, or those of a folder.
+    pub fn files_of(&self, table: &str) -> Result<Vec<TableFile>> {
+        match self {
+            Self::Disk(root) => {
+                let entries = entries(root)?.into_iter().map(|(name, path)| (name, Place::Disk(path)));
+                let Some(Place::Disk(only)) = chosen(entries, table)? else { return Ok(vec![]) };
+                list_within(&only, &real(root)?)
+            }
+            Self::Bucket(Place::Object(root), folder) => {
+                let place = |name: &String| Place::Object(root.with_key(root.key.clone().join(name.as_str())));
+                let entries = folder.names().into_iter().map(|name| (name.clone(), place(&name)));
+                let Some(only) = chosen(entries, table)? else { return Ok(vec![]) };
+                table_of(folder.objects(&only.name())?, &only, &only)
+            }
+            Self::Bucket(..) => Ok(vec![]),
+        }
+    }
+}
+
+/// Of the `entries` of a folder, the one that is the noun `table`, if one is.
+fn chosen(entries: impl Iterator<Item = (String, Place)>, table: &str) -> Result<Option<Place>> {
     let (mut readable, mut others) = (vec![], vec![]);
-    for (name, path) in entries(root)? {
+    for (name, path) in entries {
         let (stem, extension) = name.split_once('.').unwrap_or((&name, ""));
         if !stem.eq_ignore_ascii_case(table) {
             continue;
@@ -62,19 +112,27 @@ pub fn find(root: &Path, table: &str) -> Result<Vec<TableFile>> {
         }
     }
     match (&readable[..], &others[..]) {
-        ([], []) => Ok(vec![]),
-        ([only], _) | ([], [only, ..]) => list_within(only, &real(root)?),
+        ([], []) => Ok(None),
+        ([only], _) | ([], [only, ..]) => Ok(Some(only.clone())),
         ([first, second, ..], _) => {
             let which = format!("which one is `{table}`? tables={{{table:?}: \"...\"}} says it");
-            Err(unreadable(second, format!("{} is there too: {which}", first.display())))
+            Err(second.error(format!("{first} is there too: {which}")))
         }
     }
 }
 
-/// Names of what is in a folder, in order; empty if it cannot be read.
-pub fn names_in(folder: &Path) -> Vec<String> {
-    entries(folder).unwrap_or_default().into_iter().map(|(name, _)| name).collect()
+/// The files of a table, which are these objects at `place`, with the folder below which `key=value` are columns.
+fn table_of(objects: Vec<Object>, place: &Place, root: &Place) -> Result<Vec<TableFile>> {
+    for object in &objects {
+        kind_of(&Place::Object(object.place().clone()))?;
+    }
+    match objects.is_empty() {
+        true => Err(place.error(NO_FILE)),
+        false => Ok(objects.into_iter().map(|object| TableFile::of_object(object, root)).collect()),
+    }
 }
+
+const NO_FILE: &str = "there is no Parquet, CSV or JSON lines file";
 
 /// Names and paths of what is in a folder, in order.
 fn entries(folder: &Path) -> Result<Vec<(String, PathBuf)>> {
@@ -88,23 +146,42 @@ fn entries(folder: &Path) -> Result<Vec<(String, PathBuf)>> {
     Ok(entries)
 }
 
-/// The data files at `path`: itself, or all below it; hidden ones and markers such as `_SUCCESS` are not data.
-pub fn list(path: &Path) -> Result<Vec<TableFile>> {
-    metadata(path)?;
-    list_within(path, &real(path)?)
+/// The data files at `place`: itself, or all below it; hidden ones and markers such as `_SUCCESS` are not data.
+pub fn list(place: &Place, traffic: &Traffic) -> Result<Vec<TableFile>> {
+    match place {
+        Place::Disk(path) => {
+            metadata(path)?;
+            list_within(path, &real(path)?)
+        }
+        Place::Object(object) => table_of(listing::at(object, kind_of(place).is_ok(), traffic)?, place, place),
+    }
 }
 
 /// The data files at `paths`, each with the folder below which `key=value` folders are columns. None comes twice.
-pub fn list_all(paths: &[(PathBuf, PathBuf)]) -> Result<Vec<TableFile>> {
+pub fn list_all(places: &[(Place, Place)], traffic: &Traffic) -> Result<Vec<TableFile>> {
     let mut files = vec![];
-    for (path, root) in paths {
-        let found = list(path)?.into_iter().map(|file| TableFile { root: root.clone(), ..file });
+    for (place, root) in places {
+        let found = list(place, traffic)?.into_iter().map(|file| file.below(root));
         files.extend(found);
     }
-    if paths.len() > 1 {
-        refuse_doubles(&files.iter().map(|file| file.path.clone()).collect::<Vec<_>>())?;
+    if places.len() > 1 {
+        let (mut paths, mut objects) = (vec![], vec![]);
+        for file in &files {
+            match &file.place {
+                Place::Disk(path) => paths.push(path.clone()),
+                Place::Object(object) => objects.push(object),
+            }
+        }
+        refuse_doubles(&paths)?;
+        refuse_double_objects(&objects)?;
     }
     Ok(files)
+}
+
+fn refuse_double_objects(objects: &[&ObjectPlace]) -> Result<()> {
+    listing::doubled(objects).map_or(Ok(()), |twice| {
+        Err(Place::Object(twice).error("this object is named twice: its rows would count twice"))
+    })
 }
 
 /// The data files at `path`, all of them within the real folder `root`.
@@ -113,8 +190,8 @@ fn list_within(path: &Path, root: &Path) -> Result<Vec<TableFile>> {
     refuse_leaving(path, root)?;
     let files = if is_folder { below_within(path, root)? } else { vec![checked(path)?] };
     match files.is_empty() {
-        true => Err(unreadable(path, "there is no Parquet, CSV or JSON lines file")),
-        false => files.iter().map(|file| TableFile::found(file, path)).collect(),
+        true => Err(unreadable(path, NO_FILE)),
+        false => files.iter().map(|file| TableFile::found(file, &Place::Disk(path.into()))).collect(),
     }
 }
 
@@ -191,7 +268,7 @@ fn metadata(path: &Path) -> Result<Metadata> {
 }
 
 fn checked(path: &Path) -> Result<PathBuf> {
-    kind_of(path)?;
+    kind_of(&Place::Disk(path.into()))?;
     match metadata(path)?.is_file() {
         true => Ok(path.into()),
         false => Err(unreadable(path, "neither a file nor a folder")),
@@ -210,9 +287,9 @@ fn refuse_doubles(files: &[PathBuf]) -> Result<()> {
     Ok(())
 }
 
-/// Whether `path` is called as Parquet files are.
-pub fn is_parquet(path: &Path) -> bool {
-    kind_of(path).is_ok_and(|kind| kind == FileKind::Parquet)
+/// Whether `place` is called as Parquet files are.
+pub fn is_parquet(place: &Place) -> bool {
+    kind_of(place).is_ok_and(|kind| kind == FileKind::Parquet)
 }
 
 fn kind_named(extension: &str) -> Option<FileKind> {
@@ -237,8 +314,8 @@ fn is_unpacked_here(extension: &str) -> bool {
 }
 
 /// The last of a file's extensions, in small letters; of packed text the one before it.
-fn extension_of(path: &Path) -> String {
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
+fn extension_of(place: &Place) -> String {
+    let name = place.name();
     Path::new(unpacked(&name)).extension().unwrap_or_default().to_string_lossy().to_ascii_lowercase()
 }
 
@@ -248,9 +325,9 @@ fn is_table_of_another_kind(extensions: &str) -> bool {
     [&UNPACKED_HERE[..], &COMPRESSED, &SPREADSHEETS, &TEXTS, &OTHER_TABLES].concat().contains(&extension.as_str())
 }
 
-/// The format of the file `path`.
-pub fn kind_of(path: &Path) -> Result<FileKind> {
-    let extension = extension_of(path);
+/// The format of the file at `place`.
+pub fn kind_of(place: &Place) -> Result<FileKind> {
+    let extension = extension_of(place);
     kind_named(&extension).ok_or_else(|| {
         let what_to_do = match extension.as_str() {
             compressed if COMPRESSED.contains(&compressed) || is_unpacked_here(compressed) => "unpack it first",
@@ -261,6 +338,6 @@ pub fn kind_of(path: &Path) -> Result<FileKind> {
             _ => "give it as a table that pandas or polars has read, convert it, or take it away",
         };
         let kinds = ".parquet; .csv, .tsv, .jsonl, .ndjson or .json, also packed: .csv.gz or .csv.zst";
-        unreadable(path, format!("not a file that Footfall reads ({kinds}): {what_to_do}"))
+        place.error(format!("not a file that Footfall reads ({kinds}): {what_to_do}"))
     })
 }

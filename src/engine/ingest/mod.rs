@@ -25,6 +25,7 @@ use self::progress::{Identity, Progress};
 use self::request::IngestRequest;
 use self::target::Target;
 use crate::Result;
+use crate::engine::files::s3::traffic::Traffic;
 use crate::engine::run::Heartbeat;
 use crate::engine::sources::catalog::sources;
 
@@ -37,7 +38,7 @@ use crate::engine::sources::catalog::sources;
 /// reading.
 pub fn ingest(request: &IngestRequest, heartbeat: Heartbeat) -> Result<Progress> {
     let identity = || -> Result<_> {
-        let sources = sources(Some(&request.source), request.tables.clone(), &request.reading)?;
+        let sources = sources(Some(&request.source), request.tables.clone(), &request.reading, &Traffic::default())?;
         Ok((Identity::of(request, &sources), sources))
     };
     let (asked, sources) = identity()?;

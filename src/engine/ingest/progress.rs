@@ -7,6 +7,7 @@ use serde_json::{Map, Value, json};
 
 use super::request::IngestRequest;
 use crate::engine::files::file::TableFile;
+use crate::engine::files::place::Place;
 use crate::engine::sources::source::Source;
 use crate::error::unreadable;
 use crate::{Error, Result, whole_file};
@@ -88,10 +89,16 @@ impl Identity {
     }
 }
 
-/// A file's name below the source, bytes, and time of change in nanoseconds.
-fn stamp(root: &Path, file: &TableFile) -> Value {
-    let name = file.path.strip_prefix(root).unwrap_or(&file.path).display().to_string();
-    json!([name, file.stamp.bytes, file.stamp.changed_ns])
+/// A file's name below the source, bytes, and time of change in nanoseconds; of an object, its state.
+fn stamp(root: &Place, file: &TableFile) -> Value {
+    let name = match (&file.place, root) {
+        (Place::Disk(path), Place::Disk(root)) => path.strip_prefix(root).unwrap_or(path).display().to_string(),
+        (place, _) => place.to_string(),
+    };
+    match &file.stamp.etag {
+        None => json!([name, file.stamp.bytes, file.stamp.changed_ns]),
+        Some(etag) => json!([name, file.stamp.bytes, etag]),
+    }
 }
 
 impl TableProgress {

@@ -18,10 +18,10 @@ use crate::engine::errors::error_of;
 use crate::engine::functions;
 use crate::engine::functions::function;
 use crate::engine::nouns::{Column, Kind};
-use crate::engine::run::threads;
 use crate::engine::sources::part::SourcePart;
 use crate::engine::sources::source::Source;
 use crate::engine::sources::usable::usable;
+use crate::engine::threads::threads;
 use crate::{Error, Result};
 
 /// Cells of some 0.1 km², 200 m from edge to edge: a few times as wide as a visit's radius.

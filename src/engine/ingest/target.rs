@@ -9,6 +9,7 @@ use parquet::file::reader::{FileReader, SerializedFileReader};
 
 use super::progress::{Identity, PartFile, Progress, TableProgress};
 use crate::engine::files::find;
+use crate::engine::files::place::Place;
 use crate::error::unreadable;
 use crate::{Error, Result};
 
@@ -26,8 +27,10 @@ pub struct Target {
 
 impl Target {
     /// Takes the folder `root`, which is new, empty or was begun by an earlier call.
-    pub fn claim(source: &Path, root: &Path) -> Result<Self> {
-        refuse_overlap(source, root)?;
+    pub fn claim(source: &Place, root: &Path) -> Result<Self> {
+        if let Place::Disk(source) = source {
+            refuse_overlap(source, root)?;
+        }
         fs::create_dir_all(root).map_err(|e| unreadable(root, e))?;
         let (hidden, manifest) = (root.join(HIDDEN), root.join(MANIFEST));
         let occupied = fs::read_dir(root).map_err(|e| unreadable(root, e))?.next().is_some();
@@ -193,14 +196,18 @@ mod tests {
         folder
     }
 
+    fn claimed(source: &Path, root: &Path) -> Result<Target> {
+        Target::claim(&Place::Disk(source.into()), root)
+    }
+
     #[test]
     fn source_and_target_lie_apart() {
         let source = folder("apart");
         for inside in [source.clone(), source.join("new/er")] {
-            assert!(matches!(Target::claim(&source, &inside), Err(Error::Definition { .. })), "{inside:?}");
+            assert!(matches!(claimed(&source, &inside), Err(Error::Definition { .. })), "{inside:?}");
         }
-        assert!(Target::claim(&source, &source.join("new/../x")).is_err(), "where `..` leads from nowhere is unknown");
-        assert!(matches!(Target::claim(&source.join("pings"), &source), Err(Error::Definition { .. })));
+        assert!(claimed(&source, &source.join("new/../x")).is_err(), "where `..` leads from nowhere is unknown");
+        assert!(matches!(claimed(&source.join("pings"), &source), Err(Error::Definition { .. })));
         assert!(fs::read_dir(&source).unwrap().next().is_none());
         fs::remove_dir_all(source).unwrap();
     }
@@ -208,13 +215,13 @@ mod tests {
     #[test]
     fn a_folder_is_claimed_once_and_not_from_others() {
         let (source, root) = (folder("source"), folder("root"));
-        let ours = Target::claim(&source, &root).unwrap();
-        assert!(Target::claim(&source, &root).unwrap_err().to_string().contains("another process"));
+        let ours = claimed(&source, &root).unwrap();
+        assert!(claimed(&source, &root).unwrap_err().to_string().contains("another process"));
         drop(ours);
-        assert!(Target::claim(&source, &root).is_ok());
+        assert!(claimed(&source, &root).is_ok());
         fs::remove_dir_all(root.join(HIDDEN)).unwrap();
         fs::write(root.join("letter.txt"), "mine").unwrap();
-        assert!(Target::claim(&source, &root).unwrap_err().to_string().contains("not empty"));
+        assert!(claimed(&source, &root).unwrap_err().to_string().contains("not empty"));
         fs::remove_dir_all(source).unwrap();
         fs::remove_dir_all(root).unwrap();
     }

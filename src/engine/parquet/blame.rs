@@ -57,7 +57,9 @@ pub fn quietly<T>(read: impl FnOnce() -> T) -> T {
 pub fn blame(file: &TableFile, error: DataFusionError) -> DataFusionError {
     match file.must_be_unchanged() {
         Err(changed) => external(changed),
-        Ok(()) if is_of_reading(&error) => external(file.error(error.strip_backtrace())),
+        Ok(()) if is_of_reading(&error) => {
+            external(ours(&error).unwrap_or_else(|| file.error(error.strip_backtrace())))
+        }
         Ok(()) => error,
     }
 }
@@ -68,6 +70,12 @@ pub fn blame_of_panic(file: &TableFile, panic: &(dyn Any + Send)) -> DataFusionE
     let reason =
         format!("it is broken, or written as Footfall cannot read it: {}", said.unwrap_or("its reader gave up"));
     external(file.must_be_unchanged().err().unwrap_or_else(|| file.error(reason)))
+}
+
+/// The error of ours that it stems from: what reads a bucket says all that there is to say.
+fn ours(error: &DataFusionError) -> Option<Error> {
+    let mut causes = std::iter::successors(Some(error as &(dyn std::error::Error + 'static)), |error| error.source());
+    causes.find_map(|cause| cause.downcast_ref::<Error>().cloned())
 }
 
 fn is_of_reading(error: &DataFusionError) -> bool {

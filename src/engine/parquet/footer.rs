@@ -6,7 +6,7 @@ use datafusion::common::Result as PlanResult;
 use datafusion::datasource::physical_plan::parquet::CachedParquetMetaData;
 use datafusion::datasource::physical_plan::parquet::metadata::DFParquetMetadata;
 use datafusion::execution::cache::cache_manager::{CachedFileMetadataEntry, FileMetadataCache};
-use datafusion::object_store::{ObjectMeta, ObjectStore};
+use datafusion::object_store::ObjectMeta;
 use parquet::basic::ColumnOrder;
 use parquet::errors::{ParquetError, Result};
 use parquet::file::metadata::{
@@ -16,25 +16,33 @@ use parquet::file::page_index::column_index::ColumnIndexMetaData;
 use parquet::file::page_index::offset_index::{OffsetIndexMetaData, PageLocation};
 
 use super::bounds;
+use crate::engine::files::file::TableFile;
 
 /// The bytes before the first page: `PAR1`.
 const MAGIC: i64 = 4;
 
 /// The footer of `file`, with its page index. Whatever is in the `cache` has come through here.
 pub async fn footer(
-    store: &dyn ObjectStore,
-    file: &ObjectMeta,
+    file: &TableFile,
+    meta: &ObjectMeta,
     cache: &FileMetadataCache,
 ) -> PlanResult<Arc<ParquetMetaData>> {
-    if let Some(known) = cache.get(&file.location).filter(|known| known.is_valid_for(file))
+    if let Some(known) = cache.get(&meta.location).filter(|known| known.is_valid_for(meta))
         && let Some(known) = known.file_metadata.as_any().downcast_ref::<CachedParquetMetaData>()
     {
         return Ok(Arc::clone(known.parquet_metadata()));
     }
-    let fetch = DFParquetMetadata::new(store, file).with_page_index_policy(Some(PageIndexPolicy::Optional));
-    let checked = Arc::new(checked(Arc::unwrap_or_clone(fetch.fetch_metadata().await?), file.size)?);
+    let found = match file.object() {
+        Some(object) => object.footer().await?,
+        None => {
+            let store = file.store();
+            let fetch = DFParquetMetadata::new(store.as_ref(), meta);
+            fetch.with_page_index_policy(Some(PageIndexPolicy::Optional)).fetch_metadata().await?
+        }
+    };
+    let checked = Arc::new(checked(Arc::unwrap_or_clone(found), meta.size)?);
     let entry = Arc::new(CachedParquetMetaData::new(Arc::clone(&checked)));
-    cache.put(&file.location, CachedFileMetadataEntry::new(file.clone(), entry));
+    cache.put(&meta.location, CachedFileMetadataEntry::new(meta.clone(), entry));
     Ok(checked)
 }
 

@@ -5,14 +5,14 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use datafusion::arrow::datatypes::{Schema, TimeUnit};
-use datafusion::common::Result as PlanResult;
 use datafusion::common::config::TableParquetOptions;
+use datafusion::common::{Result as PlanResult, internal_err};
 use datafusion::datasource::listing::PartitionedFile;
 use datafusion::datasource::physical_plan::parquet::{
     CachedParquetFileReaderFactory, Int96Coercer, ParquetFileReaderFactory, transform_schema_to_view,
 };
 use datafusion::execution::cache::cache_manager::FileMetadataCache;
-use datafusion::object_store::{ObjectMeta, ObjectStore};
+use datafusion::object_store::ObjectMeta;
 use datafusion::physical_plan::metrics::ExecutionPlanMetricsSet;
 use futures::FutureExt;
 use futures::future::BoxFuture;
@@ -23,6 +23,7 @@ use parquet::file::metadata::{ColumnChunkMetaData, ParquetMetaData, RowGroupMeta
 
 use super::footer::footer;
 use super::pages::{may_be_without_width, with_plain_nulls};
+use crate::engine::files::file::TableFile;
 
 /// INT96 is an instant, and nanoseconds do not reach from the year 1 to 9999.
 const UNIT_OF_INT96: (&str, TimeUnit) = ("us", TimeUnit::Microsecond);
@@ -44,17 +45,16 @@ pub fn options() -> TableParquetOptions {
     options
 }
 
-/// Opens files.
+/// Opens files, each of which knows where it is.
 #[derive(Debug)]
 pub struct Readers {
-    store: Arc<dyn ObjectStore>,
     cache: Arc<FileMetadataCache>,
 }
 
 impl Readers {
-    /// Opens files in `store`, whose checked footers are kept in the `cache`.
-    pub fn new(store: Arc<dyn ObjectStore>, cache: Arc<FileMetadataCache>) -> Self {
-        Self { store, cache }
+    /// Opens files whose checked footers are kept in the `cache`.
+    pub fn new(cache: Arc<FileMetadataCache>) -> Self {
+        Self { cache }
     }
 }
 
@@ -66,17 +66,20 @@ impl ParquetFileReaderFactory for Readers {
         footer_size: Option<usize>,
         metrics: &ExecutionPlanMetricsSet,
     ) -> PlanResult<Box<dyn AsyncFileReader + Send>> {
-        let (store, cache, meta) = (Arc::clone(&self.store), Arc::clone(&self.cache), file.object_meta.clone());
-        let readers = CachedParquetFileReaderFactory::new(Arc::clone(&store), Arc::clone(&cache));
+        let Some(table_file) = file.extension::<Arc<TableFile>>().cloned() else {
+            return internal_err!("a file of no table");
+        };
+        let (cache, meta) = (Arc::clone(&self.cache), file.object_meta.clone());
+        let readers = CachedParquetFileReaderFactory::new(table_file.store(), Arc::clone(&cache));
         let pages = readers.create_reader(partition, file, footer_size, metrics)?;
-        Ok(Box::new(FileReader { pages, store, cache, meta }))
+        Ok(Box::new(FileReader { pages, file: table_file, cache, meta }))
     }
 }
 
 /// Reads one file.
 struct FileReader {
     pages: Box<dyn AsyncFileReader + Send>,
-    store: Arc<dyn ObjectStore>,
+    file: Arc<TableFile>,
     cache: Arc<FileMetadataCache>,
     meta: ObjectMeta,
 }
@@ -84,7 +87,7 @@ struct FileReader {
 impl FileReader {
     /// The checked footer. It borrows the parts alone, since nobody may share the pages.
     fn footer(&mut self) -> impl Future<Output = Result<Arc<ParquetMetaData>>> + Send + '_ {
-        let footer = footer(self.store.as_ref(), &self.meta, self.cache.as_ref());
+        let footer = footer(&self.file, &self.meta, self.cache.as_ref());
         footer.map(|footer| footer.map_err(|error| ParquetError::External(Box::new(error))))
     }
 }

@@ -39,7 +39,8 @@ use self::tokens::pieces_of;
 use crate::calendar::Calendar;
 use crate::engine::errors::{error_of, external, query_error_of};
 use crate::engine::planning::texts::with_instants;
-use crate::engine::run::{Table, threads};
+use crate::engine::run::Table;
+use crate::engine::threads::threads;
 use crate::{Error, Result};
 
 /// Parentheses and sub-queries within each other that the parser follows.

@@ -17,7 +17,7 @@ use super::meanings::TABLES;
 use super::tokens::{PlacedToken, pieces_of};
 use crate::Result;
 use crate::engine::errors::error_of;
-use crate::engine::run::threads;
+use crate::engine::threads::threads;
 
 /// A column, as a statement sees it.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,7 +1,6 @@
 //! The catalog of a data set: where each noun comes from.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 
 use super::group::group;
 use super::part::SourcePart;
@@ -9,26 +8,30 @@ use super::reading::{Given, Reading, check_names};
 use super::slice::Slice;
 use super::source::Source;
 use crate::engine::files::file::TableFile;
-use crate::engine::files::find;
+use crate::engine::files::find::{self, Folder};
+use crate::engine::files::place::Place;
+use crate::engine::files::s3::traffic::Traffic;
 use crate::engine::nouns::{Column, NOUNS, Noun, WantedColumn};
 use crate::{Error, Result};
 
 /// Finds the nouns under `root` and among the tables `given`.
 pub fn sources(
-    root: Option<&Path>,
+    root: Option<&Place>,
     given: BTreeMap<String, Given>,
     reading: &Reading,
+    traffic: &Traffic,
 ) -> Result<BTreeMap<&'static str, Source>> {
     check_names(&given, reading)?;
+    let folder = root.map(|root| Folder::open(root, traffic)).transpose()?;
     let mut found = BTreeMap::new();
     for noun in NOUNS {
-        let parts = match (given.get(noun.name), root) {
-            (Some(Given::Paths(paths)), _) => whole_files(&noun, find::list_all(paths)?, reading)?,
+        let parts = match (given.get(noun.name), &folder) {
+            (Some(Given::Places(places)), _) => whole_files(&noun, find::list_all(places, traffic)?, reading)?,
             (Some(Given::Slices(slices)), _) => file_parts(&noun, slices, reading)?,
             (Some(Given::Batches(schema, batches)), _) => {
                 vec![SourcePart::of_memory(schema, batches, reading.threads)?]
             }
-            (None, Some(root)) => whole_files(&noun, find::find(root, noun.name)?, reading)?,
+            (None, Some(folder)) => whole_files(&noun, folder.files_of(noun.name)?, reading)?,
             (None, None) => vec![],
         };
         if !parts.is_empty() {
@@ -36,7 +39,7 @@ pub fn sources(
         }
     }
     match found.is_empty() {
-        true => Err(nothing_found(root)),
+        true => Err(nothing_found(root, folder.as_ref())),
         false => Ok(found),
     }
 }
@@ -44,9 +47,9 @@ pub fn sources(
 /// How many names of a folder are told.
 const TOLD_NAMES: usize = 8;
 
-fn nothing_found(root: Option<&Path>) -> Error {
+fn nothing_found(root: Option<&Place>, folder: Option<&Folder>) -> Error {
     let wanted = NOUNS.map(|noun| noun.name).join(", ");
-    let there = root.map(find::names_in).unwrap_or_default();
+    let there = folder.map(Folder::names).unwrap_or_default();
     let told = match &there[..] {
         [] => "nothing".into(),
         names if names.len() > TOLD_NAMES => {
@@ -58,7 +61,7 @@ fn nothing_found(root: Option<&Path>) -> Error {
     let reason = format!(
         "there is none of the tables {wanted} (a file such as pings.csv, or a folder pings/); there is {told}: {named}"
     );
-    Error::Io { path: root.map_or_else(|| "the mapping".into(), |root| root.display().to_string()), reason }
+    Error::Io { path: root.map_or_else(|| "the mapping".into(), ToString::to_string), reason }
 }
 
 fn whole_files(noun: &Noun, files: Vec<TableFile>, reading: &Reading) -> Result<Vec<SourcePart>> {

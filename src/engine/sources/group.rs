@@ -5,19 +5,24 @@ use std::sync::Arc;
 
 use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use datafusion::catalog::TableProvider;
+use futures::{StreamExt, stream};
 
 use super::parquet_table::ParquetTable;
 use super::slice::{Slice, footer};
 use crate::Result;
 use crate::engine::files::file::TableFile;
-use crate::engine::files::find::{FileKind, kind_of};
+use crate::engine::files::find::{FileKind, is_parquet, kind_of};
 use crate::engine::nouns::WantedColumn;
 use crate::engine::parquet;
 use crate::engine::text::coding::Coding;
 use crate::engine::text::dialect::{self, CsvOptions, Dialect, Found, day_or_month};
 use crate::engine::text::spans::{Cuts, LineSpan};
 use crate::engine::text::{Lines, TextTable, json};
+use crate::engine::threads::wait;
 use crate::engine::values::rules::TimestampFormat;
+
+/// More would not come sooner.
+const FOOTERS_AT_ONCE: usize = 32;
 
 /// Files of one format, one schema and the same values in their `key=value` folders.
 #[derive(Debug, Clone)]
@@ -52,6 +57,7 @@ struct Outline {
 
 /// Reads the files' outlines and puts alike files together; text files without a line have no rows to miss.
 pub fn group(slices: &[Slice], options: &CsvOptions, wanted: &[WantedColumn]) -> Result<Vec<FileGroup>> {
+    fetch_footers(slices)?;
     let outlines = slices.iter().map(|slice| outline_of(&slice.file, slices.len(), options, wanted));
     let mut outlines = outlines.collect::<Result<Vec<_>>>()?;
     decide(&mut outlines, slices)?;
@@ -80,6 +86,20 @@ pub fn group(slices: &[Slice], options: &CsvOptions, wanted: &[WantedColumn]) ->
         Some(slice) if groups.is_empty() => Ok(vec![no_lines(slice, wanted)?]),
         _ => Ok(groups),
     }
+}
+
+/// Reads the footers of objects, many at a time; what fails is told where one is used.
+fn fetch_footers(slices: &[Slice]) -> Result<()> {
+    let files = slices.iter().map(|slice| &slice.file).filter(|file| is_parquet(&file.place));
+    let objects: Vec<_> = files.filter_map(|file| file.object().cloned()).collect();
+    if objects.len() < 2 {
+        return Ok(());
+    }
+    wait(async move {
+        let fetched = stream::iter(objects).map(async |object| object.footer().await.map(|_| ()));
+        let _ = fetched.buffer_unordered(FOOTERS_AT_ONCE).collect::<Vec<_>>().await;
+        Ok(())
+    })
 }
 
 /// Decides, by the other files of a table, whether the day or the month comes first in files that do not tell.
@@ -115,7 +135,7 @@ fn is_among(format: &TimestampFormat, formats: &[TimestampFormat]) -> bool {
 /// The group of files that have no line: of objects there are none, but of a CSV file the header is missing.
 fn no_lines(slice: &Slice, wanted: &[WantedColumn]) -> Result<FileGroup> {
     let file = &slice.file;
-    if kind_of(&file.path)? == FileKind::Csv {
+    if kind_of(&file.place)? == FileKind::Csv {
         return Err(file.error("it is empty: there is not even a header line"));
     }
     let names: Vec<String> = wanted.iter().map(|column| column.name.clone()).collect();
@@ -130,7 +150,7 @@ fn outline_of(
     wanted: &[WantedColumn],
 ) -> Result<Option<Outline>> {
     file.must_be_unchanged()?;
-    match kind_of(&file.path)? {
+    match kind_of(&file.place)? {
         FileKind::Parquet => outline_of_parquet(file, wanted).map(Some),
         FileKind::Csv => outline_of_csv(file, files, options, wanted),
         FileKind::Json => outline_of_json(file, wanted),
@@ -138,7 +158,7 @@ fn outline_of(
 }
 
 fn outline_of_parquet(file: &TableFile, wanted: &[WantedColumn]) -> Result<Outline> {
-    let footer = footer(&file.path)?;
+    let footer = footer(file)?;
     let all = parquet::schema(&footer);
     let names: Vec<String> = all.fields().iter().map(|field| field.name().clone()).collect();
     refuse_twice(file, wanted, &names)?;

@@ -5,7 +5,6 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use chrono::DateTime;
 use datafusion::arrow::array::RecordBatch;
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::catalog::{Session, TableProvider};
@@ -20,8 +19,7 @@ use datafusion::datasource::physical_plan::{
 use datafusion::datasource::source::DataSourceExec;
 use datafusion::execution::object_store::ObjectStoreUrl;
 use datafusion::logical_expr::{Expr, TableProviderFilterPushDown, TableType};
-use datafusion::object_store::path::Path as Location;
-use datafusion::object_store::{ObjectMeta, ObjectStore};
+use datafusion::object_store::ObjectStore;
 use datafusion::physical_expr::projection::ProjectionExprs;
 use datafusion::physical_expr::{EquivalenceProperties, PhysicalExpr, PhysicalSortExpr};
 use datafusion::physical_plan::filter_pushdown::FilterPushdownPropagation;
@@ -85,9 +83,9 @@ impl TableProvider for ParquetTable {
     ) -> PlanResult<Arc<dyn ExecutionPlan>> {
         let files = self.slices.iter().map(partitioned).collect::<Result<Vec<_>, _>>()?;
         let groups = FileGroup::new(files).split_files(state.config().target_partitions());
-        let (runtime, store) = (state.runtime_env(), ObjectStoreUrl::local_filesystem());
-        let cache = runtime.cache_manager.get_file_metadata_cache();
-        let readers = Arc::new(Readers::new(runtime.object_store(&store)?, cache));
+        let readers = Arc::new(Readers::new(state.runtime_env().cache_manager.get_file_metadata_cache()));
+        // Each file knows who reads it, wherever it is.
+        let store = ObjectStoreUrl::local_filesystem();
         let source = ParquetSource::new(Arc::clone(&self.schema)).with_table_parquet_options(options());
         let source = Arc::new(NamedParquet(Arc::new(source.with_parquet_file_reader_factory(readers))));
         let config = FileScanConfigBuilder::new(store, source)
@@ -103,13 +101,7 @@ impl TableProvider for ParquetTable {
 /// The file as DataFusion knows it, with ours beside it.
 fn partitioned(slice: &Slice) -> PlanResult<PartitionedFile> {
     let file = &slice.file;
-    let located = file.path.canonicalize().ok().and_then(|path| Location::from_absolute_path(path).ok());
-    let Some(location) = located else {
-        file.must_be_unchanged().map_err(external)?;
-        return Err(external(file.error("this path cannot be a URL")));
-    };
-    let last_modified = DateTime::from_timestamp_nanos(file.stamp.changed_ns);
-    let meta = ObjectMeta { location, last_modified, size: file.stamp.bytes, e_tag: None, version: None };
+    let meta = file.meta().map_err(external)?;
     let partitioned = PartitionedFile::from(meta).with_extension(Arc::new(file.clone()));
     Ok(match &slice.bytes {
         Some(bytes) => partitioned.with_range(bytes.start as i64, bytes.end as i64),

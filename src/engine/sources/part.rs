@@ -76,17 +76,16 @@ impl SourcePart {
     pub fn label(&self) -> String {
         match &self.origin {
             Origin::Memory(..) => "memory".into(),
-            Origin::Files(group) => group.slices[0].file.path.display().to_string(),
+            Origin::Files(group) => group.slices[0].file.place.to_string(),
         }
     }
 
     /// The number, in its file, of the first row.
     pub fn first_row(&self) -> Result<u64> {
         match &self.origin {
-            Origin::Files(group) => group.slices[0]
-                .bytes
-                .as_ref()
-                .map_or(Ok(0), |bytes| rows_before(&group.slices[0].file.path, bytes.start)),
+            Origin::Files(group) => {
+                group.slices[0].bytes.as_ref().map_or(Ok(0), |bytes| rows_before(&group.slices[0].file, bytes.start))
+            }
             Origin::Memory(..) => Ok(0),
         }
     }

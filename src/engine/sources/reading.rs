@@ -1,12 +1,12 @@
 //! Tables as a caller gives them, and how their columns are to be read.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 
 use datafusion::arrow::array::RecordBatch;
 use datafusion::arrow::datatypes::SchemaRef;
 
 use super::slice::Slice;
+use crate::engine::files::place::Place;
 use crate::engine::nouns::{Column, NOUNS, Noun};
 use crate::engine::text::dialect::CsvOptions;
 use crate::engine::values::rules::{Actions, TimeRules};
@@ -17,7 +17,7 @@ use crate::{Error, Result};
 #[derive(Debug, Clone)]
 pub enum Given {
     /// Files or folders of files, each with the folder below which `key=value` folders are columns.
-    Paths(Vec<(PathBuf, PathBuf)>),
+    Places(Vec<(Place, Place)>),
     /// Parts of files.
     Slices(Vec<Slice>),
     /// Arrow data in memory.

@@ -17,8 +17,8 @@ use super::source::Source;
 use crate::Result;
 use crate::engine::errors::error_of;
 use crate::engine::files::file::TableFile;
-use crate::engine::run::threads;
 use crate::engine::text::spans::Cuts;
+use crate::engine::threads::threads;
 
 /// How many files are looked at, evenly over all.
 const FILES: usize = 8;
@@ -91,7 +91,7 @@ fn ends_of(group: &FileGroup) -> Result<Vec<FileGroup>> {
 
 /// Where the last row group of a file begins, if it is not the first.
 fn last_row_group(file: &TableFile) -> Result<Option<u64>> {
-    let footer = footer(&file.path)?;
+    let footer = footer(file)?;
     Ok(match footer.metadata().row_groups() {
         [_, .., last] => Some(start_of(last).unsigned_abs()),
         _ => None,

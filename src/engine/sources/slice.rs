@@ -3,7 +3,6 @@
 use std::fs::File;
 use std::ops::{Range, RangeInclusive};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::Path;
 
 use ::parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions};
 use ::parquet::file::metadata::RowGroupMetaData;
@@ -11,8 +10,9 @@ use ::parquet::file::metadata::RowGroupMetaData;
 use crate::Result;
 use crate::engine::files::file::TableFile;
 use crate::engine::files::find::is_parquet;
+use crate::engine::files::place::Place;
+use crate::engine::files::s3::object::Object;
 use crate::engine::parquet::{self, quietly};
-use crate::error::unreadable;
 
 /// A file or, of a Parquet file, the row groups that begin within these bytes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -56,11 +56,11 @@ pub fn pieces(files: &[&TableFile], wanted: u64) -> Result<Vec<Vec<Slice>>> {
 fn slices(file: &TableFile, bytes: u64) -> Result<Vec<(Slice, u64)>> {
     let size = file.stamp.bytes;
     let whole = vec![(Slice { file: file.clone(), bytes: None }, size)];
-    if size <= bytes || !is_parquet(&file.path) {
+    if size <= bytes || !is_parquet(&file.place) {
         return Ok(whole);
     }
     file.must_be_unchanged()?;
-    let footer = footer(&file.path)?;
+    let footer = footer(file)?;
     let starts: Vec<_> = footer.metadata().row_groups().iter().map(|group| start_of(group).unsigned_abs()).collect();
     let cuts = cuts(&starts, size, size.div_ceil(bytes));
     let slice = |ends: &[u64]| (Slice { file: file.clone(), bytes: Some(ends[0]..ends[1]) }, ends[1] - ends[0]);
@@ -75,17 +75,26 @@ fn cuts(starts: &[u64], size: u64, parts: u64) -> Vec<u64> {
 }
 
 /// Reads the footer of a Parquet file. An Arrow schema in it that is broken makes its reader panic.
-pub fn footer(path: &Path) -> Result<ArrowReaderMetadata> {
-    let file = File::open(path).map_err(|e| unreadable(path, e))?;
-    let load = AssertUnwindSafe(|| ArrowReaderMetadata::load(&file, ArrowReaderOptions::new()));
-    let metadata = quietly(|| catch_unwind(load));
-    let metadata = metadata.map_err(|_| unreadable(path, "not a whole Parquet file: its footer is broken"))?;
-    metadata.map_err(|e| unreadable(path, format!("not a whole Parquet file: {e}")))
+pub fn footer(file: &TableFile) -> Result<ArrowReaderMetadata> {
+    let options = ArrowReaderOptions::new();
+    let metadata = match (&file.place, file.object()) {
+        (Place::Disk(path), _) => {
+            let opened = File::open(path).map_err(|e| file.error(e))?;
+            quietly(|| catch_unwind(AssertUnwindSafe(|| ArrowReaderMetadata::load(&opened, options))))
+        }
+        (Place::Object(_), object) => {
+            let footer = object.map(Object::footer_now).transpose()?;
+            let footer = footer.ok_or_else(|| file.error("nothing reads it"))?;
+            quietly(|| catch_unwind(AssertUnwindSafe(|| ArrowReaderMetadata::try_new(footer, options))))
+        }
+    };
+    let metadata = metadata.map_err(|_| file.error("not a whole Parquet file: its footer is broken"))?;
+    metadata.map_err(|e| file.error(format!("not a whole Parquet file: {e}")))
 }
 
-/// The rows of the Parquet file `path` that come before its byte number `start`.
-pub fn rows_before(path: &Path, start: u64) -> Result<u64> {
-    let footer = footer(path)?;
+/// The rows of a Parquet file that come before its byte number `start`.
+pub fn rows_before(file: &TableFile, start: u64) -> Result<u64> {
+    let footer = footer(file)?;
     let before = footer.metadata().row_groups().iter().filter(|group| start_of(group).unsigned_abs() < start);
     Ok(before.map(|group| group.num_rows().unsigned_abs()).sum())
 }

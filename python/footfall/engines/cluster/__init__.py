@@ -13,10 +13,10 @@ from __future__ import annotations
 import time
 import weakref
 from importlib import import_module
-from importlib.util import find_spec
 from types import TracebackType
 from typing import Any, Callable, TypeVar
 
+from footfall import extras
 from footfall.engines.cluster.processes import Plan, Processes, Size
 from footfall.errors import DefinitionError
 from footfall.inputs import options
@@ -158,8 +158,7 @@ def check_installed(engine: str) -> None:
     """Raise DefinitionError if there is no such engine here; it says what to install."""
     if engine not in PACKAGES:
         raise DefinitionError(f"engine = {engine!r}: a cluster is one of {', '.join(PACKAGES)}")
-    if find_spec(PACKAGES[engine]) is None:
-        raise DefinitionError(f"engine = {engine!r}: not installed here; pip install 'footfall[{engine}]'")
+    extras.need(engine, PACKAGES[engine], by=f"engine = {engine!r}")
 
 
 def _started(plan: Plan, processes: Processes, workers: int) -> str:

@@ -6,10 +6,10 @@ import logging
 import os
 import re
 from collections.abc import Iterable, Mapping
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from footfall import extras
 from footfall.errors import DefinitionError
 
 #: The environment's name for a file of settings, or for the addresses of brokers.
@@ -121,8 +121,7 @@ def _quoted(value: str) -> str:
 
 def check_installed() -> None:
     """Raise DefinitionError if the client is not there; it says what to install."""
-    if find_spec("confluent_kafka") is None:
-        raise DefinitionError("Kafka: its client is not installed here; pip install 'footfall[kafka]'")
+    extras.need("kafka", "confluent_kafka", by="Kafka")
 
 
 class Connections:

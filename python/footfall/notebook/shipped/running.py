@@ -9,13 +9,12 @@ from collections.abc import Coroutine, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from datetime import datetime
-from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from footfall import extras
 from footfall._native import __version__
-from footfall.errors import DefinitionError
 from footfall.notebook import shipped, spec
 from footfall.output.display import duration
 from footfall.output.progress import bar
@@ -164,5 +163,4 @@ def _told(notebook: Any, name: str, error: Any) -> str:
 
 def _check_installed() -> None:
     spec.check_installed()
-    if find_spec("nbclient") is None:
-        raise DefinitionError("nbclient, which runs notebooks, is not installed here; pip install 'footfall[notebook]'")
+    extras.need("notebook", "nbclient", "markdown_it", "jinja2", *extras.CHARTS, by="a notebook's page")

@@ -1,0 +1,200 @@
+//! Which objects there are: by the manifest of a set that we wrote, else by listing.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use bytes::Bytes;
+use futures::TryStreamExt;
+use object_store::path::Path as Key;
+use object_store::{Error as StoreError, GetOptions, GetRange, ObjectMeta, ObjectStore};
+use serde_json::Value;
+
+use super::bucket::Bucket;
+use super::errors::{Action, failure};
+use super::object::{END_BYTES, Object};
+use super::traffic::Traffic;
+use crate::Result;
+use crate::engine::files::file::Stamp;
+use crate::engine::files::place::{ObjectPlace, Place};
+use crate::engine::threads::wait;
+
+/// Lists the objects of a set, with the state of each; written last, so that a set without it is unfinished.
+pub const MANIFEST: &str = "_manifest.json";
+
+/// Is there from the beginning of a set on.
+pub const BEGUN: &str = "_begun.json";
+
+/// What is below a key: objects, and names of folders.
+#[derive(Debug)]
+pub struct Folder {
+    bucket: Bucket,
+    root: ObjectPlace,
+    traffic: Traffic,
+    /// The objects right below, and the folders without any.
+    entries: BTreeMap<String, Option<Object>>,
+    /// The objects of a set that we wrote, by their keys below the root.
+    set: Option<BTreeMap<String, Object>>,
+}
+
+impl Folder {
+    /// Lists what is right below `root`.
+    ///
+    /// # Errors
+    ///
+    /// [`crate::Error::Io`] if nothing is there, a set there is unfinished, or S3 refuses.
+    pub fn open(root: &ObjectPlace, traffic: &Traffic) -> Result<Self> {
+        let bucket = Bucket::named(&root.bucket)?;
+        let entries = entries_below(&bucket, root, traffic)?;
+        let mut folder = Self { bucket, root: root.clone(), traffic: traffic.clone(), entries, set: None };
+        if let Some(Some(manifest)) = folder.entries.get(MANIFEST) {
+            folder.set = Some(folder.set_of(manifest)?);
+        } else if folder.entries.contains_key(BEGUN) {
+            let reason = "this set is unfinished: run again what writes it, which goes on where it stopped";
+            return Err(Place::Object(root.clone()).error(reason));
+        }
+        if folder.entries.is_empty() {
+            return Err(Place::Object(root.clone()).error("no such folder: no object's key begins so"));
+        }
+        Ok(folder)
+    }
+
+    /// The names of what is right below.
+    pub fn names(&self) -> Vec<String> {
+        self.entries.keys().cloned().collect()
+    }
+
+    /// The objects that the entry called `name` is or has.
+    pub fn objects(&self, name: &str) -> Result<Vec<Object>> {
+        if let Some(set) = &self.set {
+            let is_below =
+                |key: &str| key.strip_prefix(name).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+            return Ok(set.iter().filter(|(key, _)| is_below(key)).map(|(_, object)| object.clone()).collect());
+        }
+        match self.entries.get(name) {
+            Some(Some(object)) => Ok(vec![object.clone()]),
+            Some(None) => below(&self.bucket, &self.root.with_key(self.root.key.clone().join(name)), &self.traffic),
+            None => Ok(vec![]),
+        }
+    }
+
+    fn set_of(&self, manifest: &Object) -> Result<BTreeMap<String, Object>> {
+        let text = manifest.read(0..manifest.stamp().bytes)?;
+        let value: Option<Value> = serde_json::from_slice(&text).ok();
+        let objects = value.as_ref().and_then(|value| value["objects"].as_array());
+        let found: Option<BTreeMap<_, _>> =
+            objects.and_then(|objects| objects.iter().map(|object| self.listed(object)).collect());
+        found.ok_or_else(|| Place::Object(manifest.place().clone()).error("not a manifest that footfall wrote"))
+    }
+
+    /// An object that a manifest tells of.
+    fn listed(&self, told: &Value) -> Option<(String, Object)> {
+        let (name, bytes, etag) = (told["key"].as_str()?, told["bytes"].as_u64()?, told["etag"].as_str()?);
+        let key = Key::parse(format!("{}/{name}", self.root.key)).ok()?;
+        let meta = ObjectMeta {
+            location: key,
+            last_modified: chrono::DateTime::UNIX_EPOCH,
+            size: bytes,
+            e_tag: Some(etag.into()),
+            version: None,
+        };
+        Some((name.into(), Object::listed(&self.bucket, meta, &self.traffic)))
+    }
+}
+
+/// The object at `place`, or all below it.
+pub fn at(place: &ObjectPlace, is_named_as_file: bool, traffic: &Traffic) -> Result<Vec<Object>> {
+    let bucket = Bucket::named(&place.bucket)?;
+    if is_named_as_file && let Some(object) = single(&bucket, place, traffic)? {
+        return Ok(vec![object]);
+    }
+    let found = below(&bucket, place, traffic)?;
+    match found.is_empty() {
+        true => {
+            let pattern = if place.key.as_ref().contains('*') { "; patterns are not looked for in S3" } else { "" };
+            let reason = format!("there is no such object, and none whose key begins so{pattern}");
+            Err(Place::Object(place.clone()).error(reason))
+        }
+        false => Ok(found),
+    }
+}
+
+/// The bytes of the object at `place`; `None` if it is not there.
+pub fn content(place: &ObjectPlace) -> Result<Option<Bytes>> {
+    let bucket = Bucket::named(&place.bucket)?;
+    let Some(object) = single(&bucket, place, &Traffic::default())? else { return Ok(None) };
+    object.read(0..object.stamp().bytes).map(Some)
+}
+
+/// One object, known by reading its end.
+fn single(bucket: &Bucket, place: &ObjectPlace, traffic: &Traffic) -> Result<Option<Object>> {
+    let (store, key, asked) = (bucket.store()?, place.key.clone(), place.clone());
+    let found = wait(async move {
+        let suffix = GetOptions { range: Some(GetRange::Suffix(END_BYTES)), ..GetOptions::default() };
+        let mut answer = store.get_opts(&key, suffix).await;
+        // Of nothing, there is no end.
+        if matches!(&answer, Err(StoreError::Generic { .. })) {
+            answer = store.get_opts(&key, GetOptions { head: true, ..GetOptions::default() }).await;
+        }
+        match answer {
+            Ok(answer) => {
+                let meta = answer.meta.clone();
+                let end = if meta.size == 0 { Ok(Bytes::new()) } else { answer.bytes().await };
+                Ok(Some((meta, end.map_err(|error| failure(&asked, Action::Get, &error))?)))
+            }
+            Err(StoreError::NotFound { source, .. }) if !source.to_string().contains("NoSuchBucket") => Ok(None),
+            Err(error) => Err(failure(&asked, Action::Get, &error)),
+        }
+    })?;
+    let Some((meta, end)) = found else { return Ok(None) };
+    traffic.got(end.len() as u64);
+    let changed_ns = meta.last_modified.timestamp_nanos_opt().unwrap_or_default();
+    let stamp = Stamp { bytes: meta.size, changed_ns, etag: meta.e_tag };
+    Ok(Some(Object::found(place.clone(), bucket.clone(), stamp, traffic.clone(), Some(end))))
+}
+
+/// Objects and folders right below `root`.
+fn entries_below(bucket: &Bucket, root: &ObjectPlace, traffic: &Traffic) -> Result<BTreeMap<String, Option<Object>>> {
+    let (store, key, asked) = (bucket.store()?, root.key.clone(), root.clone());
+    let listed = wait(async move {
+        let listed = store.list_with_delimiter(Some(&key)).await;
+        listed.map_err(|error| failure(&asked, Action::List, &error))
+    })?;
+    traffic.listed();
+    let folders = listed.common_prefixes.iter().filter_map(|key| Some((key.filename()?.to_string(), None)));
+    let mut entries: BTreeMap<_, _> = folders.collect();
+    for meta in listed.objects.into_iter().filter(|meta| !is_folder_marker(meta)) {
+        let Some(name) = meta.location.filename().map(String::from) else { continue };
+        entries.insert(name, Some(Object::listed(bucket, meta, traffic)));
+    }
+    Ok(entries)
+}
+
+/// All objects below a key, save hidden ones and markers such as `_SUCCESS`, in the order of folders.
+fn below(bucket: &Bucket, root: &ObjectPlace, traffic: &Traffic) -> Result<Vec<Object>> {
+    let (store, key, asked) = (bucket.store()?, root.key.clone(), root.clone());
+    let listed: Vec<ObjectMeta> = wait(async move {
+        let listed = store.list(Some(&key)).try_collect().await;
+        listed.map_err(|error| failure(&asked, Action::List, &error))
+    })?;
+    traffic.listed();
+    let is_data = |meta: &ObjectMeta| !is_folder_marker(meta) && !is_hidden(meta, &root.key);
+    let mut found: Vec<_> = listed.into_iter().filter(is_data).collect();
+    found.sort_by(|a, b| a.location.parts().cmp(b.location.parts()));
+    Ok(found.into_iter().map(|meta| Object::listed(bucket, meta, traffic)).collect())
+}
+
+/// Whether consoles and file systems over S3 made this for a folder.
+fn is_folder_marker(meta: &ObjectMeta) -> bool {
+    let has_extension = meta.location.extension().is_some();
+    meta.size == 0 && !has_extension
+}
+
+fn is_hidden(meta: &ObjectMeta, root: &Key) -> bool {
+    let parts = meta.location.prefix_match(root).into_iter().flatten();
+    parts.into_iter().any(|part| part.as_ref().starts_with(['.', '_']))
+}
+
+/// Whether none of the objects is there twice.
+pub fn doubled(objects: &[&ObjectPlace]) -> Option<ObjectPlace> {
+    let mut seen = BTreeSet::new();
+    objects.iter().find(|place| !seen.insert(**place)).map(|place| (*place).clone())
+}

@@ -1,28 +1,35 @@
-#!/bin/sh
-# Prepares a plain Linux host to build Footfall: git, make, a C compiler, Python 3.9 or newer, Node, Rust.
+#!/bin/bash
+# Makes a machine ready: a Linux host to build Footfall (git, make, a C compiler, Python 3.9 or newer, Node, Rust), or a
+# node of a cluster, as which it is also EMR's bootstrap action.
 #
 #   ./bootstrap.sh            installs what is missing: system packages with apt or dnf (as root), Rust in your home
 #   ./bootstrap.sh --check    installs nothing, says what is missing and what to do; exit code 1 if something is
 #   ./bootstrap.sh --python   prints the Python that the build uses
 #   ./bootstrap.sh --tests    installs what only the tests need, as root, or says what is missing
+#   ./bootstrap.sh --emr | --node | --image WHEELHOUSE [OPTIONS]
+#                             installs a node of EMR, a node of other hosts, or what becomes an image, from a wheelhouse:
+#                             a folder, or s3://.../HASH; docs/nodes.md has the options
 #
 # Run it as often as you like: what is there stays as it is.
-set -eu
-cd "$(dirname "$0")"
-PATH="$PATH:${CARGO_HOME:-$HOME/.cargo}/bin"
+[ -n "${BASH_VERSION:-}" ] || exec bash "$0" "$@"
+set -eEuo pipefail
+this=$(cd "$(dirname "$0")" && pwd)/$(basename "$0")
+PATH="$PATH:${CARGO_HOME:-${HOME:-/root}/.cargo}/bin"
 
 TOOLS="git make cc curl python node rust rustfmt clippy"
 # Spark runs on Java; the tests of clusters look at processes and sockets.
-TOOLS_OF_TESTS="java ps ss"
+TOOLS_OF_TESTS="java ps ss shellcheck"
 VERSITYGW=v1.7.0
 
 main() {
+    case "${1:-}" in --emr | --node | --image) make_node "$@"; return ;; esac
+    cd "$(dirname "$this")"
     case "${1:-}" in
         --check) check ;;
         --python) find_python || { what_is python >&2; exit 1; } ;;
         --tests) browser; broker; s3_server; accounts; TOOLS=$TOOLS_OF_TESTS; check >/dev/null || install_missing; check ;;
         "") install_missing; check ;;
-        *) sed -n '2,9s/^# \{0,1\}//p' bootstrap.sh >&2; exit 2 ;;
+        *) sed -n '2,14s/^# \{0,1\}//p' bootstrap.sh >&2; exit 2 ;;
     esac
 }
 
@@ -142,6 +149,7 @@ what_is() {
         useradd | setpriv | pam | system-python)
             echo "$1 is missing: the test of a JupyterHub with two accounts is skipped. $(how "$1")"
             ;;
+        shellcheck) echo "shellcheck is missing: reads the scripts of the nodes. $(how shellcheck)" ;;
         *) echo "$1 is missing: part of make check. Run: rustup component add $1" ;;
     esac
 }
@@ -176,7 +184,8 @@ package_of() {
         dnf:pam) echo util-linux pam ;;
         apt-get:system-python) echo python3 python3-venv ;;
         dnf:system-python) echo python3 ;;
-        *:git | *:make | *:curl) echo "$1" ;;
+        dnf:shellcheck) echo ShellCheck ;;
+        *:git | *:make | *:curl | *:shellcheck) echo "$1" ;;
     esac
 }
 
@@ -202,5 +211,89 @@ rust_needed() { sed -n 's/^rust-version = "\(.*\)"/\1/p' Cargo.toml; }
 at_least() { [ -n "$2" ] && [ "$(printf '%s\n%s\n' "$1" "$2" | sort -V | head -n 1)" = "$1" ]; }
 
 versions() { echo "$("$(find_python)" --version), $(cargo --version | cut -d' ' -f1,2)"; }
+
+# A node of a cluster. This file alone is there at first: it fetches the wheelhouse, checks it by the hash in its name
+# and by its manifest, and goes on with the project's own files in it. Below FOOTFALL_ROOT instead of / if that is set.
+make_node() {
+    [ $# -gt 1 ] || { echo "bootstrap.sh: $1 what? A folder, or s3://BUCKET/GROUP/.../HASH" >&2; exit 2; }
+    root=${FOOTFALL_ROOT:-}
+    [ "$(id -u)" = 0 ] || [ -n "$root" ] || exec sudo -n --preserve-env=AWS_ENDPOINT_URL,AWS_REGION bash "$this" "$@"
+    place=${2%/} base=$root/opt/footfall
+    start_log "$@"
+    fetch
+    check_wheelhouse
+    unpack
+    "$base/node/deploy/aws/node/install.sh" "$wheelhouse" "$1" "${@:3}"
+}
+
+# All that is said stands in a file of the node, too, and by the end, good or bad, in the folder of the run.
+start_log() {
+    run=$(option --run "$@")
+    mkdir -p "$base" "$root/var/log/footfall"
+    log=$root/var/log/footfall/bootstrap-$(date -u +%Y%m%dT%H%M%SZ).log
+    exec > >(tee -a "$log") 2>&1
+    trap 'echo "bootstrap.sh: line $LINENO: $BASH_COMMAND: exit code $?" >&2' ERR
+    trap 'keep_log $?' EXIT
+}
+
+# option NAME ARGUMENTS...: what follows the name among them.
+option() {
+    name=$1
+    while shift && [ $# -gt 1 ]; do [ "$1" != "$name" ] || { echo "${2%/}"; return; }; done
+}
+
+keep_log() {
+    verdict="FAILED, exit code $1,"
+    [ "$1" != 0 ] || verdict="done"
+    echo "bootstrap.sh: $verdict after $SECONDS s; log: $log"
+    case "$run" in s3://*) ;; *) return 0 ;; esac
+    path=${run#s3://}/logs/$(uname -n)-${log##*/}
+    s3 s3api put-object --bucket "${path%%/*}" --key "${path#*/}" --body "$log" --if-none-match '*' >/dev/null ||
+        echo "bootstrap.sh: the log is not in s3://$path; is aws older than 2.17.36, or may this node not write there?" >&2
+}
+
+fetch() {
+    wheelhouse=$base/wheelhouse
+    case "$place" in s3://*) ;; *) wheelhouse=$(cd "$place" && pwd); return ;; esac
+    [ -z "$(hash_in_name)" ] || [ "$place" != "$(cat "$base/.wheelhouse" 2>/dev/null)" ] || return 0
+    command -v aws >/dev/null || stop "aws is missing: it fetches $place. EMR and Amazon Linux have it; elsewhere install \
+the AWS CLI, or copy the wheelhouse here and name the folder"
+    rm -rf "$wheelhouse" "$wheelhouse.new" "$base/.wheelhouse"
+    s3 s3 cp --recursive --only-show-errors "$place/" "$wheelhouse.new"
+    [ -d "$wheelhouse.new" ] || stop "$place: there is nothing; footfall cluster up puts the wheelhouse there"
+    mv "$wheelhouse.new" "$wheelhouse"
+    echo "$place" >"$base/.wheelhouse"
+}
+
+s3() { aws ${AWS_ENDPOINT_URL:+--endpoint-url "$AWS_ENDPOINT_URL"} "$@"; }
+
+# The name of the place has the manifest's hash, and the manifest has those of all other files.
+check_wheelhouse() {
+    [ -f "$wheelhouse/manifest" ] || stop "$place: no manifest, so it is no wheelhouse; make wheelhouse makes one"
+    wanted=$(hash_in_name) found=$(sha256sum <"$wheelhouse/manifest" | cut -c1-16)
+    [ "${wanted:-$found}" = "$found" ] || damaged "the manifest's hash is $found"
+    (cd "$wheelhouse" && grep -v '^#' manifest | sha256sum --check --strict --quiet) || damaged "see the file named above"
+}
+
+damaged() {
+    rm -f "$base/.wheelhouse"
+    stop "$place: these are not the bytes that it was made of: $1. Nothing was installed; make wheelhouse and upload it anew"
+}
+
+hash_in_name() { echo "${place##*[/-]}" | grep -xE '[0-9a-f]{16}' || true; }
+
+stop() {
+    echo "bootstrap.sh: $1" >&2
+    exit 1
+}
+
+unpack() {
+    wanted=$(sha256sum <"$wheelhouse/node.tar.gz")
+    [ "$wanted" != "$(cat "$base/.node" 2>/dev/null)" ] || return 0
+    rm -rf "$base/node" "$base/.node"
+    mkdir "$base/node"
+    tar -xzf "$wheelhouse/node.tar.gz" -C "$base/node" --no-same-owner
+    echo "$wanted" >"$base/.node"
+}
 
 main "$@"

@@ -50,3 +50,8 @@ c.JupyterHub.load_roles = [
     {"name": "culler", "services": ["culler"], "scopes": [*looks, "delete:servers"]},
     {"name": "keeper", "users": hub.admins, "scopes": ["self", "admin-ui", *looks, "servers"]},
 ]
+
+# On a cluster, one more sees kernels and ends what is forgotten.
+if hub.watcher:
+    c.JupyterHub.services += [{"name": "watcher", "api_token": Path(hub.watcher).read_text().strip()}]
+    c.JupyterHub.load_roles += [{"name": "watcher", "services": ["watcher"], "scopes": [*looks, "access:servers"]}]

@@ -39,6 +39,7 @@ class Hub:
     memory: str = "4G"
     cpus: float = 2
     state: str = "/var/lib/footfall-hub"
+    watcher: str = ""
 
     @property
     def url(self) -> str:

@@ -69,15 +69,15 @@ class Plan:
         self._folder = folder
         self._pages = pages
         self._properties = credentials / "daemons.conf"
-        closed = {**_CLOSED, _SECRET: stored.secret()}
+        closed = new_secret()
         stored.write_properties(credentials / stored.PROPERTIES, closed)
-        stored.write_properties(self._properties, {**closed, **_OF_DAEMONS, **({} if pages else _locked(credentials))})
+        stored.write_properties(self._properties, daemon_properties(closed, None if pages else credentials))
 
     @property
     def environment(self) -> dict[str, str]:
         """What all processes are told."""
         local = str(self._folder / "local")
-        return {**_loopback(), "SPARK_LOCAL_DIRS": local, "SPARK_SCALA_VERSION": _scala_version()}
+        return {**_loopback(), "SPARK_LOCAL_DIRS": local, "SPARK_SCALA_VERSION": scala_version()}
 
     def commands(self) -> dict[str, list[str]]:
         """Return the command of the master."""
@@ -109,21 +109,27 @@ class Plan:
         return [*self._daemon("worker.Worker"), *size, "--work-dir", str(self._folder / f"{number}"), address]
 
     def _daemon(self, name: str) -> list[str]:
-        command = [java.find(_WHO), *_DAEMON, "-cp", str(_home() / "jars" / "*"), f"org.apache.spark.deploy.{name}"]
-        return [
-            *command,
-            "--host",
-            HOST,
-            "--port",
-            "0",
-            "--webui-port",
-            "0",
-            "--properties-file",
-            str(self._properties),
-        ]
+        return daemon_command(name, HOST, 0, self._properties)
 
     def _log(self, name: str) -> str:
         return log_of(self._folder, name).read_text(encoding="utf-8", errors="replace")
+
+
+def new_secret() -> dict[str, str]:
+    """Return the properties of a cluster with a new secret, which all its processes and drivers have."""
+    return {**_CLOSED, _SECRET: stored.secret()}
+
+
+def daemon_properties(closed: Mapping[str, str], locked: Path | None) -> dict[str, str]:
+    """Return the properties of a master or worker, whose web pages a new key in the folder `locked` shuts."""
+    return {**closed, **_OF_DAEMONS, **({} if locked is None else _locked(locked))}
+
+
+def daemon_command(name: str, host: str, port: int, properties: Path) -> list[str]:
+    """Return the command of ``master.Master`` or ``worker.Worker``, to which more may be added."""
+    command = [java.find(_WHO), *_DAEMON, "-cp", str(home() / "jars" / "*"), f"org.apache.spark.deploy.{name}"]
+    where = ["--host", host, "--port", str(port), "--webui-port", "0"]
+    return [*command, *where, "--properties-file", str(properties)]
 
 
 def connect(
@@ -233,7 +239,7 @@ def _locked(credentials: Path) -> dict[str, str]:
 def _loopback() -> dict[str, str]:
     """Return what a master, a worker and a driver here all need to know."""
     return {
-        "SPARK_HOME": str(_home()),
+        "SPARK_HOME": str(home()),
         "SPARK_LOCAL_IP": HOST,
         "SPARK_LOCAL_HOSTNAME": "localhost",
         "PYSPARK_PYTHON": sys.executable,
@@ -241,7 +247,7 @@ def _loopback() -> dict[str, str]:
     }
 
 
-def _home() -> Path:
+def home() -> Path:
     """Return Spark's folder by the same rule as pyspark itself."""
     if "SPARK_HOME" in os.environ:
         return Path(os.environ["SPARK_HOME"])
@@ -250,9 +256,9 @@ def _home() -> Path:
     return Path(package.origin).parent
 
 
-def _scala_version() -> str:
+def scala_version() -> str:
     """Return what the scripts would tell a worker, which refuses to start executors without it."""
-    jar = next((_home() / "jars").glob("spark-core_*.jar"))
+    jar = next((home() / "jars").glob("spark-core_*.jar"))
     return jar.name.split("_")[1].split("-")[0]
 
 

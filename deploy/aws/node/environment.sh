@@ -1,0 +1,106 @@
+# shellcheck shell=bash disable=SC2154
+# System packages, a virtual environment of our own, and all packages of the wheelhouse's lock in it.
+
+# The system's Python makes the environment and is otherwise left alone. EMR brings its own Spark and Java.
+system_packages() {
+    wanted=""
+    find_python >/dev/null || wanted=$(package_of python)
+    command -v useradd >/dev/null || wanted="$wanted $(package_of useradd)"
+    command -v setpriv >/dev/null || wanted="$wanted util-linux"
+    [ -n "$emr" ] || command -v java >/dev/null || wanted="$wanted $(package_of java)"
+    [ -n "${wanted# }" ] || return 0
+    step "system packages:$wanted"
+    # shellcheck disable=SC2086 # one word per package
+    case "$(manager)" in
+        apt-get) apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends $wanted ;;
+        dnf) dnf install -y $wanted ;;
+        *) fail "neither apt-get nor dnf is here; install by hand:$wanted" ;;
+    esac
+}
+
+manager() {
+    for name in apt-get dnf; do
+        if command -v "$name" >/dev/null; then echo "$name"; return; fi
+    done
+    echo none
+}
+
+package_of() {
+    case "$(manager):$1" in
+        dnf:python) echo "python$(python_version)" ;;
+        *:python) echo python3 python3-venv ;;
+        dnf:useradd) echo shadow-utils ;;
+        *:useradd) echo passwd ;;
+        dnf:java) echo java-17-amazon-corretto-headless ;;
+        *:java) echo openjdk-17-jre-headless ;;
+    esac
+}
+
+# Wheels of a wheelhouse are for one Python.
+python_version() { sed -n 's/^# python \([0-9.]*\)$/\1/p' "$wheelhouse/manifest"; }
+
+find_python() {
+    for name in "python$(python_version)" python3; do
+        if "$name" -c "import sys, venv, ensurepip; sys.exit('%d.%d' % sys.version_info[:2] != '$(python_version)')" \
+            2>/dev/null; then
+            command -v "$name"
+            return
+        fi
+    done
+    return 1
+}
+
+environment() {
+    [ -n "$(python_version)" ] || fail "$wheelhouse/manifest does not say for which Python it is (# python 3.11)"
+    [ ! -x "$prefix/bin/pip" ] || return 0
+    python=$(find_python) || fail "there is no Python $(python_version) with venv, for which the wheelhouse is"
+    step "environment in $prefix, of $python"
+    "$python" -m venv "$prefix"
+}
+
+# No index, no package that the lock does not name, no byte that it does not know.
+packages() {
+    lock=$(mktemp)
+    our_lock >"$lock"
+    if [ "$(sha256sum <"$lock")" != "$(cat "$prefix/.lock" 2>/dev/null)" ]; then
+        step "$(grep -c '==' "$lock") packages"
+        rm -f "$prefix/.lock"
+        "$prefix/bin/pip" install --quiet --disable-pip-version-check --no-cache-dir --root-user-action=ignore \
+            --no-index --no-deps --find-links "$wheelhouse" --require-hashes --requirement "$lock" ||
+            fail "pip refused the wheelhouse $wheelhouse, as above; its requirements.lock names what it must hold"
+        sha256sum <"$lock" >"$prefix/.lock"
+    fi
+    rm "$lock"
+}
+
+# EMR's Spark comes with its own pyspark, and another beside it would not fit.
+our_lock() {
+    if [ -z "$emr" ]; then cat "$wheelhouse/requirements.lock"; return; fi
+    awk '/^[A-Za-z0-9]/ { keep = !/^(pyspark|py4j)[^A-Za-z0-9._-]/ } keep' "$wheelhouse/requirements.lock"
+}
+
+# EMR installs its Spark after the bootstrap actions, so that nothing of it is there yet.
+spark_of_emr() {
+    [ -n "$emr" ] || return 0
+    write 644 "$("$prefix/bin/python" -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/emr-spark.pth" <<'PTH'
+import glob, sys; sys.path += ["/usr/lib/spark/python", *glob.glob("/usr/lib/spark/python/lib/py4j-*-src.zip")]
+PTH
+}
+
+# What a notebook, and whoever logs in, must know of the cluster: NAME=VALUE, a line each.
+variables() {
+    echo "FOOTFALL_CLUSTER_CREDENTIALS=$settings/credentials"
+    [ "$role" = image ] || echo "FOOTFALL_DASK=dask+tls://$primary:$dask_port"
+    case "$run" in s3://*/*/*) echo "FOOTFALL_WORKSPACE=$(echo "$run" | cut -d/ -f1-4)" ;; esac
+    [ -z "${AWS_ENDPOINT_URL:-}" ] || echo "AWS_ENDPOINT_URL=$AWS_ENDPOINT_URL"
+    [ -z "${AWS_REGION:-}" ] || echo "AWS_REGION=$AWS_REGION"
+    echo "PYSPARK_PYTHON=$prefix/bin/python"
+    [ -n "$emr" ] || [ -z "${address:-}" ] || echo "SPARK_LOCAL_IP=$address"
+    # HDFS and YARN know EMR's user hadoop, and ask for no proof.
+    [ -z "$emr" ] || printf '%s\n' SPARK_HOME=/usr/lib/spark HADOOP_CONF_DIR=/etc/hadoop/conf HADOOP_USER_NAME=hadoop
+}
+
+kernel() {
+    variables | "$prefix/bin/python" "$here/kernel.py"
+    variables | sed 's/^/export /' | write 644 "$root/etc/profile.d/footfall.sh"
+}

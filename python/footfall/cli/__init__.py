@@ -1,7 +1,6 @@
 """The command `footfall`: what the package does, without writing Python."""
 
 import functools
-from pathlib import Path
 from typing import Annotated, Any, Callable, Optional, cast
 
 import typer
@@ -52,7 +51,7 @@ def _exact(value: float) -> int:
 
 @_command()
 def synth(
-    root: Annotated[Path, typer.Argument(help="Folder to write; empty, or not there yet.", show_default=False)],
+    root: Annotated[str, typer.Argument(help="Folder to write; empty, or not there yet.", show_default=False)],
     pings: Annotated[int, typer.Option(parser=_whole, metavar="N", help="Location records.")] = 1_000_000,
     seed: Annotated[int, typer.Option(help="The same seed writes the same bytes.")] = 1,
     users: Annotated[Optional[int], typer.Option(parser=_whole, metavar="N", help="By default in proportion.")] = None,
@@ -84,8 +83,8 @@ def synth(
 @_command()
 @with_reading
 def ingest(
-    src: Annotated[Path, typer.Argument(help="Folder with the tables; it is only read.", show_default=False)],
-    dst: Annotated[Path, typer.Argument(help="Folder to write: new, empty or unfinished.", show_default=False)],
+    src: Annotated[str, typer.Argument(help="Folder with the tables; it is only read.", show_default=False)],
+    dst: Annotated[str, typer.Argument(help="Folder to write: new, empty or unfinished.", show_default=False)],
     tz: Tz = None,
     progress: Annotated[bool, typer.Option(help="Show a bar when it takes a while.")] = True,
     **reading: Any,
@@ -175,7 +174,7 @@ def sql(
 @on_data()
 def report(
     data: footfall.Dataset,
-    out: Annotated[Path, typer.Option("--out", "-o", help="HTML file to write.")] = Path("footfall.html"),
+    out: Annotated[str, typer.Option("--out", "-o", help="HTML file to write.")] = "footfall.html",
     title: Annotated[Optional[str], typer.Option(help="Heading of the report.")] = None,
     show_users: Annotated[bool, typer.Option("--show-users", help="Tell the ids of the users in examples.")] = False,
     at_least: Annotated[int, typer.Option(help="Leave out rows about fewer users than that.")] = 10,

@@ -188,7 +188,8 @@ class Result:
         >>> drawn.to_dict()["title"]["text"]
         ['The most visited of 2 establishments']
         """
-        from footfall.charts import Context, draw
+        from footfall.charts.drawing import draw
+        from footfall.charts.rows import Context
 
         context = Context(self.tz, self.definitions)
         with speaking(self.lang if lang is None else chosen(lang)):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import base64
+import math
+import re
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextvars import copy_context
@@ -15,6 +17,10 @@ from footfall.report.vega import Vega
 
 if TYPE_CHECKING:
     import altair
+
+# A bold title is wider by so much where none of the fonts is there that it was measured with.
+_ROOM = 0.08
+_SIZE = re.compile(r' width="([\d.]+)" height="([\d.]+)" viewBox="0 0 [\d.]+ [\d.]+"')
 
 
 @dataclass(frozen=True)
@@ -50,9 +56,25 @@ class Figure:
     @property
     def picture(self) -> str:
         """The picture as an address that holds it."""
-        svg = self.drawn.result().svg.result()
+        svg = _with_room(self.drawn.result().svg.result())
         drawn = svg if self.live else smaller(svg)
         return f"data:image/svg+xml;base64,{base64.b64encode(drawn.encode()).decode()}"
+
+
+def _with_room(svg: str) -> str:
+    """Return a picture with room at the right, where text would be cut off.
+
+    Examples
+    --------
+    >>> _with_room('<svg width="200" height="50" viewBox="0 0 200 50"></svg>')
+    '<svg width="216" height="50" viewBox="0 0 216 50"></svg>'
+    """
+
+    def wider(size: re.Match[str]) -> str:
+        width = math.ceil((1 + _ROOM) * float(size[1]))
+        return f' width="{width}" height="{size[2]}" viewBox="0 0 {width} {size[2]}"'
+
+    return _SIZE.sub(wider, svg, count=1)
 
 
 @dataclass

@@ -9,13 +9,14 @@ from rich.table import Column, Table
 import footfall
 from footfall import _native
 from footfall import verify as footfall_verify
-from footfall.cli import aws, cluster, doctor, kafka, kernel, live, notebooks
+from footfall.cli import aws, cluster, doctor, kafka, kernel, live, notebooks, order
 from footfall.cli.command import Command
 from footfall.cli.opening import Tz, how_to_read, on_data, on_opening, with_reading
 from footfall.cli.showing import AnyFormat, Out, OutDecimal, Spreadsheet, Top, print_lines, show
 from footfall.definitions import Unit
 
 app = typer.Typer(
+    cls=order.Group,
     help="Did the ad bring somebody through the door? Ask tables of establishments, ads, interactions and pings.",
     no_args_is_help=True,
     add_completion=False,
@@ -119,7 +120,7 @@ def check(
 
 
 @_command()
-@on_data(data_first=True, max_unusable=1.0)
+@on_data(data_first=True, beside=("table", order.is_table), max_unusable=1.0)
 def unusable(
     data: footfall.Dataset,
     table: Annotated[str, typer.Argument(help="Name of a table.", show_default=False)],
@@ -134,7 +135,7 @@ def unusable(
 
 
 @_command()
-@on_data()
+@on_data(beside=("job", order.is_job))
 def run(
     data: footfall.Dataset,
     job: Annotated[str, typer.Argument(help="Name of the job; `footfall jobs` lists them.", show_default=False)],
@@ -154,7 +155,7 @@ def run(
 
 
 @_command()
-@on_data()
+@on_data(beside=("query", order.is_statement))
 def sql(
     data: footfall.Dataset,
     query: Annotated[

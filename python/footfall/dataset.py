@@ -6,7 +6,6 @@ import os
 import time
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
-from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Callable, Union
 
@@ -22,11 +21,13 @@ from footfall.lang import ENGLISH, chosen, in_own_language, known, mark, tr
 from footfall.mapped import Mapped
 from footfall.output import facts
 from footfall.output.progress import Tick, bar
+from footfall.output.traffic import Asked
 from footfall.result import Result
 from footfall.trade_areas import TradeAreas
 
 if TYPE_CHECKING:
     from footfall.engines.protocol import Session
+    from footfall.output.objects import Written
 
 Instant = Union[str, date, datetime]
 
@@ -356,7 +357,7 @@ class Dataset(Jobs, Mapped, TradeAreas, Checks):
         show_users: bool = False,
         at_least: int = 10,
         lang: str | None = None,
-    ) -> Path:
+    ) -> Written:
         """Write every answer that the tables allow to one HTML file that needs no network; return its path.
 
         Rows about fewer than `at_least` users are left out, and the few users shown as examples are called "user 1"
@@ -383,12 +384,12 @@ class Dataset(Jobs, Mapped, TradeAreas, Checks):
         return None if value is None else options.instant_us(name, value, self._opened.zone)
 
     def _timed(self, title: str, work: Callable[[Tick | None], arrow.ArrowStream], **made: Any) -> Result:
-        started = time.perf_counter()
+        started, before = time.perf_counter(), Asked(*self._session.planner.asked())
         with bar(title, shown=self.progress, unit=self._session.unit) as tick:
             table = work(tick)
         seconds = time.perf_counter() - started
-        rows = arrow.to_pyarrow(table)
-        return Result(rows, title, self.definitions, self.tz, seconds, lang=self.lang, _data=self, **made)
+        rows, asked = arrow.to_pyarrow(table), Asked(*self._session.planner.asked()) - before
+        return Result(rows, title, self.definitions, self.tz, seconds, asked, lang=self.lang, _data=self, **made)
 
     def _facts(self) -> list[tuple[str, str]]:
         if self._opened.closed:

@@ -9,12 +9,12 @@ use pyo3::types::PyBytes;
 
 use super::errors::raise;
 use crate::Result;
-use crate::engine::files::place::{ObjectPlace, Place};
+use crate::engine::files::place::{FilePlace, ObjectPlace};
 use crate::engine::files::s3::{listing, writing};
 
 fn object(place: &PathBuf) -> Result<ObjectPlace> {
-    match Place::of(place)? {
-        Place::Object(object) => Ok(object),
+    match FilePlace::of(place)? {
+        FilePlace::Object(object) => Ok(object),
         disk => Err(disk.error("must be s3://bucket/key")),
     }
 }

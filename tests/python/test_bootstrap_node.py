@@ -24,9 +24,14 @@ MEMORY_OF_8_GB = (7750, 7600)
 SCRIPTS = [PROJECT / "bootstrap.sh", *sorted(node_roots.NODE.glob("*.sh")), node_roots.NODE / "supervise"]
 
 
+@pytest.fixture(scope="module")
+def pristine(tmp_path_factory):
+    return node_roots.make_wheelhouse(tmp_path_factory.mktemp("pristine") / "wheelhouse")
+
+
 @pytest.fixture
-def wheelhouse(tmp_path):
-    return node_roots.make_wheelhouse(tmp_path / "wheelhouse")
+def wheelhouse(pristine, tmp_path):
+    return shutil.copytree(pristine, tmp_path / "wheelhouse")
 
 
 def emr_settings():

@@ -80,12 +80,9 @@ step() { echo "install.sh: $* (after $SECONDS s)"; }
 
 # write MODE FILE: the standard input as a file, unless it is there with that content; the folder is made.
 write() {
-    content=$(cat; echo .)
-    content=${content%.}
-    [ ! -f "$2" ] || [ "$content" != "$(cat "$2"; echo .)" ] || return 0
-    install -D -m "$1" /dev/null "$2.new"
-    printf %s "$content" >"$2.new"
-    mv "$2.new" "$2"
+    mkdir -p "$(dirname "$2")"
+    (umask 077 && cat >"$2.new")
+    if cmp -s "$2.new" "$2"; then rm "$2.new"; else chmod "$1" "$2.new" && mv "$2.new" "$2"; fi
 }
 
 # A small city, the first job, and where the run has a folder, reading and creating there.

@@ -10,7 +10,7 @@ from rich.table import Column, Table
 import footfall
 from footfall import _native
 from footfall import verify as footfall_verify
-from footfall.cli import aws, cluster, kafka, kernel, live, notebooks
+from footfall.cli import aws, cluster, doctor, kafka, kernel, live, notebooks
 from footfall.cli.command import Command
 from footfall.cli.opening import Tz, how_to_read, on_data, on_opening, with_reading
 from footfall.cli.showing import AnyFormat, Out, OutDecimal, Spreadsheet, Top, print_lines, show
@@ -199,6 +199,7 @@ def _verify(
 
 
 _command(name="verify")(on_opening("engine")(_verify))
+_command()(doctor.doctor)
 
 
 @_command()

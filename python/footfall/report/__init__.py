@@ -11,6 +11,7 @@ from footfall._native import __version__
 from footfall.inputs import options
 from footfall.lang import speaking, tr
 from footfall.output.display import duration
+from footfall.output.objects import Written
 from footfall.output.progress import bar
 from footfall.output.writing import html_file, whole_file
 from footfall.report.answers import Answer, Answerer, Job, numbered
@@ -36,7 +37,7 @@ def write_report(
     title: str | None = None,
     show_users: bool = False,
     at_least: int = 10,
-) -> Path:
+) -> Written:
     """Write every answer that the tables allow to one self-contained HTML file.
 
     Parameters

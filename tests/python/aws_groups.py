@@ -1,4 +1,4 @@
-"""Groups on AWS, as moto plays it, each with a workspace and a small wheelhouse; and `up` in processes that can be killed."""
+"""Groups on AWS, as moto plays it, with a workspace and a small wheelhouse; `up` in processes that can be killed."""
 
 from __future__ import annotations
 
@@ -52,6 +52,10 @@ class Group:
     name: str = field(default_factory=lambda: f"g-{uuid.uuid4().hex[:8]}")
     told: list = field(default_factory=list)
 
+    def make_role(self):
+        """The role of its machines, as whoever administers the account makes it."""
+        self.server.client("iam").create_instance_profile(InstanceProfileName=f"footfall-{self.name}")
+
     def site(self, lease_s=LEASE_S):
         return Site(Aws(), Workspace(self.bucket, self.name), self.told.append, lease_s)
 
@@ -85,6 +89,14 @@ class Group:
         named = [{"Name": "tag:Name", "Values": [self.name]}]
         told = self.server.client("ec2").describe_instances(Filters=named)["Reservations"]
         return {each["InstanceId"]: each["State"]["Name"] for one in told for each in one["Instances"]}
+
+    def clear(self):
+        """End all that the group has, so that no other test meets it."""
+        active, machines = self.active(), [each for each, state in self.machines().items() if state != "terminated"]
+        if active:
+            self.server.client("emr").terminate_job_flows(JobFlowIds=active)
+        if machines:
+            self.server.client("ec2").terminate_instances(InstanceIds=machines)
 
     def say(self, key, content):
         """What a machine says in the workspace."""

@@ -136,7 +136,7 @@ def _machines(space: Workspace) -> list[Statement]:
 
 def _network(space: Workspace) -> list[Statement]:
     """Return what makes the group's security group, by which its machines reach each other, and takes it away."""
-    groups, newest = _ec2("security-group"), "arn:aws:ssm:*::parameter/aws/service/ami-amazon-linux-latest/*"
+    groups, newest = _ec2("security-group"), "arn:aws:ssm:*:*:parameter/aws/service/ami-amazon-linux-latest/*"
     make, changed = "ec2:CreateSecurityGroup", ["ec2:AuthorizeSecurityGroupIngress", "ec2:DeleteSecurityGroup"]
     return [
         _allow("MakeNetwork", make, [*groups, *_ec2("vpc")]),

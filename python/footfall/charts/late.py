@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import sys
 from importlib import import_module
 from importlib.util import find_spec
@@ -26,8 +27,15 @@ def import_late(name: str, *functions: str) -> None:
     stand_in = ModuleType(name)
     for function in functions:
         setattr(stand_in, function, _called_late(name, function))
-    stand_in.__getattr__ = lambda attribute: getattr(_module(name), attribute)  # type: ignore[method-assign]
+    stand_in.__getattr__ = functools.partial(_asked, name)  # type: ignore[method-assign]
     sys.modules[name] = stand_in
+
+
+def _asked(name: str, attribute: str) -> Any:
+    # The import of a function asks whether the module is a package.
+    if attribute.startswith("__"):
+        raise AttributeError(f"module {name!r} has no attribute {attribute!r}")
+    return getattr(_module(name), attribute)
 
 
 def _called_late(name: str, function: str) -> Any:

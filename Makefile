@@ -121,6 +121,11 @@ bench-live: start tools $(EXTENSION) ## live suggestions: streets, speed, Kafka 
 	$(STEP) "taxis" "3 min" $(BIN)/python -m benches.live_taxis
 	$(STEP) "Kafka to Kafka" "5 min" $(BIN)/python -m benches.live_kafka
 
+.PHONY: bench-s3
+bench-s3: start tools tools-of-tests $(EXTENSION) ## tables on S3, beside polars, pyarrow and DataFusion; writes benches/S3.md (3 min, alone)
+	$(STEP) "peers" "1 min" $(BIN)/python tools/install_requirements.py bench test
+	$(STEP) "reading" "2 min" $(BIN)/python -m benches.s3_reading --out benches/S3.md
+
 .PHONY: bench-kernels
 bench-kernels: start ## the kernels by the clock, and by instructions with valgrind; writes benches/KERNELS.md (5 min)
 	$(STEP) "by the clock" "4 min" env CARGO_TARGET_DIR=$(CURDIR)/build/bench/target cargo bench --manifest-path benches/kernels/Cargo.toml
@@ -128,12 +133,21 @@ bench-kernels: start ## the kernels by the clock, and by instructions with valgr
 		cargo run --release --manifest-path benches/kernels/Cargo.toml > build/bench/kernels.md && \
 		cat benches/kernels/TITLE.md build/bench/kernels.md > benches/KERNELS.md'
 
+# MACHINE=aarch64 builds for machines of that kind, with zig as linker.
+MACHINE := $(shell uname -m)
+
 .PHONY: wheel
-wheel: start tools $(ENVIRONMENT) $(LIVE_MAP) ## a portable, optimised wheel in build/wheels (about 25 min)
+wheel: start tools $(ENVIRONMENT) $(LIVE_MAP) ## a portable, optimised wheel in build/wheels; MACHINE=aarch64 for another (about 25 min)
 	$(STEP) "portable linker" "20 s" $(BIN)/python -m pip install ziglang
-	$(STEP) "wheel" "25 min" env PATH="$(CURDIR)/$(BIN):$(PATH)" CARGO_PROFILE_RELEASE_LTO=thin \
-		CARGO_PROFILE_RELEASE_CODEGEN_UNITS=1 CARGO_PROFILE_RELEASE_STRIP=symbols \
-		maturin build --release --locked --zig --compatibility manylinux2014 --target-dir target/wheel --out build/wheels
+	$(STEP) "wheel" "25 min" tools/wheel $(MACHINE) build/wheels
+
+.PHONY: wheelhouse
+wheelhouse: start tools $(ENVIRONMENT) $(PROXY) ## all that a node installs, in build/wheelhouse: the newest wheel, its extras, the hub's proxy (3 min)
+	$(STEP) "wheelhouse" "3 min" $(BIN)/python tools/wheelhouse.py --machine $(MACHINE)
+
+.PHONY: wheel-test
+wheel-test: start tools $(ENVIRONMENT) ## the newest wheel in Debian 11 (glibc 2.31, Python 3.9), as root; MACHINE=aarch64 by qemu (3 min)
+	$(STEP) "wheel in Debian 11" "3 min" $(BIN)/python tests/python/wheel_in_debian.py --machine $(MACHINE)
 
 .PHONY: clean
 clean: ## remove what was made, except the compiled dependencies (target) and .venv

@@ -24,10 +24,11 @@ def need(extra: str, *packages: str, by: str) -> None:
     Examples
     --------
     >>> need("charts", "json", by="a chart")
-    >>> need("charts", "no_such_package", by="a chart")
-    Traceback (most recent call last):
-    ...
-    footfall.errors.DefinitionError: a chart: no_such_package is not installed here; ...
+    >>> try:
+    ...     need("charts", "no_such_package", by="a chart")
+    ... except DefinitionError as error:
+    ...     print(str(error).partition("; ")[0])
+    a chart: no_such_package is not installed here
     """
     absent = [package for package in packages if not is_there(package)]
     if absent:

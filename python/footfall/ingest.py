@@ -13,7 +13,7 @@ from footfall.inputs import zones
 from footfall.inputs.config import read as read_config
 from footfall.inputs.csv import Csv
 from footfall.inputs.reading import reading
-from footfall.output.objects import ObjectPath, place
+from footfall.output.objects import ObjectPath, Written, place
 from footfall.output.progress import bar
 from footfall.output.sets import whole_set
 
@@ -54,7 +54,7 @@ class Ingested:
         The time zone of the months.
     """
 
-    folder: Path | ObjectPath
+    folder: Written
     tables: dict[str, Counts]
     tz: str
 
@@ -143,7 +143,7 @@ def ingest(
     return Ingested(folder, {name: _counts(table) for name, table in done.items()}, zone.name)
 
 
-def _written(folder: Path | ObjectPath) -> AbstractContextManager[Path]:
+def _written(folder: Written) -> AbstractContextManager[Path]:
     """Return what gives the folder of this machine that is written."""
     return whole_set(folder) if isinstance(folder, ObjectPath) else nullcontext(folder)
 

@@ -7,7 +7,6 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from html import escape
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from footfall import extras
@@ -16,8 +15,9 @@ from footfall.errors import DefinitionError
 from footfall.inputs import options
 from footfall.lang import ENGLISH, chosen, in_own_language, known, mark, speaking, tr, trn
 from footfall.output import display, formats, tables
+from footfall.output.objects import Written, place
 from footfall.output.text import printable, size
-from footfall.output.objects import ObjectPath, place
+from footfall.output.traffic import NOTHING, Asked
 from footfall.output.writing import whole_file
 
 if TYPE_CHECKING:
@@ -68,6 +68,8 @@ class Result:
         How it was computed.
     seconds : float
         How long that took.
+    asked : Asked
+        What was asked of S3 for it by this machine; what workers of a cluster ask comes on top.
     why_empty : str
         Why a job has no rows, if it is because all rows of a table are unusable.
     limit : int or None
@@ -92,6 +94,7 @@ class Result:
     definitions: Definitions
     tz: str
     seconds: float
+    asked: Asked = NOTHING
     job: dict[str, Any] | None = None
     by: Unit = "period"
     sql: str | None = None
@@ -192,7 +195,8 @@ class Result:
         ['The most visited of 2 establishments']
         """
         extras.need("charts", *extras.CHARTS, by="a chart")
-        from footfall.charts import Context, draw
+        from footfall.charts.drawing import draw
+        from footfall.charts.rows import Context
 
         context = Context(self.tz, self.definitions)
         with speaking(self.lang if lang is None else chosen(lang)):
@@ -282,7 +286,7 @@ class Result:
         spreadsheet: bool = False,
         decimal: str = ".",
         overwrite: bool = False,
-    ) -> Path | ObjectPath:
+    ) -> Written:
         """Write the rows to a file; its ending says how. A file that is there is replaced once the new one is whole.
 
         In S3 (``s3://bucket/key``) an object that is there is not replaced, unless `overwrite` says so.
@@ -336,7 +340,8 @@ class Result:
     def made_with(self) -> str:
         """Return the calendar unit, the definitions and the time zone in a line."""
         unit = "" if self.by == "period" else f"{tr(_BY[self.by])}; "
-        return unit + tr("{definitions}; time zone: {tz}", definitions=self.definitions, tz=self.tz)
+        asked = f"; {self.asked}" if self.asked else ""
+        return unit + tr("{definitions}; time zone: {tz}", definitions=self.definitions, tz=self.tz) + asked
 
     @in_own_language
     def interval(self) -> str:
@@ -358,7 +363,7 @@ class Result:
         return above + table + below
 
 
-def _writer(target: Path | ObjectPath, spreadsheet: bool, decimal: str) -> Callable[..., None]:
+def _writer(target: Written, spreadsheet: bool, decimal: str) -> Callable[..., None]:
     """Return what writes a table to a file that ends like `target`."""
     ending = target.suffix.lower()
     if ending not in formats.BY_ENDING:

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import os
 from datetime import date
-from pathlib import Path
 
 from footfall import _native
 from footfall.errors import DefinitionError
 from footfall.inputs import options, zones
-from footfall.output.objects import ObjectPath, place
+from footfall.output.objects import ObjectPath, Written, place
 from footfall.output.progress import bar
 from footfall.output.sets import whole_set
 from footfall.streets import Streets, streets
@@ -29,7 +28,7 @@ def city(
     tz: str = "America/Recife",
     threads: int | None = None,
     progress: bool = True,
-) -> Path | ObjectPath:
+) -> Written:
     """Write a city like Recife to a folder: establishments, ads, interactions, pings and what was planted.
 
     Parameters

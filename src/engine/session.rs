@@ -21,8 +21,8 @@ use crate::engine::attribution::ads::AttributionSpec;
 use crate::engine::attribution::table::AttributedVisits;
 use crate::engine::context::{new_context, plain_context, planned, thread_count};
 use crate::engine::errors::error_of;
-use crate::engine::files::place::Place;
-use crate::engine::files::s3::traffic::{Asked, Traffic};
+use crate::engine::files::place::FilePlace;
+use crate::engine::files::s3::traffic::{Fetched, Traffic};
 use crate::engine::functions;
 use crate::engine::jobs::{Job, Request};
 use crate::engine::nouns::EVIDENCE;
@@ -90,7 +90,7 @@ pub struct Session {
 impl Session {
     /// Opens the tables under `root` and those `given`.
     pub fn open(
-        root: Option<&Place>,
+        root: Option<&FilePlace>,
         given: BTreeMap<String, Given>,
         mut reading: Reading,
         options: Options,
@@ -114,7 +114,7 @@ impl Session {
     }
 
     /// What was asked of S3 until now, for this data set and all that were made of it on this machine.
-    pub fn asked(&self) -> Asked {
+    pub fn asked(&self) -> Fetched {
         self.traffic.asked()
     }
 

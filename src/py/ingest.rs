@@ -10,7 +10,7 @@ use super::errors::raise;
 use super::reading::{GivenTable, PyReading, given};
 use super::session::attended;
 use super::zone::PyZone;
-use crate::engine::files::place::Place;
+use crate::engine::files::place::FilePlace;
 use crate::engine::ingest::ingest as rewrite;
 use crate::engine::ingest::progress::Progress;
 use crate::engine::ingest::request::{IngestRequest, ROWS_PER_PART};
@@ -31,7 +31,7 @@ pub fn ingest<'py>(
 ) -> PyResult<Bound<'py, PyDict>> {
     let (tables, reading) = (given(tables)?, reading.reading()?);
     let rows_per_part = rows_per_part.unwrap_or(ROWS_PER_PART);
-    let source = Place::of(&source).map_err(raise)?;
+    let source = FilePlace::of(&source).map_err(raise)?;
     let request = IngestRequest { source, target, calendar: tz.0.clone(), tables, reading, rows_per_part };
     let done = attended(py, progress.as_ref(), |heartbeat| rewrite(&request, heartbeat))?;
     counts(py, &done)

@@ -10,8 +10,9 @@ use pyo3_arrow::input::AnyRecordBatch;
 use super::arrow::batches_of;
 use super::errors::raise;
 use super::zone::PyZone;
-use crate::engine::files::file::{Stamp, TableFile};
-use crate::engine::files::place::Place;
+use crate::engine::files::file::TableFile;
+use crate::engine::files::place::FilePlace;
+use crate::engine::files::stamp::Stamp;
 use crate::engine::nouns::EpochUnit;
 use crate::engine::sources::reading::{Given, Reading};
 use crate::engine::sources::slice::Slice;
@@ -63,11 +64,11 @@ impl GivenTable {
     fn given(self) -> PyResult<Given> {
         match self {
             GivenTable::Path(path) => {
-                let place = Place::of(&path).map_err(raise)?;
+                let place = FilePlace::of(&path).map_err(raise)?;
                 Ok(Given::Places(vec![(place.clone(), place)]))
             }
             GivenTable::Paths(paths) => {
-                let places = paths.iter().map(|(path, root)| Ok((Place::of(path)?, Place::of(root)?)));
+                let places = paths.iter().map(|(path, root)| Ok((FilePlace::of(path)?, FilePlace::of(root)?)));
                 Ok(Given::Places(places.collect::<Result<_>>().map_err(raise)?))
             }
             GivenTable::Slices(slices) => {
@@ -80,10 +81,10 @@ impl GivenTable {
 }
 
 fn slice((path, bytes, opened): PySlice) -> Result<Slice> {
-    let place = Place::of(&path)?;
+    let place = FilePlace::of(&path)?;
     let file = match opened {
         Some((root, bytes, changed_ns, etag)) => {
-            TableFile::opened(place, Place::of(&root)?, Stamp { bytes, changed_ns, etag })?
+            TableFile::opened(place, FilePlace::of(&root)?, Stamp { bytes, changed_ns, etag })?
         }
         None => TableFile::found(&path, &place)?,
     };

@@ -1,7 +1,7 @@
 //! Objects of S3, one by one: settings beside the data, results.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
 use pyo3::prelude::*;
@@ -9,12 +9,12 @@ use pyo3::types::PyBytes;
 
 use super::errors::raise;
 use crate::Result;
-use crate::engine::files::place::{ObjectPlace, Place};
+use crate::engine::files::place::{FilePlace, ObjectPlace};
 use crate::engine::files::s3::{listing, writing};
 
-fn object(place: &PathBuf) -> Result<ObjectPlace> {
-    match Place::of(place)? {
-        Place::Object(object) => Ok(object),
+fn object(place: &Path) -> Result<ObjectPlace> {
+    match FilePlace::of(place)? {
+        FilePlace::Object(object) => Ok(object),
         disk => Err(disk.error("must be s3://bucket/key")),
     }
 }

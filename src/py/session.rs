@@ -1,6 +1,7 @@
 //! `Session`: an opened data set.
 
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 
@@ -12,12 +13,12 @@ use pyo3_arrow::input::AnyRecordBatch;
 
 use super::arrow::{batches_of, table};
 use super::errors::raise;
-use super::reading::{GivenTable, PyCsvOptions, PyReading, PySlice, given};
+use super::reading::{GivenTable, PyCsvOptions, PyReading, given};
 use super::zone::PyZone;
 use crate::engine::errors::error_of;
 use crate::engine::files::file::TableFile;
-use crate::engine::files::place::Place;
-use crate::engine::files::s3::traffic::Asked;
+use crate::engine::files::place::FilePlace;
+use crate::engine::files::s3::traffic::Fetched;
 use crate::engine::jobs::{JOBS, Job, Request};
 use crate::engine::query::UserQuery;
 use crate::engine::query::scope::{NamedColumn, Variables};
@@ -105,7 +106,7 @@ impl PySession {
         let Definitions { radius_m, window_us, z } = definitions;
         let calendar = tz.0.clone();
         let options = Options { calendar, radius_m, window_us, z, threads, memory_limit, is_plain: false };
-        let root = root.map(|root| Place::of(&root)).transpose().map_err(raise)?;
+        let root = root.map(|root| FilePlace::of(&root)).transpose().map_err(raise)?;
         attended(py, None, |_| Session::open(root.as_ref(), given, reading, options)).map(Self)
     }
 
@@ -186,16 +187,21 @@ impl PySession {
     }
 
     fn asked(&self) -> (u64, u64, u64) {
-        let Asked { lists, gets, bytes } = self.0.asked();
+        let Fetched { lists, gets, bytes } = self.0.asked();
         (lists, gets, bytes)
     }
 
-    fn pieces(&self, table: &str, wanted: u64) -> PyResult<Vec<Vec<PySlice>>> {
+    #[expect(clippy::type_complexity, reason = "a tuple of Python's")]
+    fn pieces(
+        &self,
+        table: &str,
+        wanted: u64,
+    ) -> PyResult<Vec<Vec<(OsString, Option<(u64, u64)>, (OsString, u64, i64, Option<String>))>>> {
         let slice = |Slice { file, bytes }: Slice| {
             let TableFile { place, root, stamp, .. } = file;
-            let [path, root] = [place, root].map(|place| place.to_path());
+            let [path, root] = [place, root].map(|place| place.to_path().into_os_string());
             let opened = (root, stamp.bytes, stamp.changed_ns, stamp.etag);
-            (path, bytes.map(|bytes| (bytes.start, bytes.end)), Some(opened))
+            (path, bytes.map(|bytes| (bytes.start, bytes.end)), opened)
         };
         let pieces = self.0.pieces(table, wanted).map_err(raise)?;
         Ok(pieces.into_iter().map(|piece| piece.into_iter().map(slice).collect()).collect())

@@ -1,6 +1,7 @@
 """What the base of the wheel does, with no extra installed: run by any Python as a script, which prints JSON.
 
-It knows nothing of pytest, so that an old system's Python runs it, too.
+It knows nothing of pytest, so that an old system's Python runs it, too. Where ``FOOTFALL_WORKSPACE`` names one, the
+city is created there, too, and asked.
 """
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import io
 import json
+import os
 import sys
 import tempfile
 from pathlib import Path
@@ -28,10 +30,26 @@ def main() -> int:
         "jobs": {job["name"]: answered(data, job["name"]) for job in data.jobs() if job["number"] < 7},
         "visits": data.sql("SELECT count(*) AS n FROM visits").to_arrow()["n"].to_pylist()[0],
         "commands": commands(folder, city),
+        "in S3": in_s3(data),
         "errors": {name: error_of(lambda name=name: ask(name, data, folder)) for name in LACKING},
     }
     print(json.dumps(told))
-    return 0
+    wrong = faults(told)
+    print("\n".join(wrong), file=sys.stderr, end="\n" if wrong else "")
+    return bool(wrong)
+
+
+def faults(told):
+    """What is not as it should be where the base alone is installed."""
+    wrong = [f"{name}: no rows" for name, rows in told["jobs"].items() if not rows]
+    wrong += [f"{name}: exit code {code}" for name, code in told["commands"].items() if code]
+    wrong += [] if len(told["jobs"]) == 8 else ["not all jobs were asked"]
+    wrong += ["S3: another answer than on disk"] if told.get("in S3") is False else []
+    for name, error in told["errors"].items():
+        kind, message = error or ("nothing", "it needs no extra")
+        if kind != "DefinitionError" or " not installed here; " not in message or "Footfall's extra `" not in message:
+            wrong.append(f"{name}: {kind}: {message}")
+    return wrong
 
 
 def answered(data, name):
@@ -39,6 +57,18 @@ def answered(data, name):
     result = data.run(name)
     assert "<table" in result._repr_html_() and result.title in repr(result)
     return len(result)
+
+
+def in_s3(data):
+    """Whether a city in S3 answers as on disk; None where no workspace is named."""
+    import footfall
+
+    space = os.environ.get("FOOTFALL_WORKSPACE")
+    if not space:
+        return None
+    city = footfall.synth.city(f"{space}/city", pings=20_000, progress=False)
+    there = footfall.open(city, tz="America/Recife", progress=False)
+    return there.campaign_ctr(by="month").to_arrow().equals(data.campaign_ctr(by="month").to_arrow())
 
 
 def commands(folder, city):
@@ -52,7 +82,7 @@ def commands(folder, city):
         "notebooks": command("notebooks", "list"),
         "copy": command("notebooks", "copy", str(folder / "notebooks")),
         "prepare": command("live", "prepare", str(city), *tz, "--out", str(folder / "live")),
-        "live": command("live", str(city), *tz, "--tables", str(folder / "live"), "--out", str(folder / "found.csv")),
+        "live": command("live", str(city), *tz, "--tables", str(folder / "live"), "--to", str(folder / "suggestions")),
         "verify": command("verify", str(city), *tz, "--engines", "local"),
     }
 

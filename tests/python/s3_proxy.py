@@ -1,6 +1,7 @@
 """A small HTTP proxy between a client of S3 and a server: it counts what passes, and spoils answers by a plan.
 
-A plan is a function: given a `Request`, it tells the `Fault` of its answer, or None. `seeded` makes one by chances.
+A plan is a function: given a `Request`, it tells the `Fault` of its answer, a status to give in the server's place, or
+None. `seeded` makes one by chances.
 The Host of a request is passed on as it is, since signatures cover it.
 """
 
@@ -22,9 +23,7 @@ CHUNK = 256 * 1024
 PATIENCE_S = 60
 # What concerns one connection, and not what is asked by it. `Expect` is answered before a plan is asked.
 HOP_BY_HOP = {"connection", "expect", "keep-alive", "proxy-connection", "transfer-encoding"}
-SLOW_DOWN = (
-    b"<?xml version='1.0'?><Error><Code>SlowDown</Code><Message>Please reduce your request rate.</Message></Error>"
-)
+CODES = {403: "AccessDenied", 409: "ConditionalRequestConflict", 500: "InternalError", 503: "SlowDown"}
 
 
 class Fault(Enum):
@@ -47,7 +46,7 @@ class Request:
     headers: dict
     #: How many requests before it asked for the same.
     before: int = 0
-    fault: Fault | None = None
+    fault: Fault | int | None = None
     status: int | None = None
     #: Bytes of the bodies, as far as they passed.
     received: int = 0
@@ -103,13 +102,15 @@ def seeded(seed, *, unavailable=0.0, cut=0.0, lost=0.0, late=0.0):
 class Proxy:
     """Passes requests on to `server`, an address such as http://127.0.0.1:9000, as long as a ``with`` lasts.
 
-    Every answer waits for `delay_s`, as if the server were far away, and a late one for `late_s` more.
+    Every answer waits for `delay_s`, as if the server were far away, and a late one for `late_s` more. Who takes
+    any signature can be told to list `keys_per_list` at once.
     """
 
     server: str
     plan: object = None
     delay_s: float = 0.0
     late_s: float = 0.5
+    keys_per_list: int | None = None
     requests: list = field(default_factory=list, repr=False)
 
     def __post_init__(self):
@@ -203,18 +204,24 @@ class _Handler(BaseHTTPRequestHandler):
         body = list(_body(self.headers, self.rfile))
         request.received = sum(map(len, body))
         time.sleep(proxy.delay_s + (proxy.late_s if request.fault is Fault.LATE else 0))
-        if request.fault is Fault.UNAVAILABLE:
-            request.status = 503
-            self._send_head(503, "Slow Down", [("Content-Length", len(SLOW_DOWN)), ("Content-Type", "application/xml")])
-            self.wfile.write(SLOW_DOWN if self.command != "HEAD" else b"")
+        if request.fault is Fault.UNAVAILABLE or isinstance(request.fault, int):
+            self._refuse(request, 503 if request.fault is Fault.UNAVAILABLE else request.fault)
             return
         with closing(HTTPConnection(urlsplit(proxy.server).netloc, timeout=PATIENCE_S)) as upstream:
-            self._answer(request, self._ask(upstream, body))
+            is_few = request.kind == "LIST" and proxy.keys_per_list
+            path = f"{self.path}&max-keys={proxy.keys_per_list}" if is_few else self.path
+            self._answer(request, self._ask(upstream, path, body))
 
     do_GET = do_HEAD = do_PUT = do_POST = do_DELETE = _pass_on
 
-    def _ask(self, upstream, body):
-        upstream.putrequest(self.command, self.path, skip_host=True, skip_accept_encoding=True)
+    def _refuse(self, request, status):
+        request.status = status
+        told = f"<Error><Code>{CODES[status]}</Code><Message>So the plan says.</Message></Error>".encode()
+        self._send_head(status, CODES[status], [("Content-Length", len(told)), ("Content-Type", "application/xml")])
+        self.wfile.write(told if self.command != "HEAD" else b"")
+
+    def _ask(self, upstream, path, body):
+        upstream.putrequest(self.command, path, skip_host=True, skip_accept_encoding=True)
         chunked = _is_chunked(self.headers)
         for name, value in [*_passed(self.headers), *([("Transfer-Encoding", "chunked")] if chunked else [])]:
             upstream.putheader(name, value)

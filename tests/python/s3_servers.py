@@ -32,7 +32,6 @@ NOBODYS = {
     "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
     "AWS_EC2_METADATA_DISABLED": "true",
 }
-ALL_VARIABLES = ("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3", "AWS_DEFAULT_REGION")
 
 
 @dataclass
@@ -54,6 +53,12 @@ class Server:
             "AWS_ACCESS_KEY_ID": self.access_key,
             "AWS_SECRET_ACCESS_KEY": self.secret_key,
         }
+
+    def reach(self, monkeypatch, address=None, **more):
+        """Have this process find the server, and nothing of what its environment said of AWS before."""
+        clear(monkeypatch)
+        for name, value in {**self.environment(address), **more}.items():
+            monkeypatch.setenv(name, value)
 
     def client(self, service="s3", address=None, access_key=None, secret_key=None):
         """A client of boto3, as the owner or as somebody else, that asks once."""
@@ -119,6 +124,14 @@ class Server:
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()
+
+
+def clear(monkeypatch):
+    """Have this process know nothing of AWS."""
+    for name in [name for name in os.environ if name.startswith("AWS_")]:
+        monkeypatch.delenv(name)
+    for name, value in NOBODYS.items():
+        monkeypatch.setenv(name, value)
 
 
 def moto(folder):

@@ -84,7 +84,7 @@ def test_the_base_answers_all_jobs_and_names_the_extra_of_the_rest(declared, pro
         package for package, of in owners.items() if not base & {canonicalize_name(name) for name in of}
     )  # fmt: skip
     assert {"pandas", "altair", "jinja2", "vl_convert", "distributed", "pyspark", "ipykernel"} <= set(names)
-    check(run([sys.executable, "-c", BLOCKED.format(names=names, script=str(SCRIPT))], project))
+    run([sys.executable, "-c", BLOCKED.format(names=names, script=str(SCRIPT))], project)
 
 
 @pytest.mark.slow
@@ -92,9 +92,7 @@ def test_a_new_environment_with_the_base_alone(declared, project, tmp_path):
     venv.create(tmp_path / "base", with_pip=True)
     python = tmp_path / "base" / "bin" / "python"
     subprocess.run([python, "-m", "pip", "install", "--quiet", *declared["dependencies"]], check=True, timeout=600)
-    told = run([str(python), str(SCRIPT)], project)
-    check(told)
-    assert "pandas" not in told["imported"]
+    assert "pandas" not in run([str(python), str(SCRIPT)], project)["imported"]
 
 
 def run(command, project):
@@ -104,15 +102,15 @@ def run(command, project):
     return json.loads(done.stdout.splitlines()[-1])
 
 
-def check(told):
-    assert len(told["jobs"]) == 8 and all(told["jobs"].values())
-    assert told["visits"] > 0
-    assert {name: code for name, code in told["commands"].items() if code} == {}
-    for name, error in told["errors"].items():
-        assert error is not None, f"{name}: needs no extra"
-        kind, message = error
-        assert kind == "DefinitionError" and "not installed here; " in message, (name, error)
-        assert "Footfall's extra `" in message and "pip install footfall" not in message
+def test_what_is_not_as_it_should_be_is_told():
+    told = {"jobs": {"campaign_ctr": 0}, "commands": {"run": 2}, "errors": {"chart": None, "map": ["KeyError", "x"]}}
+    assert base_only.faults(told) == [
+        "campaign_ctr: no rows",
+        "run: exit code 2",
+        "not all jobs were asked",
+        "chart: nothing: it needs no extra",
+        "map: KeyError: x",
+    ]
 
 
 @pytest.mark.parametrize("extra", ["aws", "charts", "dask", "hub", "kafka", "notebook", "pandas", "report", "spark"])

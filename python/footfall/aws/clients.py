@@ -9,7 +9,8 @@ from typing import Any
 from footfall import extras
 from footfall.errors import DefinitionError
 
-_DENIED = ("AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "UnauthorizedAccess", "403")
+#: How services say that one may not.
+DENIED = ("AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "UnauthorizedAccess", "403")
 _EXPIRED = ("ExpiredToken", "ExpiredTokenException", "RequestExpired", "TokenRefreshRequired")
 _UNKNOWN = ("InvalidAccessKeyId", "SignatureDoesNotMatch", "InvalidClientTokenId", "UnrecognizedClientException")
 _LOG_IN = "log in anew: aws sso login, aws configure, or whatever gives you credentials"
@@ -80,7 +81,7 @@ def _refused(what: str, error: Any) -> OSError:
         return PermissionError(f"{what}, {action}: the credentials have expired; {_LOG_IN}")
     if word in _UNKNOWN:
         return PermissionError(f"{what}, {action}: AWS does not know these credentials ({word}); {_LOG_IN}")
-    if word in _DENIED:
+    if word in DENIED:
         lacks = "the policy of these credentials lacks this action, or its conditions are not met"
         return PermissionError(f"{what}, {action}: not permitted; {lacks}: footfall aws policy prints one")
     return OSError(f"{what}, {action}: {told.get('Message') or error} ({word})")

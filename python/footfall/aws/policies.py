@@ -57,7 +57,8 @@ def of_bucket(bucket: str) -> Policy:
 
 def of_group(space: Workspace) -> Policy:
     """Return the policy of a group's people."""
-    return _policy(*_own_folder(space), *_bucket_facts(space), *_clusters(space), *_machines(space), *_tunnels(space))
+    machines = [*_machines(space), *_network(space), *_tunnels(space)]
+    return _policy(*_own_folder(space), *_bucket_facts(space), *_clusters(space), *machines)
 
 
 def of_instances(space: Workspace) -> Policy:
@@ -98,11 +99,13 @@ def _clusters(space: Workspace) -> list[Statement]:
     to_emr = {"StringLike": {"iam:PassedToService": "elasticmapreduce.amazonaws.com*"}}
     to_machines = {"StringLike": {"iam:PassedToService": "ec2.amazonaws.com*"}}
     seen = _emr("ListClusters", "ListReleaseLabels", "DescribeReleaseLabel", "ListSupportedInstanceTypes")
+    # One that says IMDSv2 is for all groups; EMR lets nobody replace it.
+    shared = _emr("CreateSecurityConfiguration", "DescribeSecurityConfiguration")
     return [
         _allow("StartOwnClusters", _emr("RunJobFlow"), "*", asked),
         _allow("NameNewClusters", _emr("AddTags"), _CLUSTERS, nameless),
         _allow("ManageOwnClusters", _emr(*own.split(), *ending), _CLUSTERS, _has_name(space)),
-        _allow("SeeWhatThereIs", seen),
+        _allow("SeeWhatThereIs", [*seen, *shared]),
         _allow("GiveEmrItsRole", "iam:PassRole", _role(SERVICE_ROLE), to_emr),
         _allow("GiveMachinesTheirRole", "iam:PassRole", _role(instance_role(space.group)), to_machines),
     ]
@@ -113,11 +116,12 @@ def _machines(space: Workspace) -> list[Statement]:
     seen = "Instances InstanceStatus Volumes Addresses Images Snapshots Subnets SecurityGroups Vpcs InstanceTypes Tags"
     machines, images, others = _ec2("instance"), ["arn:aws:ec2:*::image/*", "arn:aws:ec2:*::snapshot/*"], _ec2("volume")
     around = _ec2("subnet", "network-interface", "security-group", "key-pair")
-    made = {"StringEquals": {**_requested(space), "ec2:CreateAction": ["RunInstances", "CreateImage"]}}
+    makers = ["RunInstances", "CreateImage", "CreateSecurityGroup"]
+    made = {"StringEquals": {**_requested(space), "ec2:CreateAction": makers}}
     ended = ["ec2:TerminateInstances", "ec2:StopInstances", "ec2:DeregisterImage", "ec2:DeleteSnapshot"]
     start, keep = "ec2:RunInstances", "ec2:CreateImage"
     return [
-        _allow("SeeMachines", [f"ec2:Describe{each}" for each in seen.split()]),
+        _allow("SeeMachines", [f"ec2:Describe{each}" for each in [*seen.split(), "Regions"]]),
         _allow("StartMachines", start, [*machines, *others, *around, *images]),
         _deny("RefuseOtherKinds", start, machines, {"StringNotEquals": {"ec2:InstanceType": MACHINE}}),
         _deny("RefuseOldMetadata", start, machines, {"StringNotEquals": {"ec2:MetadataHttpTokens": "required"}}),
@@ -125,8 +129,20 @@ def _machines(space: Workspace) -> list[Statement]:
         _allow("KeepMachinesAsImages", keep, [*machines, *images]),
         _deny("RefuseOthersMachines", keep, machines, {"StringNotEquals": _tagged(space)}),
         _deny("RefuseImagesOfOtherNames", keep, images, {"StringNotEquals": _requested(space)}),
-        _allow("NameWhatIsMade", "ec2:CreateTags", [*machines, *others, *images], made),
+        _allow("NameWhatIsMade", "ec2:CreateTags", [*machines, *others, *images, *_ec2("security-group")], made),
         _allow("EndOwnMachines", ended, [*machines, *images], _has_name(space)),
+    ]
+
+
+def _network(space: Workspace) -> list[Statement]:
+    """Return what makes the group's security group, by which its machines reach each other, and takes it away."""
+    groups, newest = _ec2("security-group"), "arn:aws:ssm:*:*:parameter/aws/service/ami-amazon-linux-latest/*"
+    make, changed = "ec2:CreateSecurityGroup", ["ec2:AuthorizeSecurityGroupIngress", "ec2:DeleteSecurityGroup"]
+    return [
+        _allow("MakeNetwork", make, [*groups, *_ec2("vpc")]),
+        _deny("RefuseOthersNetwork", make, groups, {"StringNotEquals": _requested(space)}),
+        _allow("ChangeOwnNetwork", changed, groups, _has_name(space)),
+        _allow("FindAmazonLinux", "ssm:GetParameter", newest),
     ]
 
 

@@ -7,18 +7,20 @@ from typing import Annotated
 
 import typer
 
+from footfall.cli import aws_cluster
 from footfall.cli.command import Command, complain, let_signals_interrupt
 from footfall.engines import cluster
 from footfall.engines.cluster import Cluster
 from footfall.engines.cluster.credentials import VARIABLE
 
-app = typer.Typer(help="Start a Dask or Spark cluster.", no_args_is_help=True)
+app = typer.Typer(help="Start a Dask or Spark cluster, here or on AWS.", no_args_is_help=True)
+aws_cluster.register(app)
 _WATCH_SECONDS = 0.5
 
 
 @app.callback()
 def _common() -> None:
-    """Start a Dask or Spark cluster."""
+    """Start a Dask or Spark cluster, here or on AWS."""
 
 
 @app.command(cls=Command)

@@ -7,7 +7,6 @@ and the bytes to read of them; or JSON that describes an error. None of them is 
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from tempfile import TemporaryDirectory
@@ -21,13 +20,14 @@ from footfall.errors import (
     MissingTableError,
     QueryError,
 )
+from footfall.inputs import paths
 
 if TYPE_CHECKING:
     import pyarrow
 
 #: A file; the first byte and the end of what is read of it, all of it if None; and, if the driver opened it, the folder
-#: or file where its table begins, its bytes and its time of change in nanoseconds.
-Slice = tuple[str, Optional[tuple[int, int]], Optional[tuple[str, int, int]]]
+#: or file where its table begins, its bytes, its time of change in nanoseconds and what S3 calls its content.
+Slice = tuple[str, Optional[tuple[int, int]], Optional[tuple[str, int, int, Optional[str]]]]
 #: The name of a packet that holds an exception, and the classes that it may be of.
 ERROR = "error"
 ERRORS: dict[str, type[FootfallError]] = {
@@ -53,7 +53,7 @@ class Packet(NamedTuple):
 def of_files(name: str, number: int, slices: Sequence[Slice]) -> Packet:
     """Return the packet that names these parts of files, for workers in whatever folder they are."""
     here = [
-        (os.path.abspath(path), span, opened and (os.path.abspath(opened[0]), *opened[1:]))
+        (paths.absolute_path(path), span, opened and (paths.absolute_path(opened[0]), *opened[1:]))
         for path, span, opened in slices
     ]
     return Packet(number, name, json.dumps(here).encode())
@@ -172,7 +172,7 @@ def _written(packet: Packet, path: str) -> Slice:
 
 
 def _slice(path: str, span: Any, opened: Any) -> Slice:
-    return path, span and (span[0], span[1]), opened and (opened[0], opened[1], opened[2])
+    return path, span and (span[0], span[1]), opened and (opened[0], opened[1], opened[2], opened[3])
 
 
 def _slices(packet: Packet) -> list[Any]:

@@ -58,8 +58,8 @@ def find(name: str, given: Any, within: str | None = None) -> Found:
 def absolute(found: Found) -> Found:
     """Return paths that another process understands, in whatever folder it is."""
     if isinstance(found, str):
-        return _absolute(found)
-    return [(_absolute(path), _absolute(root)) for path, root in found]
+        return absolute_path(found)
+    return [(absolute_path(path), absolute_path(root)) for path, root in found]
 
 
 def lies_within(path: str, folder: str) -> bool:
@@ -68,7 +68,14 @@ def lies_within(path: str, folder: str) -> bool:
     return os.path.commonpath([inside, outside]) == outside
 
 
-def _absolute(path: str) -> str:
+def absolute_path(path: str) -> str:
+    """Return one path as `absolute` does.
+
+    Examples
+    --------
+    >>> absolute_path("s3://bucket/pings")
+    's3://bucket/pings'
+    """
     return path if "://" in path else os.path.abspath(path)
 
 
@@ -149,7 +156,7 @@ def _is_hidden(path: str, root: str) -> bool:
 
 def _once(parts: Iterable[Part]) -> Found:
     """Return the parts sorted; none that is there before, or lies in a folder that is there."""
-    real = sorted((_real(path), _absolute(path), _absolute(root)) for path, root in parts)
+    real = sorted((_real(path), absolute_path(path), absolute_path(root)) for path, root in parts)
     kept: dict[str, Part] = {}
     for place, path, root in real:
         if place not in kept and not any(str(folder) in kept for folder in Path(place).parents):

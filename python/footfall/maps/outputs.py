@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from footfall import extras
@@ -15,6 +14,7 @@ if TYPE_CHECKING:
     from footfall.charts.theme import LayerChart
     from footfall.maps.scene import Scene
     from footfall.maps.widget import LiveMap
+    from footfall.output.objects import Written
 
 # A picture in a notebook is sharp on the screens of today; of so many shapes it would be more than half a megabyte.
 _SHARPNESS = 1.5
@@ -39,7 +39,7 @@ class Outputs:
         return LiveMap(self._scene(moving=True), self.height)
 
     @in_own_language
-    def to_html(self, path: str | os.PathLike[str] | None = None) -> str | Path:
+    def to_html(self, path: str | os.PathLike[str] | None = None) -> str | Written:
         """Return the map as one page of HTML that works from disk, or write it.
 
         Parameters
@@ -59,13 +59,13 @@ class Outputs:
         return made if path is None else _written(path, made.encode())
 
     @in_own_language
-    def to_svg(self, path: str | os.PathLike[str] | None = None) -> str | Path:
+    def to_svg(self, path: str | os.PathLike[str] | None = None) -> str | Written:
         """Return the map as a picture in SVG, or write it; no browser is needed."""
         made = self._svg(self._scene())
         return made if path is None else _written(path, made.encode())
 
     @in_own_language
-    def to_png(self, path: str | os.PathLike[str] | None = None, *, sharpness: float = 2.0) -> bytes | Path:
+    def to_png(self, path: str | os.PathLike[str] | None = None, *, sharpness: float = 2.0) -> bytes | Written:
         """Return the map as a picture in PNG, or write it: `sharpness` pixels for each of `width` and `height`."""
         made = self._png(self._scene(), options.number("sharpness", sharpness))
         return made if path is None else _written(path, made)
@@ -103,7 +103,7 @@ class Outputs:
         return {"text/html": page.cell(scene, self._png(scene, sharpness), self.height), "text/plain": repr(self)}
 
 
-def _written(path: str | os.PathLike[str], content: bytes) -> Path | ObjectPath:
+def _written(path: str | os.PathLike[str], content: bytes) -> Written:
     from footfall.output.objects import place
     from footfall.output.writing import whole_file
 

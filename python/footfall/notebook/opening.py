@@ -103,4 +103,6 @@ def sample_city() -> Path:
 
 
 def _made_in(folder: Path) -> Path:
-    return synth.city(folder / "Recife", pings=_CITY_PINGS, tz=CITY_TZ)
+    city = folder / "Recife"
+    synth.city(city, pings=_CITY_PINGS, tz=CITY_TZ)
+    return city

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, Union
 
 from footfall import _native
 from footfall.errors import DataError
@@ -50,12 +50,16 @@ class ObjectPath:
         return self.text
 
 
+#: Where something was written.
+Written = Union[Path, ObjectPath]
+
+
 def is_object(path: str | os.PathLike[str]) -> bool:
     """Return whether a path is one in S3."""
     return os.fspath(path).startswith(SCHEME)
 
 
-def place(path: str | os.PathLike[str]) -> Path | ObjectPath:
+def place(path: str | os.PathLike[str]) -> Written:
     """Return where something is to be written.
 
     Examples

@@ -1,7 +1,7 @@
 """Folders as sets of objects in S3: they are there when their manifest is, which goes last.
 
-The objects are what a run of the same work makes again, byte by byte, so that whoever was stopped goes on: what is there
-stays, what is missing comes, and of anything else the error tells.
+The objects are what a run of the same work makes again, byte by byte, so that whoever was stopped goes on: what is
+there stays, what is missing comes, and of anything else the error tells.
 """
 
 from __future__ import annotations

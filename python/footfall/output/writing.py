@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import IO
 
 from footfall.errors import DefinitionError
-from footfall.output.objects import ObjectPath, place, whole_object
+from footfall.output.objects import ObjectPath, Written, place, whole_object
 
 
 @contextmanager
-def whole_file(target: Path | ObjectPath, *, overwrite: bool = False) -> Iterator[IO[bytes]]:
+def whole_file(target: Written, *, overwrite: bool = False) -> Iterator[IO[bytes]]:
     """Yield a new file beside `target`, which takes its place, on disk and with its permissions, if all goes well.
 
     An object of S3 is created, or replaced if `overwrite` says so.
@@ -52,7 +52,7 @@ def whole_file(target: Path | ObjectPath, *, overwrite: bool = False) -> Iterato
     _sync_folder(target.parent)
 
 
-def html_file(path: str | os.PathLike[str]) -> Path | ObjectPath:
+def html_file(path: str | os.PathLike[str]) -> Written:
     """Return the file of a page that is to be written.
 
     Raises

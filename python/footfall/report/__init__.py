@@ -11,9 +11,10 @@ from footfall._native import __version__
 from footfall.inputs import options
 from footfall.lang import speaking, tr
 from footfall.output.display import duration
+from footfall.output.objects import Written
 from footfall.output.progress import bar
 from footfall.output.writing import html_file, whole_file
-from footfall.report.answers import Answer, Answerer, Job, numbered
+from footfall.report.answers import Answer, Answerer, Job, numbered, settled
 from footfall.report.figures import Figures
 from footfall.report.glossary import terms
 from footfall.report.page import page, read
@@ -36,7 +37,7 @@ def write_report(
     title: str | None = None,
     show_users: bool = False,
     at_least: int = 10,
-) -> Path:
+) -> Written:
     """Write every answer that the tables allow to one self-contained HTML file.
 
     Parameters
@@ -79,12 +80,12 @@ def write_report(
     target = html_file(path)
     privacy = Privacy(show_users, options.whole("at_least", at_least, at_least=1))
     started = time.perf_counter()
-    with speaking(dataset.lang), Vega() as vega:
+    with speaking(dataset.lang), Vega() as vega, Figures(vega) as figures:
         script = vega.script(read("page.js"))
-        answerer = Answerer(dataset, privacy, Figures(vega))
+        answerer = Answerer(dataset, privacy, figures)
         surveyed, found, answers = _asked(answerer)
         written = page(
-            script=script.result() if answerer.figures.made else "",
+            script=script.result() if figures.made else "",
             title=title or tr("Footfall report: {name}", name=Path(str(dataset.source)).name),
             survey=surveyed,
             findings=found,
@@ -112,7 +113,7 @@ def _asked(answerer: Answerer) -> tuple[Survey, list[Finding], list[tuple[int, S
         for done, (number, jobs) in enumerate(groups.items(), 2):
             tick(done, sections)
             answers.append((number, jobs, answerer.answer(jobs)))
-    return surveyed, found, answers
+    return surveyed, found, [(number, jobs, settled(answer)) for number, jobs, answer in answers]
 
 
 def _made(dataset: Source, seconds: float) -> str:

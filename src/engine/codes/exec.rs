@@ -62,6 +62,9 @@ pub trait Coded: fmt::Debug + Send + Sync {
         None
     }
 
+    /// The columns of a row group that it reads first; `None` if it reads none.
+    fn first_read(&self, group: &RowGroup) -> PlanResult<Option<Vec<bool>>>;
+
     /// Reads the row groups and emits its rows.
     fn run(self: Arc<Self>, groups: Arc<RowGroups>, outputs: OutputChannels) -> BoxFuture<'static, PlanResult<()>>;
 }
@@ -70,6 +73,9 @@ pub trait Coded: fmt::Debug + Send + Sync {
 pub struct RowGroups {
     groups: Vec<RowGroup>,
     next: AtomicUsize,
+    work: Arc<dyn Coded>,
+    /// Those before this one were asked for.
+    asked_for: AtomicUsize,
     /// How many tasks take from them.
     pub tasks: usize,
     /// Rows read so far.
@@ -88,7 +94,14 @@ impl RowGroups {
 
     /// The bytes that the tasks hold while each of them reads a row group.
     fn bytes_at_once(&self) -> usize {
-        self.groups.iter().map(bytes_of).max().unwrap_or_default() * self.tasks.min(self.groups.len())
+        let ahead = self.groups_ahead() * self.groups.iter().map(RowGroup::bytes).max().unwrap_or_default();
+        ahead + self.groups.iter().map(bytes_of).max().unwrap_or_default() * self.tasks.min(self.groups.len())
+    }
+
+    /// How many row groups are asked for before they are taken: none of this machine's.
+    fn groups_ahead(&self) -> usize {
+        let largest = self.groups.iter().filter(|group| group.is_remote()).map(RowGroup::bytes).max();
+        largest.map_or(0, |largest| (BYTES_AHEAD / largest.max(1)).clamp(1, GROUPS_AHEAD).min(self.groups.len()))
     }
 
     /// The least and the largest integer of a column, if its statistics tell.
@@ -99,9 +112,27 @@ impl RowGroups {
 
     /// Takes the next row group.
     pub fn take(&self) -> Option<&RowGroup> {
-        self.groups.get(self.next.fetch_add(1, Ordering::Relaxed))
+        let number = self.next.fetch_add(1, Ordering::Relaxed);
+        self.read_ahead(number + self.groups_ahead());
+        self.groups.get(number)
+    }
+
+    /// Asks for the bytes of those row groups before `end` that nobody has asked for; an error is met again later.
+    fn read_ahead(&self, end: usize) {
+        while self.asked_for.load(Ordering::Relaxed) < end.min(self.groups.len()) {
+            let Some(group) = self.groups.get(self.asked_for.fetch_add(1, Ordering::Relaxed)) else { return };
+            if group.is_remote()
+                && let Ok(Some(needed)) = self.work.first_read(group)
+            {
+                group.read_ahead(needed);
+            }
+        }
     }
 }
+
+/// Row groups that are asked for ahead: enough for answers that take long, within so many bytes.
+const GROUPS_AHEAD: usize = 16;
+const BYTES_AHEAD: usize = 32 << 20;
 
 /// The bytes held while a row group is read: its columns as they are written, and of each the dictionary and a page.
 fn bytes_of(group: &RowGroup) -> usize {
@@ -322,7 +353,8 @@ async fn run(
     let tasks = context.session_config().target_partitions();
     if let Some(groups) = row_groups(&files, &work.columns(), &context).await? {
         let held = MemoryConsumer::new(work.name()).register(context.memory_pool());
-        let groups = RowGroups { groups, next: AtomicUsize::new(0), tasks, rows_read, memory: held.new_empty(), disk };
+        let (next, asked_for, memory) = (AtomicUsize::new(0), AtomicUsize::new(0), held.new_empty());
+        let groups = RowGroups { groups, next, work: Arc::clone(&work), asked_for, tasks, rows_read, memory, disk };
         if held.try_grow(groups.bytes_at_once()).is_ok() {
             match work.run(Arc::new(groups), outputs.clone()).await {
                 Err(error) if is_out_of_memory(&error) && !outputs.are_used() => {}

@@ -1,19 +1,23 @@
 //! The row groups of a scan, and the bytes of their columns.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::ops::Range;
+use std::sync::{Arc, Mutex, PoisonError};
 
+use bytes::Bytes;
 use datafusion::arrow::datatypes::DataType;
-use datafusion::common::{Result as PlanResult, internal_datafusion_err};
+use datafusion::common::{DataFusionError, Result as PlanResult, internal_datafusion_err};
 use datafusion::datasource::listing::{FileRange, PartitionedFile};
 use datafusion::datasource::physical_plan::FileScanConfig;
 use datafusion::execution::TaskContext;
 use datafusion::object_store::ObjectStore;
+use datafusion::object_store::Result as StoreResult;
 use datafusion::object_store::path::Path;
 use parquet::file::metadata::{ColumnChunkMetaData, ParquetMetaData};
 use parquet::file::page_index::column_index::ColumnIndexMetaData;
 use parquet::file::page_index::offset_index::PageLocation;
 use parquet::file::statistics::Statistics;
+use tokio::task::JoinHandle;
 
 use super::classes::Asked;
 use super::reader::{Group, is_needed};
@@ -23,6 +27,7 @@ use crate::engine::parquet::chunk::Chunk;
 use crate::engine::parquet::column::is_readable;
 use crate::engine::parquet::{blamed, footer};
 use crate::engine::sources::slice::start_of;
+use crate::engine::threads::network;
 
 /// A row group of a file, with some of its columns.
 #[derive(Clone)]
@@ -33,6 +38,21 @@ pub struct RowGroup {
     metadata: Arc<ParquetMetaData>,
     number: usize,
     columns: Arc<Vec<usize>>,
+    ahead: Arc<Mutex<Option<ReadAhead>>>,
+}
+
+/// Bytes that were asked for before they were needed.
+struct ReadAhead {
+    /// Of which columns.
+    needed: Vec<bool>,
+    bytes: JoinHandle<StoreResult<Vec<Bytes>>>,
+}
+
+impl Drop for ReadAhead {
+    /// Where nobody wants them any more, nobody waits for them.
+    fn drop(&mut self) {
+        self.bytes.abort();
+    }
 }
 
 /// Bounds of a page, from the page index.
@@ -81,6 +101,7 @@ pub async fn row_groups(
             metadata: Arc::clone(&metadata),
             number,
             columns: Arc::clone(&columns),
+            ahead: Arc::default(),
         }));
     }
     Ok(Some(groups))
@@ -146,15 +167,46 @@ impl RowGroup {
         pages.iter().zip(ends).map(|(page, ends)| Some(PageOfNumbers { first: first(page)?, ends })).collect()
     }
 
-    /// The bytes of those columns that are `needed`.
-    pub async fn fetch(&self, needed: &[bool]) -> PlanResult<Vec<Option<Chunk>>> {
-        let columns = self.columns();
-        let ranges = columns.iter().zip(needed).filter(|(_, needed)| **needed).map(|(column, _)| {
+    /// Whether its bytes come from afar, where answers take long.
+    pub fn is_remote(&self) -> bool {
+        self.file.object().is_some()
+    }
+
+    /// The bytes of its columns, as they are written.
+    pub fn bytes(&self) -> usize {
+        self.columns().iter().map(|column| usize::try_from(column.compressed_size()).unwrap_or_default()).sum()
+    }
+
+    /// Asks for the bytes of the columns that are `needed`, and waits for none.
+    pub fn read_ahead(&self, needed: Vec<bool>) {
+        let (store, path, ranges) = (Arc::clone(&self.store), self.path.clone(), self.ranges(&needed));
+        let bytes = network().spawn(async move { store.get_ranges(&path, &ranges).await });
+        *self.ahead() = Some(ReadAhead { needed, bytes });
+    }
+
+    fn ahead(&self) -> std::sync::MutexGuard<'_, Option<ReadAhead>> {
+        self.ahead.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn ranges(&self, needed: &[bool]) -> Vec<Range<u64>> {
+        let columns = self.columns().into_iter().zip(needed).filter(|(_, needed)| **needed);
+        let range = |(column, _): (&ColumnChunkMetaData, _)| {
             let (start, length) = column.byte_range();
             start..start + length
-        });
-        let ranges: Vec<_> = ranges.collect();
-        let fetched = self.store.get_ranges(&self.path, &ranges).await;
+        };
+        columns.map(range).collect()
+    }
+
+    /// The bytes of those columns that are `needed`.
+    pub async fn fetch(&self, needed: &[bool]) -> PlanResult<Vec<Option<Chunk>>> {
+        let ranges = self.ranges(needed);
+        let ahead = self.ahead().take().filter(|ahead| ahead.needed == needed);
+        let fetched = match ahead {
+            Some(mut ahead) => {
+                (&mut ahead.bytes).await.map_err(|error| DataFusionError::ExecutionJoin(Box::new(error)))?
+            }
+            None => self.store.get_ranges(&self.path, &ranges).await,
+        };
         must_be_unchanged(&self.file)?;
         let mut fetched = fetched?.into_iter().zip(&ranges);
         let mut chunk = |needed: &bool| match needed {
@@ -164,12 +216,15 @@ impl RowGroup {
         Ok(needed.iter().map(&mut chunk).collect())
     }
 
+    /// Which of the columns have to be read for what is asked of them.
+    pub fn needed(&self, asked: &[Asked], units: &[&str]) -> PlanResult<Vec<bool>> {
+        asked.iter().zip(self.columns()).map(|(asked, chunk)| is_needed(asked, chunk, units)).collect()
+    }
+
     /// Reads what is asked of the columns, which are those of the row group.
     pub async fn open<'a>(&self, asked: &'a [Asked], units: &[&str]) -> PlanResult<Group<'a>> {
-        let columns = self.columns();
-        let needed = asked.iter().zip(&columns).map(|(asked, chunk)| is_needed(asked, chunk, units));
-        let needed = needed.collect::<PlanResult<Vec<_>>>()?;
-        let chunks = columns.into_iter().zip(self.fetch(&needed).await?).collect();
+        let needed = self.needed(asked, units)?;
+        let chunks = self.columns().into_iter().zip(self.fetch(&needed).await?).collect();
         Group::new(asked, units, self.rows()?, chunks)
     }
 }

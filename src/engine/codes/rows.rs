@@ -14,6 +14,7 @@ use super::exec::{Coded, CodedExec, RowGroups, UNITS, at_once, with_type};
 use super::function::Function;
 use super::plan::ColumnwisePlan;
 use super::reader::{CodedColumn, Piece};
+use super::row_group::RowGroup;
 use crate::counting::is_countable;
 use crate::engine::exchange::channels::OutputChannels;
 
@@ -139,6 +140,10 @@ impl Coded for CodedRows {
         *function = function.without_text_of(&self.asked[*place].data_type)?;
         same.schema = with_type(&self.schema, column, &DataType::Int64);
         Some(Arc::new(same))
+    }
+
+    fn first_read(&self, group: &RowGroup) -> PlanResult<Option<Vec<bool>>> {
+        group.needed(&self.asked, UNITS).map(Some)
     }
 
     fn run(self: Arc<Self>, groups: Arc<RowGroups>, outputs: OutputChannels) -> BoxFuture<'static, PlanResult<()>> {

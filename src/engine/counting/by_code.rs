@@ -19,6 +19,7 @@ use super::users::{IdForm, UserTally};
 use crate::counting::Counts;
 use crate::engine::codes::exec::{Coded, RowGroups, UNITS, at_once};
 use crate::engine::codes::reader::Piece;
+use crate::engine::codes::row_group::RowGroup;
 use crate::engine::exchange::channels::OutputChannels;
 
 /// Cells beyond which rows are counted by their keys instead: 8 MB of cells.
@@ -53,6 +54,10 @@ impl Coded for CodedCount {
 
     fn order(&self) -> Option<&LexOrdering> {
         self.order.as_ref()
+    }
+
+    fn first_read(&self, group: &RowGroup) -> PlanResult<Option<Vec<bool>>> {
+        group.needed(&self.question.asked, UNITS).map(Some)
     }
 
     fn run(self: Arc<Self>, groups: Arc<RowGroups>, outputs: OutputChannels) -> BoxFuture<'static, PlanResult<()>> {

@@ -1,19 +1,19 @@
 //! A file of a table: where it is, which of its folders are columns, and what it was when the data set was opened.
 
 use std::collections::BTreeMap;
-use std::fs::{File, Metadata};
+use std::fs::File;
 use std::io::{self, BufReader, ErrorKind, Read, Seek, SeekFrom};
 use std::path::Path;
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use object_store::local::LocalFileSystem;
 use object_store::path::Path as Location;
 use object_store::{ObjectMeta, ObjectStore};
 
-use super::place::Place;
+use super::place::FilePlace;
 use super::s3::input::ObjectInput;
-use super::s3::object::Object;
+use super::s3::object::S3Object;
+use super::stamp::Stamp;
 use crate::error::unreadable;
 use crate::{Error, Result};
 
@@ -23,72 +23,48 @@ const NO_VALUE: &str = "__HIVE_DEFAULT_PARTITION__";
 /// How much is read at once.
 const BUFFER_BYTES: usize = 1 << 18;
 
-/// Size and time of change of a file.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Stamp {
-    /// Its size.
-    pub bytes: u64,
-    /// When it was written last, in nanoseconds since 1970-01-01 UTC.
-    pub changed_ns: i64,
-    /// What S3 calls this content of an object.
-    pub etag: Option<String>,
-}
-
 /// A file of a table.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TableFile {
     /// The file.
-    pub place: Place,
+    pub place: FilePlace,
     /// The place that the caller named: folders `key=value` below it are columns, those above are none.
-    pub root: Place,
+    pub root: FilePlace,
     /// Its state when the data set was opened.
     pub stamp: Stamp,
     /// What reads it, if it is in a bucket.
-    object: Option<Object>,
-}
-
-impl Stamp {
-    /// The state of a file of this machine.
-    fn of(metadata: &Metadata) -> Self {
-        let changed = metadata.modified().unwrap_or(SystemTime::UNIX_EPOCH);
-        let ns = |since: std::time::Duration| i64::try_from(since.as_nanos()).unwrap_or(i64::MAX);
-        let changed_ns = match changed.duration_since(UNIX_EPOCH) {
-            Ok(since) => ns(since),
-            Err(before) => -ns(before.duration()),
-        };
-        Self { bytes: metadata.len(), changed_ns, etag: None }
-    }
+    object: Option<S3Object>,
 }
 
 impl TableFile {
     /// Notes the file `path` of the table at `root` as it is.
-    pub fn found(path: &Path, root: &Place) -> Result<Self> {
+    pub fn found(path: &Path, root: &FilePlace) -> Result<Self> {
         let metadata = std::fs::metadata(path).map_err(|e| unreadable(path, e))?;
-        Ok(Self { place: Place::Disk(path.into()), root: root.clone(), stamp: Stamp::of(&metadata), object: None })
+        Ok(Self { place: FilePlace::Disk(path.into()), root: root.clone(), stamp: Stamp::of(&metadata), object: None })
     }
 
     /// An object of the table at `root`, as it was when a data set was opened.
-    pub fn of_object(object: Object, root: &Place) -> Self {
-        let (place, stamp) = (Place::Object(object.place().clone()), object.stamp().clone());
+    pub fn of_object(object: S3Object, root: &FilePlace) -> Self {
+        let (place, stamp) = (FilePlace::Object(object.place().clone()), object.stamp().clone());
         Self { place, root: root.clone(), stamp, object: Some(object) }
     }
 
     /// The file at `place`, which another process found in the state `stamp`.
-    pub fn opened(place: Place, root: Place, stamp: Stamp) -> Result<Self> {
+    pub fn opened(place: FilePlace, root: FilePlace, stamp: Stamp) -> Result<Self> {
         let object = match &place {
-            Place::Disk(_) => None,
-            Place::Object(object) => Some(Object::opened(object.clone(), stamp.clone())?),
+            FilePlace::Disk(_) => None,
+            FilePlace::Object(object) => Some(S3Object::opened(object.clone(), stamp.clone())?),
         };
         Ok(Self { place, root, stamp, object })
     }
 
     /// The same file of a table at `root`.
-    pub fn below(self, root: &Place) -> Self {
+    pub fn below(self, root: &FilePlace) -> Self {
         Self { root: root.clone(), ..self }
     }
 
     /// What reads it, if it is in a bucket.
-    pub fn object(&self) -> Option<&Object> {
+    pub fn object(&self) -> Option<&S3Object> {
         self.object.as_ref()
     }
 
@@ -109,8 +85,8 @@ impl TableFile {
 
     fn location(&self) -> Result<Location> {
         let located = match &self.place {
-            Place::Disk(path) => path.canonicalize().ok().and_then(|path| Location::from_absolute_path(path).ok()),
-            Place::Object(object) => Location::parse(format!("s3/{}/{}", object.bucket, object.key)).ok(),
+            FilePlace::Disk(path) => path.canonicalize().ok().and_then(|path| Location::from_absolute_path(path).ok()),
+            FilePlace::Object(object) => Location::parse(format!("s3/{}/{}", object.bucket, object.key)).ok(),
         };
         let Some(location) = located else {
             self.must_be_unchanged()?;
@@ -126,7 +102,7 @@ impl TableFile {
 
     /// Refuses a file that is no longer what it was when the data set was opened. Of an object, each read does.
     pub fn must_be_unchanged(&self) -> Result<()> {
-        let Place::Disk(path) = &self.place else { return Ok(()) };
+        let FilePlace::Disk(path) = &self.place else { return Ok(()) };
         let now = match std::fs::metadata(path) {
             Ok(metadata) => Stamp::of(&metadata),
             Err(error) if error.kind() == ErrorKind::NotFound => {
@@ -147,12 +123,12 @@ impl TableFile {
         self.must_be_unchanged()?;
         let input = match (&self.place, &self.object) {
             (_, Some(object)) => Input::Object(ObjectInput::new(object.clone(), start)),
-            (Place::Disk(path), None) => {
+            (FilePlace::Disk(path), None) => {
                 let mut file = File::open(path).map_err(|e| self.error(e))?;
                 file.seek(SeekFrom::Start(start)).map_err(|e| self.error(e))?;
                 Input::Disk(file)
             }
-            (Place::Object(_), None) => return Err(Error::Internal("an object that nothing reads".into())),
+            (FilePlace::Object(_), None) => return Err(Error::Internal("an object that nothing reads".into())),
         };
         Ok(BufReader::with_capacity(BUFFER_BYTES, input))
     }
@@ -216,7 +192,7 @@ mod tests {
     #[test]
     fn only_folders_below_the_root_are_columns() {
         let file = |path: &str, root: &str| {
-            let [place, root] = [path, root].map(|path| Place::Disk(path.into()));
+            let [place, root] = [path, root].map(|path| FilePlace::Disk(path.into()));
             TableFile::opened(place, root, Stamp { bytes: 0, changed_ns: 0, etag: None }).unwrap()
         };
         let columns = file("/x=0/ads/a=1/b=__HIVE_DEFAULT_PARTITION__/c=/a=2/d=3.csv", "/x=0/ads").path_columns();

@@ -4,9 +4,9 @@ use std::fs::Metadata;
 use std::path::{Path, PathBuf};
 
 use super::file::TableFile;
-use super::place::{ObjectPlace, Place};
-use super::s3::listing;
-use super::s3::object::Object;
+use super::place::{FilePlace, ObjectPlace};
+use super::s3::listing::{self, Listing};
+use super::s3::object::S3Object;
 use super::s3::traffic::Traffic;
 use crate::Result;
 use crate::error::unreadable;
@@ -49,28 +49,28 @@ pub enum Folder {
     /// Of this machine, by its path.
     Disk(PathBuf),
     /// Of a bucket.
-    Bucket(Place, listing::Folder),
+    Bucket(FilePlace, Listing),
 }
 
 impl Folder {
     /// Looks whether there is such a folder; of a bucket, what is in it.
-    pub fn open(root: &Place, traffic: &Traffic) -> Result<Self> {
+    pub fn open(root: &FilePlace, traffic: &Traffic) -> Result<Self> {
         let is_file = match root {
-            Place::Disk(path) => path.is_file(),
-            Place::Object(_) => kind_of(root).is_ok(),
+            FilePlace::Disk(path) => path.is_file(),
+            FilePlace::Object(_) => kind_of(root).is_ok(),
         };
         if is_file {
             let named = "name it by tables={\"pings\": path} (--table pings=path)";
             return Err(root.error(format!("this is a file: give the folder that it is in, or {named}")));
         }
         match root {
-            Place::Disk(path) if !path.is_dir() => Err(root.error("no such folder")),
-            Place::Disk(path) => Ok(Self::Disk(path.clone())),
-            Place::Object(object) => Ok(Self::Bucket(root.clone(), listing::Folder::open(object, traffic)?)),
+            FilePlace::Disk(path) if !path.is_dir() => Err(root.error("no such folder")),
+            FilePlace::Disk(path) => Ok(Self::Disk(path.clone())),
+            FilePlace::Object(object) => Ok(Self::Bucket(root.clone(), Listing::open(object, traffic)?)),
         }
     }
 
-    /// The names of what is in it, in order; none if it cannot be read.
+    /// The names of what is in it, in order; empty if it cannot be read.
     pub fn names(&self) -> Vec<String> {
         match self {
             Self::Disk(path) => entries(path).unwrap_or_default().into_iter().map(|(name, _)| name).collect(),
@@ -82,12 +82,12 @@ impl Folder {
     pub fn files_of(&self, table: &str) -> Result<Vec<TableFile>> {
         match self {
             Self::Disk(root) => {
-                let entries = entries(root)?.into_iter().map(|(name, path)| (name, Place::Disk(path)));
-                let Some(Place::Disk(only)) = chosen(entries, table)? else { return Ok(vec![]) };
+                let entries = entries(root)?.into_iter().map(|(name, path)| (name, FilePlace::Disk(path)));
+                let Some(FilePlace::Disk(only)) = chosen(entries, table)? else { return Ok(vec![]) };
                 list_within(&only, &real(root)?)
             }
-            Self::Bucket(Place::Object(root), folder) => {
-                let place = |name: &String| Place::Object(root.with_key(root.key.clone().join(name.as_str())));
+            Self::Bucket(FilePlace::Object(root), folder) => {
+                let place = |name: &String| FilePlace::Object(root.with_key(root.key.clone().join(name.as_str())));
                 let entries = folder.names().into_iter().map(|name| (name.clone(), place(&name)));
                 let Some(only) = chosen(entries, table)? else { return Ok(vec![]) };
                 table_of(folder.objects(&only.name())?, &only, &only)
@@ -98,7 +98,7 @@ impl Folder {
 }
 
 /// Of the `entries` of a folder, the one that is the noun `table`, if one is.
-fn chosen(entries: impl Iterator<Item = (String, Place)>, table: &str) -> Result<Option<Place>> {
+fn chosen(entries: impl Iterator<Item = (String, FilePlace)>, table: &str) -> Result<Option<FilePlace>> {
     let (mut readable, mut others) = (vec![], vec![]);
     for (name, path) in entries {
         let (stem, extension) = name.split_once('.').unwrap_or((&name, ""));
@@ -122,9 +122,9 @@ fn chosen(entries: impl Iterator<Item = (String, Place)>, table: &str) -> Result
 }
 
 /// The files of a table, which are these objects at `place`, with the folder below which `key=value` are columns.
-fn table_of(objects: Vec<Object>, place: &Place, root: &Place) -> Result<Vec<TableFile>> {
+fn table_of(objects: Vec<S3Object>, place: &FilePlace, root: &FilePlace) -> Result<Vec<TableFile>> {
     for object in &objects {
-        kind_of(&Place::Object(object.place().clone()))?;
+        kind_of(&FilePlace::Object(object.place().clone()))?;
     }
     match objects.is_empty() {
         true => Err(place.error(NO_FILE)),
@@ -147,18 +147,18 @@ fn entries(folder: &Path) -> Result<Vec<(String, PathBuf)>> {
 }
 
 /// The data files at `place`: itself, or all below it; hidden ones and markers such as `_SUCCESS` are not data.
-pub fn list(place: &Place, traffic: &Traffic) -> Result<Vec<TableFile>> {
+pub fn list(place: &FilePlace, traffic: &Traffic) -> Result<Vec<TableFile>> {
     match place {
-        Place::Disk(path) => {
+        FilePlace::Disk(path) => {
             metadata(path)?;
             list_within(path, &real(path)?)
         }
-        Place::Object(object) => table_of(listing::at(object, kind_of(place).is_ok(), traffic)?, place, place),
+        FilePlace::Object(object) => table_of(listing::at(object, kind_of(place).is_ok(), traffic)?, place, place),
     }
 }
 
 /// The data files at `paths`, each with the folder below which `key=value` folders are columns. None comes twice.
-pub fn list_all(places: &[(Place, Place)], traffic: &Traffic) -> Result<Vec<TableFile>> {
+pub fn list_all(places: &[(FilePlace, FilePlace)], traffic: &Traffic) -> Result<Vec<TableFile>> {
     let mut files = vec![];
     for (place, root) in places {
         let found = list(place, traffic)?.into_iter().map(|file| file.below(root));
@@ -168,8 +168,8 @@ pub fn list_all(places: &[(Place, Place)], traffic: &Traffic) -> Result<Vec<Tabl
         let (mut paths, mut objects) = (vec![], vec![]);
         for file in &files {
             match &file.place {
-                Place::Disk(path) => paths.push(path.clone()),
-                Place::Object(object) => objects.push(object),
+                FilePlace::Disk(path) => paths.push(path.clone()),
+                FilePlace::Object(object) => objects.push(object),
             }
         }
         refuse_doubles(&paths)?;
@@ -180,7 +180,7 @@ pub fn list_all(places: &[(Place, Place)], traffic: &Traffic) -> Result<Vec<Tabl
 
 fn refuse_double_objects(objects: &[&ObjectPlace]) -> Result<()> {
     listing::doubled(objects).map_or(Ok(()), |twice| {
-        Err(Place::Object(twice).error("this object is named twice: its rows would count twice"))
+        Err(FilePlace::Object(twice).error("this object is named twice: its rows would count twice"))
     })
 }
 
@@ -191,7 +191,7 @@ fn list_within(path: &Path, root: &Path) -> Result<Vec<TableFile>> {
     let files = if is_folder { below_within(path, root)? } else { vec![checked(path)?] };
     match files.is_empty() {
         true => Err(unreadable(path, NO_FILE)),
-        false => files.iter().map(|file| TableFile::found(file, &Place::Disk(path.into()))).collect(),
+        false => files.iter().map(|file| TableFile::found(file, &FilePlace::Disk(path.into()))).collect(),
     }
 }
 
@@ -268,7 +268,7 @@ fn metadata(path: &Path) -> Result<Metadata> {
 }
 
 fn checked(path: &Path) -> Result<PathBuf> {
-    kind_of(&Place::Disk(path.into()))?;
+    kind_of(&FilePlace::Disk(path.into()))?;
     match metadata(path)?.is_file() {
         true => Ok(path.into()),
         false => Err(unreadable(path, "neither a file nor a folder")),
@@ -288,7 +288,7 @@ fn refuse_doubles(files: &[PathBuf]) -> Result<()> {
 }
 
 /// Whether `place` is called as Parquet files are.
-pub fn is_parquet(place: &Place) -> bool {
+pub fn is_parquet(place: &FilePlace) -> bool {
     kind_of(place).is_ok_and(|kind| kind == FileKind::Parquet)
 }
 
@@ -314,7 +314,7 @@ fn is_unpacked_here(extension: &str) -> bool {
 }
 
 /// The last of a file's extensions, in small letters; of packed text the one before it.
-fn extension_of(place: &Place) -> String {
+fn extension_of(place: &FilePlace) -> String {
     let name = place.name();
     Path::new(unpacked(&name)).extension().unwrap_or_default().to_string_lossy().to_ascii_lowercase()
 }
@@ -326,7 +326,7 @@ fn is_table_of_another_kind(extensions: &str) -> bool {
 }
 
 /// The format of the file at `place`.
-pub fn kind_of(place: &Place) -> Result<FileKind> {
+pub fn kind_of(place: &FilePlace) -> Result<FileKind> {
     let extension = extension_of(place);
     kind_named(&extension).ok_or_else(|| {
         let what_to_do = match extension.as_str() {

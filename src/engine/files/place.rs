@@ -13,7 +13,7 @@ const S3: &str = "s3://";
 
 /// A file or a folder.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Place {
+pub enum FilePlace {
     /// A path of this machine.
     Disk(PathBuf),
     /// An object, or all whose keys begin so.
@@ -29,7 +29,7 @@ pub struct ObjectPlace {
     pub key: Key,
 }
 
-impl Place {
+impl FilePlace {
     /// Understands what a caller wrote: `s3://bucket/key`, or a path.
     ///
     /// # Errors
@@ -56,7 +56,7 @@ impl Place {
         }
     }
 
-    /// It as a path, for who hands it on; [`Place::of`] understands it.
+    /// It as a path, for who hands it on; [`FilePlace::of`] understands it.
     pub fn to_path(&self) -> PathBuf {
         match self {
             Self::Disk(path) => path.clone(),
@@ -112,7 +112,7 @@ impl ObjectPlace {
     }
 }
 
-impl Display for Place {
+impl Display for FilePlace {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         match self {
             Self::Disk(path) => path.display().fmt(f),
@@ -135,8 +135,8 @@ fn refused(text: &str, reason: impl Display) -> Error {
 mod tests {
     use super::*;
 
-    fn place(text: &str) -> Place {
-        Place::of(Path::new(text)).unwrap()
+    fn place(text: &str) -> FilePlace {
+        FilePlace::of(Path::new(text)).unwrap()
     }
 
     #[test]
@@ -149,7 +149,7 @@ mod tests {
 
     #[test]
     fn what_cannot_be_a_bucket_or_a_key_is_refused() {
-        let refused = |text: &str| Place::of(Path::new(text)).unwrap_err().to_string();
+        let refused = |text: &str| FilePlace::of(Path::new(text)).unwrap_err().to_string();
         for text in ["s3://", "s3:///key", "s3://Bucket/x", "s3://b/x", "s3://bu cket/x"] {
             assert!(refused(text).contains("no bucket is called"), "{text}");
         }

@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 
 use super::request::IngestRequest;
 use crate::engine::files::file::TableFile;
-use crate::engine::files::place::Place;
+use crate::engine::files::place::FilePlace;
 use crate::engine::sources::source::Source;
 use crate::error::unreadable;
 use crate::{Error, Result, whole_file};
@@ -90,9 +90,9 @@ impl Identity {
 }
 
 /// A file's name below the source, bytes, and time of change in nanoseconds; of an object, its state.
-fn stamp(root: &Place, file: &TableFile) -> Value {
+fn stamp(root: &FilePlace, file: &TableFile) -> Value {
     let name = match (&file.place, root) {
-        (Place::Disk(path), Place::Disk(root)) => path.strip_prefix(root).unwrap_or(path).display().to_string(),
+        (FilePlace::Disk(path), FilePlace::Disk(root)) => path.strip_prefix(root).unwrap_or(path).display().to_string(),
         (place, _) => place.to_string(),
     };
     match &file.stamp.etag {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use crate::calendar::Calendar;
-use crate::engine::files::place::Place;
+use crate::engine::files::place::FilePlace;
 use crate::engine::sources::reading::{Given, Reading};
 
 /// Rows of a part, unless the caller wants another size: some 60 bytes each in memory, and a few parts at once.
@@ -14,7 +14,7 @@ pub const ROWS_PER_PART: usize = 2_097_152;
 #[derive(Debug, Clone)]
 pub struct IngestRequest {
     /// The folder that is read.
-    pub source: Place,
+    pub source: FilePlace,
     /// The folder that is written.
     pub target: PathBuf,
     /// The clock of the months.

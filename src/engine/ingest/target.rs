@@ -9,7 +9,7 @@ use parquet::file::reader::{FileReader, SerializedFileReader};
 
 use super::progress::{Identity, PartFile, Progress, TableProgress};
 use crate::engine::files::find;
-use crate::engine::files::place::Place;
+use crate::engine::files::place::FilePlace;
 use crate::error::unreadable;
 use crate::{Error, Result};
 
@@ -27,8 +27,8 @@ pub struct Target {
 
 impl Target {
     /// Takes the folder `root`, which is new, empty or was begun by an earlier call.
-    pub fn claim(source: &Place, root: &Path) -> Result<Self> {
-        if let Place::Disk(source) = source {
+    pub fn claim(source: &FilePlace, root: &Path) -> Result<Self> {
+        if let FilePlace::Disk(source) = source {
             refuse_overlap(source, root)?;
         }
         fs::create_dir_all(root).map_err(|e| unreadable(root, e))?;
@@ -197,7 +197,7 @@ mod tests {
     }
 
     fn claimed(source: &Path, root: &Path) -> Result<Target> {
-        Target::claim(&Place::Disk(source.into()), root)
+        Target::claim(&FilePlace::Disk(source.into()), root)
     }
 
     #[test]

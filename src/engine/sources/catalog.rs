@@ -9,14 +9,14 @@ use super::slice::Slice;
 use super::source::Source;
 use crate::engine::files::file::TableFile;
 use crate::engine::files::find::{self, Folder};
-use crate::engine::files::place::Place;
+use crate::engine::files::place::FilePlace;
 use crate::engine::files::s3::traffic::Traffic;
 use crate::engine::nouns::{Column, NOUNS, Noun, WantedColumn};
 use crate::{Error, Result};
 
 /// Finds the nouns under `root` and among the tables `given`.
 pub fn sources(
-    root: Option<&Place>,
+    root: Option<&FilePlace>,
     given: BTreeMap<String, Given>,
     reading: &Reading,
     traffic: &Traffic,
@@ -47,7 +47,7 @@ pub fn sources(
 /// How many names of a folder are told.
 const TOLD_NAMES: usize = 8;
 
-fn nothing_found(root: Option<&Place>, folder: Option<&Folder>) -> Error {
+fn nothing_found(root: Option<&FilePlace>, folder: Option<&Folder>) -> Error {
     let wanted = NOUNS.map(|noun| noun.name).join(", ");
     let there = folder.map(Folder::names).unwrap_or_default();
     let told = match &there[..] {

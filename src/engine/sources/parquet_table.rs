@@ -21,7 +21,7 @@ use datafusion::execution::object_store::ObjectStoreUrl;
 use datafusion::logical_expr::{Expr, TableProviderFilterPushDown, TableType};
 use datafusion::object_store::ObjectStore;
 use datafusion::physical_expr::projection::ProjectionExprs;
-use datafusion::physical_expr::{EquivalenceProperties, PhysicalExpr, PhysicalSortExpr};
+use datafusion::physical_expr::{EquivalenceProperties, LexOrdering, PhysicalExpr, PhysicalSortExpr};
 use datafusion::physical_plan::filter_pushdown::FilterPushdownPropagation;
 use datafusion::physical_plan::metrics::ExecutionPlanMetricsSet;
 use datafusion::physical_plan::{DisplayFormatType, ExecutionPlan, SortOrderPushdownResult};
@@ -34,6 +34,9 @@ use super::slice::Slice;
 use crate::engine::errors::external;
 use crate::engine::files::file::TableFile;
 use crate::engine::parquet::{Readers, blame, blame_of_panic, blamed, options, quietly};
+
+/// Files in buckets that are read at once.
+const REMOTE_SCANS: usize = 16;
 
 /// A table of Parquet files, of some of which only the row groups within a range are read.
 #[derive(Debug)]
@@ -48,6 +51,13 @@ impl ParquetTable {
     /// A table of `slices`, whose files have about so many `rows`.
     pub fn new(slices: Vec<Slice>, schema: SchemaRef, rows: usize) -> Self {
         Self { slices, schema, rows }
+    }
+
+    /// How many files are read at once: of those that are not on this machine more than there are threads, since they
+    /// are waited for.
+    fn scans(&self, threads: usize) -> usize {
+        let is_remote = self.slices.iter().any(|slice| slice.file.object().is_some());
+        if is_remote { threads.max(REMOTE_SCANS) } else { threads }
     }
 
     /// Statistics of the rows. None of the columns: each file's footer knows better.
@@ -82,7 +92,7 @@ impl TableProvider for ParquetTable {
         limit: Option<usize>,
     ) -> PlanResult<Arc<dyn ExecutionPlan>> {
         let files = self.slices.iter().map(partitioned).collect::<Result<Vec<_>, _>>()?;
-        let groups = FileGroup::new(files).split_files(state.config().target_partitions());
+        let groups = FileGroup::new(files).split_files(self.scans(state.config().target_partitions()));
         let readers = Arc::new(Readers::new(state.runtime_env().cache_manager.get_file_metadata_cache()));
         // Each file knows who reads it, wherever it is.
         let store = ObjectStoreUrl::local_filesystem();
@@ -173,6 +183,20 @@ impl FileSource for NamedParquet {
 
     fn supports_repartitioning(&self) -> bool {
         self.0.supports_repartitioning()
+    }
+
+    /// Cuts files for as many threads; those that are waited for stay as many as they are.
+    fn repartitioned(
+        &self,
+        threads: usize,
+        smallest: usize,
+        order: Option<LexOrdering>,
+        config: &FileScanConfig,
+    ) -> PlanResult<Option<FileScanConfig>> {
+        match config.file_groups.len() > threads {
+            true => Ok(None),
+            false => self.0.repartitioned(threads, smallest, order, config),
+        }
     }
 
     fn try_pushdown_filters(

@@ -6,7 +6,7 @@ use datafusion::arrow::array::RecordBatch;
 use datafusion::arrow::datatypes::SchemaRef;
 
 use super::slice::Slice;
-use crate::engine::files::place::Place;
+use crate::engine::files::place::FilePlace;
 use crate::engine::nouns::{Column, NOUNS, Noun};
 use crate::engine::text::dialect::CsvOptions;
 use crate::engine::values::rules::{Actions, TimeRules};
@@ -17,7 +17,7 @@ use crate::{Error, Result};
 #[derive(Debug, Clone)]
 pub enum Given {
     /// Files or folders of files, each with the folder below which `key=value` folders are columns.
-    Places(Vec<(Place, Place)>),
+    Places(Vec<(FilePlace, FilePlace)>),
     /// Parts of files.
     Slices(Vec<Slice>),
     /// Arrow data in memory.

@@ -10,8 +10,8 @@ use ::parquet::file::metadata::RowGroupMetaData;
 use crate::Result;
 use crate::engine::files::file::TableFile;
 use crate::engine::files::find::is_parquet;
-use crate::engine::files::place::Place;
-use crate::engine::files::s3::object::Object;
+use crate::engine::files::place::FilePlace;
+use crate::engine::files::s3::object::S3Object;
 use crate::engine::parquet::{self, quietly};
 
 /// A file or, of a Parquet file, the row groups that begin within these bytes.
@@ -78,12 +78,12 @@ fn cuts(starts: &[u64], size: u64, parts: u64) -> Vec<u64> {
 pub fn footer(file: &TableFile) -> Result<ArrowReaderMetadata> {
     let options = ArrowReaderOptions::new();
     let metadata = match (&file.place, file.object()) {
-        (Place::Disk(path), _) => {
+        (FilePlace::Disk(path), _) => {
             let opened = File::open(path).map_err(|e| file.error(e))?;
             quietly(|| catch_unwind(AssertUnwindSafe(|| ArrowReaderMetadata::load(&opened, options))))
         }
-        (Place::Object(_), object) => {
-            let footer = object.map(Object::footer_now).transpose()?;
+        (FilePlace::Object(_), object) => {
+            let footer = object.map(S3Object::footer_now).transpose()?;
             let footer = footer.ok_or_else(|| file.error("nothing reads it"))?;
             quietly(|| catch_unwind(AssertUnwindSafe(|| ArrowReaderMetadata::try_new(footer, options))))
         }

@@ -221,6 +221,7 @@ fn cuts_between_lines(file: &TableFile, targets: &[u64]) -> Result<Vec<u64>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::engine::files::place::FilePlace;
 
     const MARKS: Marks = Marks { separator: b',', quote: b'"' };
     const CUTS: Cuts = Cuts { coding: Coding::PLAIN, marks: Some(MARKS) };
@@ -228,7 +229,7 @@ mod tests {
     fn written(name: &str, text: &[u8]) -> TableFile {
         let path = std::env::temp_dir().join(format!("footfall-{}-{name}", std::process::id()));
         std::fs::write(&path, text).expect("the folder for temporary files can be written");
-        TableFile::found(&path, &path).expect("it was written")
+        TableFile::found(&path, &FilePlace::Disk(path.clone())).expect("it was written")
     }
 
     #[test]
@@ -240,7 +241,7 @@ mod tests {
         assert_eq!(ends.len(), 3);
         assert!(ends.windows(2).all(|pair| pair[0].1 == pair[1].0));
         assert!(ends.iter().all(|(start, _)| start % row.len() as u64 == 0));
-        std::fs::remove_file(file.path).expect("it is there");
+        std::fs::remove_file(file.place.to_path()).expect("it is there");
     }
 
     #[test]
@@ -249,6 +250,6 @@ mod tests {
         let partitions = partitions(&files, 2, CUTS).expect("the files are there");
         assert_eq!(partitions.iter().map(Vec::len).collect::<Vec<_>>(), [3]);
         assert_eq!(partitions[0][0].line_number(4), 2);
-        files.iter().for_each(|file| std::fs::remove_file(&file.path).expect("it is there"));
+        files.iter().for_each(|file| std::fs::remove_file(file.place.to_path()).expect("it is there"));
     }
 }

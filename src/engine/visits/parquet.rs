@@ -108,6 +108,12 @@ impl Coded for CodedVisits {
         Some(Arc::new(same))
     }
 
+    fn first_read(&self, group: &RowGroup) -> PlanResult<Option<Vec<bool>>> {
+        let columns = group.columns();
+        let are_places = (0..columns.len()).map(|place| place <= LONGITUDE_COLUMN).collect();
+        Ok(self.may_hold_visits(&columns).then_some(are_places))
+    }
+
     fn run(self: Arc<Self>, groups: Arc<RowGroups>, outputs: OutputChannels) -> BoxFuture<'static, PlanResult<()>> {
         let tasks = groups.tasks;
         let task = move |_, outputs| {

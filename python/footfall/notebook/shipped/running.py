@@ -17,6 +17,7 @@ from footfall import extras
 from footfall._native import __version__
 from footfall.notebook import shipped, spec
 from footfall.output.display import duration
+from footfall.output.objects import Written
 from footfall.output.progress import bar
 from footfall.output.text import printable
 from footfall.output.writing import html_file, whole_file
@@ -33,7 +34,7 @@ def write(
     *,
     lang: str = shipped.ENGLISH,
     progress: bool = True,
-) -> Path:
+) -> Written:
     """Run a notebook in a kernel of this Python, and write its words and what it shows to one HTML file.
 
     Parameters

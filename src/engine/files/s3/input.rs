@@ -4,17 +4,17 @@ use std::io::{self, Read};
 
 use bytes::{Buf, Bytes};
 
-use super::object::Object;
+use super::object::S3Object;
 use crate::Error;
 
 /// What is asked for first, as many readers want only the beginning; then twice as much each time.
 const FIRST_BYTES: u64 = 128 << 10;
-const MOST_BYTES: u64 = 8 << 20;
+const LARGEST_READ: u64 = 8 << 20;
 
 /// Reads an object from a byte on.
 #[derive(Debug)]
 pub struct ObjectInput {
-    object: Object,
+    object: S3Object,
     at: u64,
     wanted: u64,
     here: Bytes,
@@ -22,7 +22,7 @@ pub struct ObjectInput {
 
 impl ObjectInput {
     /// Reads `object` from byte `start` on.
-    pub fn new(object: Object, start: u64) -> Self {
+    pub fn new(object: S3Object, start: u64) -> Self {
         Self { object, at: start, wanted: FIRST_BYTES, here: Bytes::new() }
     }
 }
@@ -36,7 +36,7 @@ impl Read for ObjectInput {
             }
             self.here = self.object.read(self.at..end).map_err(|error| io::Error::other(reason_of(error)))?;
             self.at = end;
-            self.wanted = MOST_BYTES.min(2 * self.wanted);
+            self.wanted = LARGEST_READ.min(2 * self.wanted);
         }
         let count = buffer.len().min(self.here.len());
         self.here.copy_to_slice(&mut buffer[..count]);

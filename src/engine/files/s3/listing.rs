@@ -10,32 +10,32 @@ use serde_json::Value;
 
 use super::bucket::Bucket;
 use super::errors::{Action, failure};
-use super::object::{END_BYTES, Object};
+use super::object::{FOOTER_BYTES, S3Object};
 use super::traffic::Traffic;
 use crate::Result;
-use crate::engine::files::file::Stamp;
-use crate::engine::files::place::{ObjectPlace, Place};
+use crate::engine::files::place::{FilePlace, ObjectPlace};
+use crate::engine::files::stamp::Stamp;
 use crate::engine::threads::wait;
 
 /// Lists the objects of a set, with the state of each; written last, so that a set without it is unfinished.
-pub const MANIFEST: &str = "_manifest.json";
+pub const SET_MANIFEST: &str = "_manifest.json";
 
 /// Is there from the beginning of a set on.
 pub const BEGUN: &str = "_begun.json";
 
 /// What is below a key: objects, and names of folders.
 #[derive(Debug)]
-pub struct Folder {
+pub struct Listing {
     bucket: Bucket,
     root: ObjectPlace,
     traffic: Traffic,
     /// The objects right below, and the folders without any.
-    entries: BTreeMap<String, Option<Object>>,
+    entries: BTreeMap<String, Option<S3Object>>,
     /// The objects of a set that we wrote, by their keys below the root.
-    set: Option<BTreeMap<String, Object>>,
+    set: Option<BTreeMap<String, S3Object>>,
 }
 
-impl Folder {
+impl Listing {
     /// Lists what is right below `root`.
     ///
     /// # Errors
@@ -45,14 +45,14 @@ impl Folder {
         let bucket = Bucket::named(&root.bucket)?;
         let entries = entries_below(&bucket, root, traffic)?;
         let mut folder = Self { bucket, root: root.clone(), traffic: traffic.clone(), entries, set: None };
-        if let Some(Some(manifest)) = folder.entries.get(MANIFEST) {
+        if let Some(Some(manifest)) = folder.entries.get(SET_MANIFEST) {
             folder.set = Some(folder.set_of(manifest)?);
         } else if folder.entries.contains_key(BEGUN) {
             let reason = "this set is unfinished: run again what writes it, which goes on where it stopped";
-            return Err(Place::Object(root.clone()).error(reason));
+            return Err(FilePlace::Object(root.clone()).error(reason));
         }
         if folder.entries.is_empty() {
-            return Err(Place::Object(root.clone()).error("no such folder: no object's key begins so"));
+            return Err(FilePlace::Object(root.clone()).error("no such folder: no object's key begins so"));
         }
         Ok(folder)
     }
@@ -63,7 +63,7 @@ impl Folder {
     }
 
     /// The objects that the entry called `name` is or has.
-    pub fn objects(&self, name: &str) -> Result<Vec<Object>> {
+    pub fn objects(&self, name: &str) -> Result<Vec<S3Object>> {
         if let Some(set) = &self.set {
             let is_below =
                 |key: &str| key.strip_prefix(name).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
@@ -76,17 +76,17 @@ impl Folder {
         }
     }
 
-    fn set_of(&self, manifest: &Object) -> Result<BTreeMap<String, Object>> {
+    fn set_of(&self, manifest: &S3Object) -> Result<BTreeMap<String, S3Object>> {
         let text = manifest.read(0..manifest.stamp().bytes)?;
         let value: Option<Value> = serde_json::from_slice(&text).ok();
         let objects = value.as_ref().and_then(|value| value["objects"].as_array());
         let found: Option<BTreeMap<_, _>> =
             objects.and_then(|objects| objects.iter().map(|object| self.listed(object)).collect());
-        found.ok_or_else(|| Place::Object(manifest.place().clone()).error("not a manifest that footfall wrote"))
+        found.ok_or_else(|| FilePlace::Object(manifest.place().clone()).error("not a manifest that footfall wrote"))
     }
 
     /// An object that a manifest tells of.
-    fn listed(&self, told: &Value) -> Option<(String, Object)> {
+    fn listed(&self, told: &Value) -> Option<(String, S3Object)> {
         let (name, bytes, etag) = (told["key"].as_str()?, told["bytes"].as_u64()?, told["etag"].as_str()?);
         let key = Key::parse(format!("{}/{name}", self.root.key)).ok()?;
         let meta = ObjectMeta {
@@ -96,12 +96,12 @@ impl Folder {
             e_tag: Some(etag.into()),
             version: None,
         };
-        Some((name.into(), Object::listed(&self.bucket, meta, &self.traffic)))
+        Some((name.into(), S3Object::listed(&self.bucket, meta, &self.traffic)))
     }
 }
 
 /// The object at `place`, or all below it.
-pub fn at(place: &ObjectPlace, is_named_as_file: bool, traffic: &Traffic) -> Result<Vec<Object>> {
+pub fn at(place: &ObjectPlace, is_named_as_file: bool, traffic: &Traffic) -> Result<Vec<S3Object>> {
     let bucket = Bucket::named(&place.bucket)?;
     if is_named_as_file && let Some(object) = single(&bucket, place, traffic)? {
         return Ok(vec![object]);
@@ -111,7 +111,7 @@ pub fn at(place: &ObjectPlace, is_named_as_file: bool, traffic: &Traffic) -> Res
         true => {
             let pattern = if place.key.as_ref().contains('*') { "; patterns are not looked for in S3" } else { "" };
             let reason = format!("there is no such object, and none whose key begins so{pattern}");
-            Err(Place::Object(place.clone()).error(reason))
+            Err(FilePlace::Object(place.clone()).error(reason))
         }
         false => Ok(found),
     }
@@ -125,10 +125,10 @@ pub fn content(place: &ObjectPlace) -> Result<Option<Bytes>> {
 }
 
 /// One object, known by reading its end.
-fn single(bucket: &Bucket, place: &ObjectPlace, traffic: &Traffic) -> Result<Option<Object>> {
+fn single(bucket: &Bucket, place: &ObjectPlace, traffic: &Traffic) -> Result<Option<S3Object>> {
     let (store, key, asked) = (bucket.store()?, place.key.clone(), place.clone());
     let found = wait(async move {
-        let suffix = GetOptions { range: Some(GetRange::Suffix(END_BYTES)), ..GetOptions::default() };
+        let suffix = GetOptions { range: Some(GetRange::Suffix(FOOTER_BYTES)), ..GetOptions::default() };
         let mut answer = store.get_opts(&key, suffix).await;
         // Of nothing, there is no end.
         if matches!(&answer, Err(StoreError::Generic { .. })) {
@@ -148,11 +148,11 @@ fn single(bucket: &Bucket, place: &ObjectPlace, traffic: &Traffic) -> Result<Opt
     traffic.got(end.len() as u64);
     let changed_ns = meta.last_modified.timestamp_nanos_opt().unwrap_or_default();
     let stamp = Stamp { bytes: meta.size, changed_ns, etag: meta.e_tag };
-    Ok(Some(Object::found(place.clone(), bucket.clone(), stamp, traffic.clone(), Some(end))))
+    Ok(Some(S3Object::found(place.clone(), bucket.clone(), stamp, traffic.clone(), Some(end))))
 }
 
 /// Objects and folders right below `root`.
-fn entries_below(bucket: &Bucket, root: &ObjectPlace, traffic: &Traffic) -> Result<BTreeMap<String, Option<Object>>> {
+fn entries_below(bucket: &Bucket, root: &ObjectPlace, traffic: &Traffic) -> Result<BTreeMap<String, Option<S3Object>>> {
     let (store, key, asked) = (bucket.store()?, root.key.clone(), root.clone());
     let listed = wait(async move {
         let listed = store.list_with_delimiter(Some(&key)).await;
@@ -163,13 +163,13 @@ fn entries_below(bucket: &Bucket, root: &ObjectPlace, traffic: &Traffic) -> Resu
     let mut entries: BTreeMap<_, _> = folders.collect();
     for meta in listed.objects.into_iter().filter(|meta| !is_folder_marker(meta)) {
         let Some(name) = meta.location.filename().map(String::from) else { continue };
-        entries.insert(name, Some(Object::listed(bucket, meta, traffic)));
+        entries.insert(name, Some(S3Object::listed(bucket, meta, traffic)));
     }
     Ok(entries)
 }
 
 /// All objects below a key, save hidden ones and markers such as `_SUCCESS`, in the order of folders.
-fn below(bucket: &Bucket, root: &ObjectPlace, traffic: &Traffic) -> Result<Vec<Object>> {
+fn below(bucket: &Bucket, root: &ObjectPlace, traffic: &Traffic) -> Result<Vec<S3Object>> {
     let (store, key, asked) = (bucket.store()?, root.key.clone(), root.clone());
     let listed: Vec<ObjectMeta> = wait(async move {
         let listed = store.list(Some(&key)).try_collect().await;
@@ -179,7 +179,7 @@ fn below(bucket: &Bucket, root: &ObjectPlace, traffic: &Traffic) -> Result<Vec<O
     let is_data = |meta: &ObjectMeta| !is_folder_marker(meta) && !is_hidden(meta, &root.key);
     let mut found: Vec<_> = listed.into_iter().filter(is_data).collect();
     found.sort_by(|a, b| a.location.parts().cmp(b.location.parts()));
-    Ok(found.into_iter().map(|meta| Object::listed(bucket, meta, traffic)).collect())
+    Ok(found.into_iter().map(|meta| S3Object::listed(bucket, meta, traffic)).collect())
 }
 
 /// Whether consoles and file systems over S3 made this for a folder.

@@ -6,6 +6,7 @@
 //! | `credentials` | who asks: the SDK's chain, asked when keys are needed, renewed before they end |
 //! | `errors` | what S3 said, as an error that tells what mends it |
 //! | `bucket` | a bucket's client, of this process |
+//! | [`traffic`] | what was asked of S3, and how much came |
 //! | [`object`] | an object in the state that was seen at opening: each read is pinned to it, and counted |
 //! | [`input`] | the bytes of an object, one after the other |
 //! | [`listing`] | which objects there are |

@@ -23,23 +23,23 @@ use tokio::sync::OnceCell;
 use super::bucket::Bucket;
 use super::errors::{Action, changed, failure, stored};
 use super::traffic::Traffic;
-use crate::engine::files::file::Stamp;
 use crate::engine::files::place::ObjectPlace;
+use crate::engine::files::stamp::Stamp;
 use crate::engine::threads::wait;
 use crate::{Error, Result};
 
 /// The end of a file, in which its footer is sought; objects that are not larger are read whole.
-pub const END_BYTES: u64 = 64 << 10;
+pub const FOOTER_BYTES: u64 = 64 << 10;
 
 /// Ranges with fewer bytes than these between them are read at once: they come sooner than another answer.
 const GAP_BYTES: u64 = 8 << 10;
 
 /// An object, as it was seen.
 #[derive(Debug, Clone)]
-pub struct Object(Arc<Seen>);
+pub struct S3Object(Arc<Snapshot>);
 
 #[derive(Debug)]
-struct Seen {
+struct Snapshot {
     place: ObjectPlace,
     bucket: Bucket,
     stamp: Stamp,
@@ -49,15 +49,15 @@ struct Seen {
     footer: OnceCell<Arc<ParquetMetaData>>,
 }
 
-impl PartialEq for Object {
+impl PartialEq for S3Object {
     fn eq(&self, other: &Self) -> bool {
         (&self.0.place, &self.0.stamp) == (&other.0.place, &other.0.stamp)
     }
 }
 
-impl Eq for Object {}
+impl Eq for S3Object {}
 
-impl Object {
+impl S3Object {
     /// The object that a listing of the `bucket` tells of.
     pub fn listed(bucket: &Bucket, meta: ObjectMeta, traffic: &Traffic) -> Self {
         let changed_ns = meta.last_modified.timestamp_nanos_opt().unwrap_or_default();
@@ -80,7 +80,14 @@ impl Object {
         traffic: Traffic,
         end: Option<Bytes>,
     ) -> Self {
-        Self(Arc::new(Seen { place, bucket, stamp, traffic, end: OnceCell::new_with(end), footer: OnceCell::new() }))
+        Self(Arc::new(Snapshot {
+            place,
+            bucket,
+            stamp,
+            traffic,
+            end: OnceCell::new_with(end),
+            footer: OnceCell::new(),
+        }))
     }
 
     /// Where it is.
@@ -108,7 +115,7 @@ impl Object {
     pub async fn footer(&self) -> ParquetResult<Arc<ParquetMetaData>> {
         let load = async || {
             let reader = ParquetMetaDataReader::new().with_page_index_policy(PageIndexPolicy::Optional);
-            let hint = usize::try_from(END_BYTES).ok();
+            let hint = usize::try_from(FOOTER_BYTES).ok();
             let reader = reader.with_prefetch_hint(hint);
             reader.load_and_finish(FooterFetch(self), self.0.stamp.bytes).await.map(Arc::new)
         };
@@ -149,7 +156,7 @@ impl Object {
     }
 
     fn start_of_end(&self) -> u64 {
-        self.0.stamp.bytes.saturating_sub(END_BYTES)
+        self.0.stamp.bytes.saturating_sub(FOOTER_BYTES)
     }
 
     async fn end(&self) -> Result<&Bytes> {
@@ -170,7 +177,7 @@ impl Object {
 
     /// Asks for the object in the state that was seen, and checks that it is in it.
     async fn answer(&self, mut options: GetOptions) -> Result<GetResult> {
-        let Seen { place, bucket, stamp, traffic, .. } = self.0.as_ref();
+        let Snapshot { place, bucket, stamp, traffic, .. } = self.0.as_ref();
         options.if_match.clone_from(&stamp.etag);
         let answer = bucket.store()?.get_opts(&place.key, options).await;
         let answer = answer.map_err(|error| failure(place, Action::Get, &error))?;
@@ -188,7 +195,7 @@ fn slice(bytes: &Bytes, range: Range<u64>) -> Option<Bytes> {
 }
 
 /// Reads what a footer's reader wants: the end first.
-struct FooterFetch<'a>(&'a Object);
+struct FooterFetch<'a>(&'a S3Object);
 
 impl MetadataFetch for FooterFetch<'_> {
     fn fetch(&mut self, range: Range<u64>) -> BoxFuture<'_, ParquetResult<Bytes>> {
@@ -202,7 +209,7 @@ impl MetadataFetch for FooterFetch<'_> {
     }
 }
 
-impl Display for Object {
+impl Display for S3Object {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         self.0.place.fmt(f)
     }
@@ -210,7 +217,7 @@ impl Display for Object {
 
 /// A store of this object alone: whatever name is asked for, it is read, and nothing else can be done.
 #[async_trait]
-impl ObjectStore for Object {
+impl ObjectStore for S3Object {
     async fn get_opts(&self, _: &Key, options: GetOptions) -> StoreResult<GetResult> {
         self.answer(options).await.map_err(stored)
     }

@@ -5,10 +5,10 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 /// Requests and bytes of a data set, counted by all that read it.
 #[derive(Debug, Clone, Default)]
-pub struct Traffic(Arc<Counts>);
+pub struct Traffic(Arc<TrafficSums>);
 
 #[derive(Debug, Default)]
-struct Counts {
+struct TrafficSums {
     lists: AtomicU64,
     gets: AtomicU64,
     bytes: AtomicU64,
@@ -16,7 +16,7 @@ struct Counts {
 
 /// Requests and bytes until now.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Asked {
+pub struct Fetched {
     /// Requests that list objects.
     pub lists: u64,
     /// Requests for bytes of objects.
@@ -38,8 +38,8 @@ impl Traffic {
     }
 
     /// What was counted until now.
-    pub fn asked(&self) -> Asked {
-        let Counts { lists, gets, bytes } = self.0.as_ref();
-        Asked { lists: lists.load(Relaxed), gets: gets.load(Relaxed), bytes: bytes.load(Relaxed) }
+    pub fn asked(&self) -> Fetched {
+        let TrafficSums { lists, gets, bytes } = self.0.as_ref();
+        Fetched { lists: lists.load(Relaxed), gets: gets.load(Relaxed), bytes: bytes.load(Relaxed) }
     }
 }

@@ -16,18 +16,18 @@ use object_store::{
 
 use super::bucket::Bucket;
 use super::errors::{Action, failure};
-use crate::engine::files::place::{ObjectPlace, Place};
+use crate::engine::files::place::{FilePlace, ObjectPlace};
 use crate::engine::threads::wait;
 use crate::{Error, Result};
 
 /// One request writes an object; larger ones would be written in parts, which no condition guards.
-pub const MOST_BYTES: usize = 256 << 20;
+pub const LARGEST_WRITE: usize = 256 << 20;
 
 /// The number of a write, in the object's metadata.
 const WRITE: &str = "footfall-write";
 
 /// How often a write is tried again where requests met, or no answer came.
-const TRIES: u32 = 6;
+const WRITES: u32 = 6;
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 
 /// An object that is there.
@@ -54,9 +54,9 @@ pub fn write(
     notes: &BTreeMap<String, String>,
     replaced: Option<String>,
 ) -> Result<Option<String>> {
-    if content.len() > MOST_BYTES {
-        let reason = format!("{} bytes are more than one request writes ({MOST_BYTES})", content.len());
-        return Err(Place::Object(place.clone()).error(reason));
+    if content.len() > LARGEST_WRITE {
+        let reason = format!("{} bytes are more than one request writes ({LARGEST_WRITE})", content.len());
+        return Err(FilePlace::Object(place.clone()).error(reason));
     }
     let store = Bucket::named(&place.bucket)?.store()?;
     let (place, notes) = (place.clone(), notes.clone());
@@ -84,7 +84,7 @@ impl Write<'_> {
     async fn done(self) -> Result<Option<String>> {
         let mut pause = FIRST_PAUSE;
         let mut last = None;
-        for _ in 0..TRIES {
+        for _ in 0..WRITES {
             let put = self.store.put_opts(&self.place.key, PutPayload::from(self.content.clone()), self.options());
             let error = match put.await {
                 Ok(result) => return Ok(result.e_tag),
@@ -126,7 +126,7 @@ impl Write<'_> {
             ),
             Some(_) => format!("it is no longer what you saw: it was written at {when}{whose}, and stays as it is"),
         };
-        Place::Object(self.place.clone()).error(reason)
+        FilePlace::Object(self.place.clone()).error(reason)
     }
 }
 

@@ -12,6 +12,8 @@ import uuid
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import boto3
+
 from footfall.aws.cluster import up as starting
 from footfall.aws.cluster.orders import Order
 from footfall.aws.cluster.service import Aws
@@ -25,6 +27,16 @@ PACKAGES = "footfall==1.2.3 \\\n    --hash=sha256:00\ndask==2026.8.0\ndistribute
 
 _processes = multiprocessing.get_context("forkserver")
 _processes.set_forkserver_preload(["footfall.aws.cluster.up", "boto3", "footfall.aws.keys", "cryptography.x509"])
+
+
+_session = None
+
+
+def aws():
+    """AWS as the environment has it, by one session: each reads what AWS's services are, which takes a while."""
+    global _session
+    _session = _session or boto3.Session(region_name=os.environ["AWS_REGION"])
+    return Aws(os.environ["AWS_REGION"], _session)
 
 
 def small_wheelhouse(folder):
@@ -57,7 +69,7 @@ class Group:
         self.server.client("iam").create_instance_profile(InstanceProfileName=f"footfall-{self.name}")
 
     def site(self, lease_s=LEASE_S):
-        return Site(Aws(), Workspace(self.bucket, self.name), self.told.append, lease_s)
+        return Site(aws(), Workspace(self.bucket, self.name), self.told.append, lease_s)
 
     def order(self, **chosen):
         return Order(self.name, **chosen)

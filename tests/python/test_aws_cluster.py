@@ -11,13 +11,13 @@ from datetime import datetime, timedelta, timezone
 
 import aws_groups
 import pytest
-from aws_groups import Group, emr_tags
+from aws_groups import Group, aws, emr_tags
 from s3_proxy import Fault, Proxy
 
 from footfall import DefinitionError
 from footfall.aws.cluster import down, hours, image, listing, names, requests, settling, status, waiting
+from footfall.aws.cluster import up as starting
 from footfall.aws.cluster.hours import Stay
-from footfall.aws.cluster.service import Aws
 from footfall.aws.workspace import Workspace
 
 COMMAND = [sys.executable, "-c", "from footfall.cli import main; main()"]
@@ -77,6 +77,18 @@ def test_a_dry_run_prints_all_requests_and_their_price_and_changes_nothing(group
     assert start["Configurations"] == aws_groups.EMR_SETTINGS
 
 
+def test_a_dry_run_records_nothing_of_machines_either(group, monkeypatch):
+    group.make_role()
+    there = group.up(engine="dask", image=IMAGE)
+    before = group.server.keys(group.bucket)
+    with Proxy(group.server.address) as proxy:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", proxy.address)
+        (start,) = starting.dry_run(group.site(), group.order(engine="dask", image="ami-2"), group.wheelhouse)
+    assert start["action"] == "run_instances" and start["request"]["ImageId"] == "ami-2"
+    assert "PUT" not in proxy.counts() and group.server.keys(group.bucket) == before
+    assert set(group.machines()) == {each.id for each in there.machines}
+
+
 def is_start(request, *actions):
     return request.headers.get("x-amz-target", "").endswith(actions or ("RunJobFlow", "CreateSecurityConfiguration"))
 
@@ -134,7 +146,7 @@ def test_the_next_up_goes_on_with_what_is_there(group):
 
 def test_a_second_cluster_has_keys_of_its_own(group):
     first = group.up()
-    settling.end([first], Aws(), group.told.append)
+    settling.end([first], aws(), group.told.append)
     second = group.up()
     keys = [
         group.server.read(group.bucket, f"{group.name}/{each.launch.credentials}/key.pem") for each in (first, second)
@@ -176,11 +188,11 @@ def killed_after(group, number, counts):
 def is_gone_on_with(group):
     """After a death: what is there is listed, the next `up` ends with one cluster, whose lock is held."""
     there = set(group.active())
-    found = {row.id: row.lock for row in listing.listed(Aws()) if row.group == group.name}
+    found = {row.id: row.lock for row in listing.listed(aws()) if row.group == group.name}
     assert there == set(found)
     again = group.up()
     assert group.active() == [again.id] and (not there or there == {again.id})
-    found = {row.id: row.lock for row in listing.listed(Aws()) if row.group == group.name}
+    found = {row.id: row.lock for row in listing.listed(aws()) if row.group == group.name}
     assert found == {again.id: "held"}
 
 
@@ -256,7 +268,7 @@ def test_a_bootstrap_that_fails_tells_its_own_last_lines(group):
     there = group.up()
     log = "installing\n" * 40 + "install.sh: line 70: pip: exit code 1\nbootstrap.sh: FAILED, exit code 1, after 9 s\n"
     group.say(f"{there.launch.logs}ip-10-0-0-7-bootstrap-20261127T100000Z.log", log)
-    settling.end([there], Aws(), group.told.append)
+    settling.end([there], aws(), group.told.append)
     site = group.site()
     with pytest.raises(ChildProcessError) as failed:
         waiting.until_ready(site.aws, site.objects, there, site.tell, 0.1)
@@ -333,7 +345,7 @@ def test_hours_are_warned_of_and_refused(group, monkeypatch):
 
 def test_hours_of_emr_are_those_of_its_machines(group):
     there = group.up()
-    settling.end([there], Aws(), group.told.append)
+    settling.end([there], aws(), group.told.append)
     site = group.site()
     later = datetime.now(timezone.utc) + timedelta(hours=5)
     stays = hours.of_group(site.aws, site.objects, later)
@@ -390,7 +402,7 @@ def test_what_nobody_holds_a_lock_for_is_listed(group):
     by_hand = group.server.client("emr").run_job_flow(**cluster_by_hand("somebody", {"Name": "somebody"}))["JobFlowId"]
     other = type(ours.launch).new(ours.launch.space, "emr", 7, 8)
     lost = group.server.client("emr").run_job_flow(**cluster_by_hand(group.name, other.tags()))["JobFlowId"]
-    found = {row.id: (row.group, row.lock) for row in listing.listed(Aws())}
+    found = {row.id: (row.group, row.lock) for row in listing.listed(aws())}
     assert found[ours.id] == (group.name, "held")
     assert found[by_hand] == ("somebody", "nobody's") and found[lost] == (group.name, "nobody's")
     shown = run(group, "list").stdout
@@ -401,17 +413,17 @@ def test_what_nobody_holds_a_lock_for_is_listed(group):
 @pytest.mark.slow
 def test_all_regions_are_asked(group, monkeypatch):
     ec2 = group.server.client("ec2")
-    assert listing._regions(Aws()) == sorted(each["RegionName"] for each in ec2.describe_regions()["Regions"])
+    assert listing._regions(aws()) == sorted(each["RegionName"] for each in ec2.describe_regions()["Regions"])
     group.make_role()
     monkeypatch.setenv("AWS_REGION", "sa-east-1")
     there = group.up(engine="dask", image=IMAGE)
     monkeypatch.setenv("AWS_REGION", "eu-west-1")
     monkeypatch.setattr(listing, "_regions", lambda aws: ["eu-west-1", "sa-east-1", "us-east-1"])
-    assert there.id not in {row.id for row in listing.listed(Aws())}
-    (row,) = [row for row in listing.listed(Aws(), all_regions=True) if row.id == there.id]
+    assert there.id not in {row.id for row in listing.listed(aws())}
+    (row,) = [row for row in listing.listed(aws(), all_regions=True) if row.id == there.id]
     assert (row.region, row.group, row.what, row.lock) == ("sa-east-1", group.name, "3 machines for dask", "held")
     monkeypatch.setenv("AWS_REGION", "sa-east-1")
-    settling.end([there], Aws(), group.told.append)
+    settling.end([there], aws(), group.told.append)
 
 
 def test_status_tells_of_each_node_the_end_and_the_way_in(group):

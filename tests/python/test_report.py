@@ -351,6 +351,19 @@ def test_where_it_cannot_be_written(city_data, tmp_path):
         city_data.report(tmp_path / "nowhere" / "r.html")
 
 
+def test_a_chart_that_cannot_be_made_costs_its_answer_alone(city_data, tmp_path, monkeypatch):
+    def refused(self, **options):
+        if self.job["name"] == "campaign_ctr":
+            raise footfall.DataError("no way")
+        return chart(self, **options)
+
+    chart = footfall.Result.chart
+    monkeypatch.setattr(footfall.Result, "chart", refused)
+    page, text = written(city_data, tmp_path / "r.html")
+    assert text.count("This question could not be answered: no way") == 1 and "most visits" in text
+    assert len(page.specs) == 10
+
+
 # The process that draws
 
 

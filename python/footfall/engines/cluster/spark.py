@@ -77,7 +77,7 @@ class Plan:
     def environment(self) -> dict[str, str]:
         """What all processes are told."""
         local = str(self._folder / "local")
-        return {**_loopback(), "SPARK_LOCAL_DIRS": local, "SPARK_SCALA_VERSION": _scala_version()}
+        return {**_loopback(), "SPARK_LOCAL_DIRS": local, "SPARK_SCALA_VERSION": scala_version()}
 
     def commands(self) -> dict[str, list[str]]:
         """Return the command of the master."""
@@ -250,7 +250,7 @@ def _home() -> Path:
     return Path(package.origin).parent
 
 
-def _scala_version() -> str:
+def scala_version() -> str:
     """Return what the scripts would tell a worker, which refuses to start executors without it."""
     jar = next((_home() / "jars").glob("spark-core_*.jar"))
     return jar.name.split("_")[1].split("-")[0]

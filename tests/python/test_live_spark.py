@@ -146,7 +146,7 @@ def test_distances_of_a_batch_are_those_of_the_function(known, fixes):
 
 def test_too_many_distances_are_an_error_that_travels(known, fixes):
     take_in = Intake(BUCKETS, distances=DistanceRows(known.establishments, None, speed=1e6))
-    rows = [row for row in messages_of(fixes.slice(0, 3600))[0]] * 20
+    rows = list(messages_of(fixes)[0]) * 20
     found = worked(Buckets(1, "none", 3), {}, list(take_in([batch_of(rows)])), known.native())
     with pytest.raises(footfall.DefinitionError, match="choose users with --users"):
         packets.raise_error_in(found)
@@ -204,10 +204,10 @@ class Frame:
         self.sparkContext = self
         self.query, self.found, self.collected = query, found, 0
 
-    def getLocalProperty(self, name):  # noqa: N802
+    def getLocalProperty(self, name):
         return self.query
 
-    def setLocalProperty(self, name, value):  # noqa: N802
+    def setLocalProperty(self, name, value):
         pass
 
     def collect(self):
@@ -286,7 +286,7 @@ def test_a_group_is_read_with_spark_or_without(kafka_broker, known):
 
     reader.commit(offsets=[TopicPartition(topic, 0, 1)], asynchronous=False)
     reader.close()
-    with pytest.raises(footfall.DefinitionError, match="has read .* without Spark"):
+    with pytest.raises(footfall.DefinitionError, match=r"has read .* without Spark"):
         progress.prepare(connections, Topics(topic, "b"))
 
 

@@ -85,7 +85,8 @@ class Batches:
             self._work(frame, batch)
         except BaseException as error:
             self.error = error
-            raise
+            # Spark looks for a cause in all of the text, by an expression that long ones are too deep for.
+            raise RuntimeError(f"batch {batch} failed: {type(error).__name__}") from None
 
     def _work(self, frame: Any, batch: int) -> None:
         started = time.perf_counter()

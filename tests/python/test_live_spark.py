@@ -384,3 +384,39 @@ def test_newer_tables_are_taken_between_two_batches_and_distances_are_written(li
     order = [("timestamp", "ascending"), ("establishment_id", "ascending")]
     expected = pa.table(footfall.distances(mine, places)).sort_by(order).to_pylist()
     assert told.sort_by(order).to_pylist() == expected
+
+
+@pytest.mark.slow
+def test_drivers_that_are_killed_at_random_lose_and_double_nothing(live, fixes, wanted):
+    rng, parts = random.Random(4), 8
+    size = -(-fixes.num_rows // parts)
+    for part in range(parts):
+        with live:
+            fed(live, fixes.slice(part * size, size))
+            # Some die before their first batch, some in it, some after it.
+            killed = threading.Event()
+            killed.wait(rng.uniform(3, 30))
+            live.signal(signal.SIGKILL)
+    with live:
+        written(live, fixes.num_rows)
+        assert brokers.ids(live.broker, live.topic) == wanted
+
+
+@pytest.mark.slow
+def test_a_driver_that_stood_still_while_another_took_over_ends_and_writes_nothing(live, fixes, wanted, tmp_path):
+    half = fixes.num_rows // 2
+    own = (*live.options[2:], "--engine", "spark")
+    young = brokers.Instance(live.broker, live.topic, live.tables, tmp_path / "young", options=own)
+    with live:
+        fed(live, fixes.slice(0, half))
+        written(live, half)
+        live.signal(signal.SIGSTOP)
+        with young:
+            fed(live, fixes.slice(half))
+            written(young, fixes.num_rows)
+            live.signal(signal.SIGCONT)
+            brokers.put(live.broker, live.topic, [{"key": b"x", "value": b"nonsense"}])
+            assert live.ended() == 2 and "another driver has taken over" in live.said()
+            written(young, fixes.num_rows + 1)
+    assert brokers.ids(live.broker, live.topic) == wanted
+    assert len(brokers.read(live.broker, brokers.written(live.topic, "dead-letters"))) == 1

@@ -150,9 +150,7 @@ class Batches:
         cause = error.args[0]
         fenced = (KafkaError._FENCED, KafkaError.INVALID_PRODUCER_EPOCH, KafkaError.PRODUCER_FENCED)
         if cause.code() in fenced or (cause.fatal() and "fenced" in cause.str().lower()):
-            return DefinitionError(
-                f"group {self._topics.group}: another driver has taken over; nothing more of this one is written"
-            )
+            return another_driver(self._topics)
         self._transactions.abort()
         return error
 
@@ -203,6 +201,11 @@ def letters(found: Sequence[Packet]) -> list[tuple[Raw, str]]:
     """Return the messages of a batch that cannot be read, and why, in their order."""
     dead = sorted((packet for packet in found if packet.name.startswith(intake.DEAD)), key=lambda packet: packet.name)
     return [letter for packet in dead for letter in intake.letters(packets.table(packet))]
+
+
+def another_driver(topics: Topics) -> DefinitionError:
+    """Return the error of a driver whose group goes on without it."""
+    return DefinitionError(f"group {topics.group}: another driver has taken over; nothing more of this one is written")
 
 
 def data_lost(topic: str, said: str) -> DataError:

@@ -19,7 +19,7 @@ from footfall.live.kafka.topics import Topics
 from footfall.live.kafka.transactions import Transactions
 from footfall.live.sinks import Sink
 from footfall.live.spark import progress
-from footfall.live.spark.batches import Batches, Output, data_lost
+from footfall.live.spark.batches import Batches, Output, another_driver, data_lost
 from footfall.live.spark.buckets import Buckets
 from footfall.live.spark.callbacks import ask_for_a_token
 from footfall.live.spark.intake import Intake
@@ -35,6 +35,7 @@ _MESSAGES = ("key", "value", "partition", "offset")
 _RECEIVED = "CASE WHEN timestampType >= 0 THEN unix_micros(timestamp) END AS received_us"
 _LOOK_SECONDS, _PAUSE_SECONDS = 0.2, 1.0
 _LEAST_TASKS = 2
+_CONCURRENT, _NO_CONNECTOR = "CONCURRENT_STREAM_LOG_UPDATE", "data source: kafka"
 _LOST = "failOnDataLoss"
 _OF_KAFKA = "org.apache.kafka"
 
@@ -107,7 +108,11 @@ class Query:
             batches = Batches(
                 self._topics, self._place.buckets, self._known, shelf, transactions, last, self._output, self._tally
             )
-            self._watch(batches, self._apart(lambda: self._started(session, batches)))
+            try:
+                query = self._apart(lambda: self._started(session, batches))
+            except Exception as error:
+                raise self._meaning(error, batches.worked_at) from error
+            self._watch(batches, query)
             return batches.worked_at
         finally:
             transactions.close()
@@ -137,6 +142,10 @@ class Query:
         said = str(cause)
         if isinstance(cause, (FootfallError, OSError)):
             return cause
+        if _CONCURRENT in said:
+            return another_driver(self._topics)
+        if _NO_CONNECTOR in said:
+            return DefinitionError("engine: a Spark session without the connector for Kafka is live in this process")
         if _LOST in said:
             return data_lost(self._topics.topic, _first_line(said))
         if isinstance(cause, KafkaException) or _OF_KAFKA in said:

@@ -108,7 +108,7 @@ def bucket_of(user: str, buckets: int) -> int:
     Examples
     --------
     >>> bucket_of("ana", 64), bucket_of("ana", 1)
-    (26, 0)
+    (34, 0)
     """
     return zlib.crc32(user.encode()) % buckets
 

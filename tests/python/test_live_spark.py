@@ -9,10 +9,12 @@ import json
 import os
 import random
 import signal
+import socket
 import threading
 
 import brokers
 import live_traffic
+import machine
 import pyarrow as pa
 import pyarrow.compute
 import pyarrow.parquet
@@ -333,6 +335,16 @@ def written(live, messages):
     brokers.wait_for(is_over, lambda: [messages, live.told(), live.said()[-3_000:]])
 
 
+def call_back(port):
+    """What the driver answers to one who calls back as Spark does, and has no token."""
+    with socket.create_connection(("127.0.0.1", int(port)), timeout=30) as stranger:
+        stranger.sendall(b"c\np0\ncall\ne\n")
+        try:
+            return stranger.recv(100)
+        except ConnectionResetError:
+            return b""
+
+
 def test_newer_tables_are_taken_between_two_batches_and_distances_are_written(live, known, fixes, tmp_path):
     half = fixes.num_rows // 2
     newer = live_traffic.tables(name="dinner")
@@ -343,6 +355,7 @@ def test_newer_tables_are_taken_between_two_batches_and_distances_are_written(li
         newer.save(live.tables)
         fed(live, fixes.slice(half))
         written(live, fixes.num_rows)
+        assert [call_back(port) for _, port in machine.listening({live.process.pid})] == [b""]
         live.signal(signal.SIGINT)
     kinds = [brokers.written(live.topic, kind) for kind in ("suggestions", "held-out")]
     rows = [json.loads(message.value()) for message in brokers.read(live.broker, *kinds)]

@@ -145,7 +145,7 @@ def _started(name: str, _: str, settings: Mapping[str, Any]) -> Connection:
         raise
 
 
-def _connected(name: str, address: str, settings: Mapping[str, Any]) -> Connection:
+def _connected(name: str, address: str, settings: Mapping[str, Any] = MappingProxyType({})) -> Connection:
     _check_there(name, address)
     return _of(_kind(name).connect(f"{name}://{address}", settings=settings), lambda: None)
 

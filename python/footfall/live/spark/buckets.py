@@ -144,8 +144,10 @@ class Bucket:
         """Return all that is known now."""
         import pyarrow as pa
 
-        # Of views of text, pyarrow filters none.
-        states = pa.table(self._detector.states()).cast(pa.schema({"user_id": pa.string(), _STATE: pa.binary()}))
+        rows = pa.table(self._detector.states())
+        # Of views of text, no pyarrow filters any, and older ones cast none.
+        users = pa.array(rows["user_id"].to_pylist(), pa.string())
+        states = pa.table({"user_id": users, _STATE: rows[_STATE].cast(pa.binary())})
         states = states.filter(states[_STATE].is_valid())
         told = {_CLOCK: str(self._clock.now_us), _SWEPT: str(self._clock.swept_us)}
         return bytes(packets.of_table(_STATE, states.replace_schema_metadata(told)).payload)

@@ -105,7 +105,8 @@ def _clusters(space: Workspace) -> list[Statement]:
         _allow("StartOwnClusters", _emr("RunJobFlow"), "*", asked),
         _allow("NameNewClusters", _emr("AddTags"), _CLUSTERS, nameless),
         _allow("ManageOwnClusters", _emr(*own.split(), *ending), _CLUSTERS, _has_name(space)),
-        _allow("SeeWhatThereIs", [*seen, *shared]),
+        _allow("SeeWhatThereIs", seen),
+        _allow("MakeWhatGroupsShare", shared),
         _allow("GiveEmrItsRole", "iam:PassRole", _role(SERVICE_ROLE), to_emr),
         _allow("GiveMachinesTheirRole", "iam:PassRole", _role(instance_role(space.group)), to_machines),
     ]

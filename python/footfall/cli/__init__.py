@@ -172,16 +172,22 @@ def sql(
 
 
 @_command()
-@on_data()
+@on_opening()
 def report(
-    data: footfall.Dataset,
+    opening: Callable[..., footfall.Dataset],
     out: Annotated[str, typer.Option("--out", "-o", help="HTML file to write.")] = "footfall.html",
     title: Annotated[Optional[str], typer.Option(help="Heading of the report.")] = None,
     show_users: Annotated[bool, typer.Option("--show-users", help="Tell the ids of the users in examples.")] = False,
     at_least: Annotated[int, typer.Option(help="Leave out rows about fewer users than that.")] = 10,
 ) -> None:
     """Write every answer that the tables allow to one HTML file that needs no network."""
-    print(f"report: {data.report(out, title=title, show_users=show_users, at_least=at_least)}")
+    from footfall.report import write_report
+    from footfall.report.vega import Vega
+
+    # What draws starts while files are opened.
+    with Vega() as vega:
+        told: Any = {"title": title, "show_users": show_users, "at_least": at_least}
+        print(f"report: {write_report(opening(), out, **told, vega=vega)}")
 
 
 def _verify(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Sequence
+from contextlib import nullcontext
 from pathlib import Path
 
 from footfall._native import __version__
@@ -37,6 +38,7 @@ def write_report(
     title: str | None = None,
     show_users: bool = False,
     at_least: int = 10,
+    vega: Vega | None = None,
 ) -> Written:
     """Write every answer that the tables allow to one self-contained HTML file.
 
@@ -53,6 +55,8 @@ def write_report(
         Tell the ids of the few users whose profiles are shown as examples.
     at_least : int
         Rows about fewer users than that are left out, save those about nobody.
+    vega : Vega, optional
+        What draws, which may have been started earlier; the caller ends it.
 
     Returns
     -------
@@ -80,8 +84,8 @@ def write_report(
     target = html_file(path)
     privacy = Privacy(show_users, options.whole("at_least", at_least, at_least=1))
     started = time.perf_counter()
-    with speaking(dataset.lang), Vega() as vega, Figures(vega) as figures:
-        script = vega.script(read("page.js"))
+    with speaking(dataset.lang), nullcontext(vega) if vega else Vega() as drawing, Figures(drawing) as figures:
+        script = drawing.script(read("page.js"))
         answerer = Answerer(dataset, privacy, figures)
         surveyed, found, answers = _asked(answerer)
         written = page(

@@ -1,6 +1,6 @@
 """Vega in a process of its own: it takes a second to start and holds Python's lock, while the next jobs could run.
 
-Altair, which takes as long to import, is imported by the first who draws, and not before the process has begun.
+Altair, which takes long to import, is imported beside it.
 """
 
 from __future__ import annotations
@@ -49,6 +49,7 @@ class Vega:
             encoding="utf-8",
         )
         self._queue = ThreadPoolExecutor(max_workers=1)
+        self._queue.submit(_vega_lite)
 
     def __enter__(self) -> Vega:
         return self

@@ -29,6 +29,7 @@ CERTIFICATES = "etc/ssl/certs/ca-certificates.crt"
 
 def main():
     given = arguments()
+    check_tools(given.machine)
     root = given.root or ROOT / "build" / "debian-11" / given.machine
     if not (root / "usr" / "bin" / "python3").exists():
         unpack(root, given.machine)
@@ -52,6 +53,16 @@ def arguments():
     parser.add_argument("--wheel", type=Path)
     parser.add_argument("--root", type=Path)
     return parser.parse_args()
+
+
+def check_tools(machine):
+    """End, and say what to install, where a root could not be made or entered."""
+    if os.geteuid():
+        sys.exit("this needs root: it enters a root of its own")
+    emulator = [] if machine == platform.machine() else [f"qemu-{machine}-static"]
+    absent = [tool for tool in ("debootstrap", "dpkg-deb", "unshare", *emulator) if shutil.which(tool) is None]
+    if absent:
+        sys.exit(f"{', '.join(absent)}: not here; of Debian's packages debootstrap, dpkg, util-linux, qemu-user-static")
 
 
 def newest(machine):
@@ -90,8 +101,7 @@ def python(root, machine, *words, **environment):
     """Run Python in the root, with what /proc tells; the mount goes with the process."""
     emulator = [] if machine == platform.machine() else ["/usr/bin/qemu-static"]
     if emulator:
-        program = shutil.which(f"qemu-{machine}-static") or sys.exit(f"qemu-{machine}-static: of qemu-user-static")
-        shutil.copy(program, root / emulator[0].lstrip("/"))
+        shutil.copy(shutil.which(f"qemu-{machine}-static"), root / emulator[0].lstrip("/"))
     clean = {"PATH": "/usr/bin:/bin", "HOME": "/root", "LANG": "C.UTF-8", **environment}
     command = ["chroot", str(root), *emulator, "/usr/bin/python3", *words]
     script = f'mkdir -p "{root}/proc" "{root}/tmp" && mount -t proc proc "{root}/proc" && exec "$@"'

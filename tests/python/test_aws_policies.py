@@ -70,9 +70,10 @@ def test_what_a_group_may_start_has_its_name_its_roles_and_one_kind():
     assert said["RefuseOtherNames"]["Condition"] == {"StringNotEquals": {"aws:RequestTag/Name": "group-7"}}
     roles = {each["Resource"] for each in said.values() if each["Action"] == "iam:PassRole"}
     assert roles == {"arn:aws:iam::*:role/EMR_DefaultRole_V2", f"arn:aws:iam::*:role/{instance_role('group-7')}"}
+    for_all = ("StartOwnClusters", "MakeWhatGroupsShare")
     for name, each in said.items():
         # What changes anything is bound to the group: by name, by folder or by role.
-        if each["Effect"] == "Allow" and each["Resource"] == "*" and name not in ("StartOwnClusters", "MakeWhatGroupsShare"):
+        if each["Effect"] == "Allow" and each["Resource"] == "*" and name not in for_all:
             reads = ("Describe", "List", "Get")
             assert all(action.partition(":")[2].startswith(reads) for action in each["Action"]), name
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import threading
 from collections.abc import Iterator
 from typing import Any
@@ -29,9 +28,8 @@ class Aws:
         extras.need("aws", "boto3", by="a cluster on AWS")
         import boto3
 
-        # boto3 alone of AWS's libraries does not look at AWS_REGION.
         with clients.told("AWS"):
-            self._session = session or boto3.Session(region_name=region or os.environ.get("AWS_REGION") or None)
+            self._session = session or boto3.Session(region_name=region or clients.region())
         self.region: str = region or self._session.region_name or ""
         if not self.region:
             raise DefinitionError("no region: say --region, AWS_REGION, or region in your profile of ~/.aws/config")

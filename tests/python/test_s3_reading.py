@@ -7,9 +7,9 @@ import multiprocessing
 import os
 import pickle
 import re
-import threading
 import subprocess
 import sys
+import threading
 
 import numpy as np
 import pyarrow as pa

@@ -80,7 +80,8 @@ class Machine:
 
     def start(self, *command, **more):
         """Start a command in it."""
-        enter = ["nsenter", "--target", str(self.process), "--all", "--root", "/bin/sh", "-c", 'cd /; exec "$@"', "sh"]
+        # Where this process is, is nowhere in that root.
+        enter = ["nsenter", "--target", str(self.process), "--all", "--root", "/usr/bin/env", "-C", "/"]
         environment = {
             "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
             "HOME": "/root",

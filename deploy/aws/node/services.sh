@@ -39,13 +39,16 @@ write_tls() {
 }
 
 dask() {
+    # Without pages, Dask serves some all the same: nobody else shall reach them.
+    page="--no-dashboard --dashboard-address 127.0.0.1:0"
+    # shellcheck disable=SC2086 # one word per option
     if [ "$role" = primary ]; then
         service dask "$account" "$prefix/bin/python" -m distributed.cli.dask_scheduler --protocol tls --host "$address" \
-            --port "$dask_port" --no-dashboard --no-jupyter
+            --port "$dask_port" $page --no-jupyter
     else
         service dask "$account" "$prefix/bin/python" -m distributed.cli.dask_worker "tls://$primary:$dask_port" \
             --protocol tls --host "$address" --name "$(uname -n)" --nthreads "$(nproc)" --memory-limit "${dask_mib}MiB" \
-            --no-dashboard --local-directory "$state/dask"
+            $page --local-directory "$state/dask"
     fi
 }
 

@@ -332,7 +332,8 @@ def written(live, messages):
         last = progress.read(Connections(live.broker.client), Topics(live.topic, live.topic))
         return last is not None and sum(last.next.values()) >= messages
 
-    brokers.wait_for(is_over, lambda: [messages, live.told(), live.said()[-3_000:]])
+    # Of two Javas that start beside others' work.
+    brokers.wait_for(is_over, lambda: [messages, live.told(), live.said()[-3_000:]], 2 * brokers.PATIENCE_S)
 
 
 def call_back(port):

@@ -123,7 +123,8 @@ def test_all_three_install_and_test_themselves(nodes):
 def test_both_engines_answer_like_this_machine(nodes):
     primary = nodes["primary"]
     assert as_user(primary, f"/opt/footfall/bin/python -c '{WORKERS}'") == "['worker-1', 'worker-2']\n"
-    as_user(primary, "/opt/footfall/bin/footfall synth $FOOTFALL_WORKSPACE/city --pings 50000")
+    city = "import os, footfall; footfall.synth.city(os.environ['FOOTFALL_WORKSPACE'] + '/city', pings=50_000)"
+    as_user(primary, f'/opt/footfall/bin/python -c "{city}"')
     engines = f"local,$FOOTFALL_DASK,spark://{ADDRESSES['primary']}:7077"
     verify = f"/opt/footfall/bin/footfall verify $FOOTFALL_WORKSPACE/city --tz America/Recife --engines {engines}"
     told = as_user(primary, verify)

@@ -114,12 +114,13 @@ bench-engines: start tools $(EXTENSION) ## local, Dask and Spark beside plain Da
 	$(STEP) "benches" "8 min" $(BIN)/python -m benches.engines.run
 
 .PHONY: bench-live
-bench-live: start tools $(EXTENSION) ## live suggestions: streets, speed, Kafka to Kafka, taxis where they are (20 min, alone)
+bench-live: start tools $(EXTENSION) ## live suggestions: streets, speed, Kafka to Kafka, on Spark, taxis where they are (25 min, alone)
 	$(STEP) "peers" "1 min" $(BIN)/python tools/install_requirements.py bench kafka
 	$(STEP) "streets" "5 min" $(BIN)/python -m benches.live_streets
 	$(STEP) "one core" "1 min" $(BIN)/python -m benches.live_detector
 	$(STEP) "taxis" "3 min" $(BIN)/python -m benches.live_taxis
 	$(STEP) "Kafka to Kafka" "5 min" $(BIN)/python -m benches.live_kafka
+	$(STEP) "on Spark" "5 min" $(BIN)/python -m benches.live_spark
 
 .PHONY: bench-s3
 bench-s3: start tools tools-of-tests $(EXTENSION) ## tables on S3, beside polars, pyarrow and DataFusion; writes benches/S3.md (3 min, alone)

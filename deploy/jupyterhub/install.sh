@@ -187,9 +187,6 @@ copy() {
 files() {
     for name in jupyterhub_config.py settings.py servers.py keep-alive.mjs; do copy 644 "$name" "$prefix/hub/$name"; done
     copy 755 start-server "$prefix/hub/start-server"
-    for notebook in "$project"/notebooks/*.ipynb; do
-        copy 644 "../../notebooks/${notebook##*/}" "$prefix/hub/notebooks/${notebook##*/}"
-    done
     copy 644 jupyter_server_config.py "$prefix/etc/jupyter/jupyter_server_config.py"
     copy 644 page_config.json "$prefix/etc/jupyter/labconfig/page_config.json"
     copy 644 overrides.json "$prefix/share/jupyter/lab/settings/overrides.json"

@@ -32,10 +32,13 @@ __all__ = [
     "ingest",
     "jobs",
     "live_options",
+    "look_at_object",
+    "read_object",
     "simplified",
     "synth",
     "visit_join",
     "wilson_interval",
+    "write_object",
     "zone",
 ]
 __version__: str

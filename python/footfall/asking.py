@@ -10,6 +10,7 @@ from footfall.output.progress import Tick
 from footfall.result import Result
 
 if TYPE_CHECKING:
+    from footfall._native import Zone
     from footfall.engines.protocol import Session
 
 
@@ -26,6 +27,10 @@ class Asking(ABC):
     @property
     @abstractmethod
     def _session(self) -> Session: ...
+
+    @property
+    @abstractmethod
+    def _zone(self) -> Zone: ...
 
     @abstractmethod
     def _timed(self, title: str, work: Callable[[Tick | None], ArrowStream], **made: Any) -> Result: ...

@@ -5,9 +5,8 @@ from __future__ import annotations
 import os
 import time
 from dataclasses import dataclass, field, replace
-from datetime import date, datetime
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Callable, Union
+from typing import TYPE_CHECKING, Any, Callable
 
 from footfall import _native, extras, quality
 from footfall.checks import Checks
@@ -22,14 +21,13 @@ from footfall.mapped import Mapped
 from footfall.output import facts
 from footfall.output.progress import Tick, bar
 from footfall.output.traffic import Asked
+from footfall.restricting import Restricting
 from footfall.result import Result
 from footfall.trade_areas import TradeAreas
 
 if TYPE_CHECKING:
     from footfall.engines.protocol import Session
     from footfall.output.objects import Written
-
-Instant = Union[str, date, datetime]
 
 # Where a time-zone database may be, besides folders.
 _PACKAGE = mark("the package tzdata")
@@ -65,7 +63,7 @@ class Opened:
 
 
 @dataclass(frozen=True, repr=False, eq=False)
-class Dataset(Jobs, Mapped, TradeAreas, Checks):
+class Dataset(Jobs, Mapped, TradeAreas, Checks, Restricting):
     """Tables, a time zone and definitions; made by `footfall.open`. It never changes.
 
     Other processes may work on it, too: forks, and those that get it pickled, which open its files again. It can stand
@@ -258,81 +256,6 @@ class Dataset(Jobs, Mapped, TradeAreas, Checks):
         self._refuse_if_closed()
         return _again, (*self._opened.again(None, None), self.selection, self.progress, self.lang)
 
-    def sample(self, *, users: float) -> Dataset:
-        """Keep a fraction of the users, with all their rows, so that attribution survives.
-
-        Parameters
-        ----------
-        users : float
-            Above 0 and at most 1. The same users are kept in every table, run and engine (by a hash of the id);
-            samples stack: a tenth of a tenth is a hundredth.
-
-        Returns
-        -------
-        Dataset
-            Nothing is read yet.
-
-        Raises
-        ------
-        DefinitionError
-            If `users` is out of range.
-
-        Examples
-        --------
-        >>> import footfall, pyarrow as pa
-        >>> data = footfall.open({"ads": pa.table({"ad_id": [7], "campaign_id": ["lunch"], "category": ["food"]})})
-        >>> data.sample(users=0.5).sample(users=0.5).selection.users
-        0.25
-        """
-        kept = options.fraction("users", users) * (self.selection.users or 1.0)
-        return self._select(replace(self.selection, users=kept))
-
-    def between(self, start: Instant | None = None, end: Instant | None = None) -> Dataset:
-        """Count only what happened in [start, end).
-
-        An interaction shortly before `start` still earns a visit after it.
-
-        Parameters
-        ----------
-        start, end : str, datetime.date, datetime.datetime or pandas.Timestamp, optional
-            ISO 8601 text, dates and times; without an offset they are local to `tz`. None leaves that end open.
-
-        Returns
-        -------
-        Dataset
-            Nothing is read yet. Periods stack: what is in both counts.
-
-        Raises
-        ------
-        DefinitionError
-            If `end` is not after `start`, also together with an earlier `between`, or one of them is no point in time.
-
-        Examples
-        --------
-        >>> import footfall, pyarrow as pa
-        >>> ads = pa.table({"ad_id": [7], "campaign_id": ["lunch"], "category": ["food"]})
-        >>> data = footfall.open({"ads": ads}, tz="America/Recife")
-        >>> data.between("2024-03-01", "2024-04-01").period
-        ('2024-03-01T00:00:00-03:00', '2024-04-01T00:00:00-03:00')
-        """
-        starts = [self._instant_us("start", start), self.selection.start_us]
-        ends = [self._instant_us("end", end), self.selection.end_us]
-        start_us = max((instant for instant in starts if instant is not None), default=None)
-        end_us = min((instant for instant in ends if instant is not None), default=None)
-        if start_us is not None and end_us is not None and end_us <= start_us:
-            first, last = map(self._opened.zone.local_text, (start_us, end_us))
-            raise DefinitionError(f"end = {last}: must be after start, {first}")
-        return self._select(replace(self.selection, start_us=start_us, end_us=end_us))
-
-    @property
-    def period(self) -> tuple[str | None, str | None]:
-        """Start and end of what counts, ISO 8601 in `tz`; None where open."""
-        start_us, end_us = self.selection.start_us, self.selection.end_us
-        return (
-            None if start_us is None else self._opened.zone.local_text(start_us),
-            None if end_us is None else self._opened.zone.local_text(end_us),
-        )
-
     @property
     def time_zone(self) -> str:
         """The time zone, and which version of the time-zone database says what its clocks show."""
@@ -379,9 +302,6 @@ class Dataset(Jobs, Mapped, TradeAreas, Checks):
         """Return the same, opened again on another engine, or with other definitions."""
         self._refuse_if_closed()
         return _again(*self._opened.again(engine, definitions), self.selection, self.progress, self.lang)
-
-    def _instant_us(self, name: str, value: Instant | None) -> int | None:
-        return None if value is None else options.instant_us(name, value, self._opened.zone)
 
     def _timed(self, title: str, work: Callable[[Tick | None], arrow.ArrowStream], **made: Any) -> Result:
         started, before = time.perf_counter(), Asked(*self._session.planner.asked())

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from abc import abstractmethod
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from footfall.asking import Asking
 from footfall.inputs import options, statements
@@ -13,16 +12,9 @@ from footfall.inputs.arrow import ArrowStream
 from footfall.lang import mark
 from footfall.result import Result
 
-if TYPE_CHECKING:
-    from footfall._native import Zone
-
 
 class Queries(Asking):
     """The user's own statements, on all engines."""
-
-    @property
-    @abstractmethod
-    def _zone(self) -> Zone: ...
 
     def sql(self, query: str, parameters: Mapping[str, Any] | None = None, *, limit: int | None = None) -> Result:
         """Run a query over the tables.

@@ -195,7 +195,8 @@ class Result:
         ['The most visited of 2 establishments']
         """
         extras.need("charts", *extras.CHARTS, by="a chart")
-        from footfall.charts import Context, draw
+        from footfall.charts.drawing import draw
+        from footfall.charts.rows import Context
 
         context = Context(self.tz, self.definitions)
         with speaking(self.lang if lang is None else chosen(lang)):

@@ -1,7 +1,7 @@
 //! Objects of S3, one by one: settings beside the data, results.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
 use pyo3::prelude::*;
@@ -12,7 +12,7 @@ use crate::Result;
 use crate::engine::files::place::{FilePlace, ObjectPlace};
 use crate::engine::files::s3::{listing, writing};
 
-fn object(place: &PathBuf) -> Result<ObjectPlace> {
+fn object(place: &Path) -> Result<ObjectPlace> {
     match FilePlace::of(place)? {
         FilePlace::Object(object) => Ok(object),
         disk => Err(disk.error("must be s3://bucket/key")),

@@ -1,4 +1,4 @@
-"""Groups on AWS, as moto plays it, each with a workspace and a small wheelhouse; and `up` in processes that can be killed."""
+"""Groups on AWS, as moto plays it, with a workspace and a small wheelhouse; `up` in processes that can be killed."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ import tarfile
 import uuid
 from dataclasses import dataclass, field
 from pathlib import Path
+
+import boto3
 
 from footfall.aws.cluster import up as starting
 from footfall.aws.cluster.orders import Order
@@ -25,6 +27,16 @@ PACKAGES = "footfall==1.2.3 \\\n    --hash=sha256:00\ndask==2026.8.0\ndistribute
 
 _processes = multiprocessing.get_context("forkserver")
 _processes.set_forkserver_preload(["footfall.aws.cluster.up", "boto3", "footfall.aws.keys", "cryptography.x509"])
+
+
+_session = None
+
+
+def aws():
+    """AWS as the environment has it, by one session: each reads what AWS's services are, which takes a while."""
+    global _session
+    _session = _session or boto3.Session(region_name=os.environ["AWS_REGION"])
+    return Aws(os.environ["AWS_REGION"], _session)
 
 
 def small_wheelhouse(folder):
@@ -52,8 +64,12 @@ class Group:
     name: str = field(default_factory=lambda: f"g-{uuid.uuid4().hex[:8]}")
     told: list = field(default_factory=list)
 
+    def make_role(self):
+        """The role of its machines, as whoever administers the account makes it."""
+        self.server.client("iam").create_instance_profile(InstanceProfileName=f"footfall-{self.name}")
+
     def site(self, lease_s=LEASE_S):
-        return Site(Aws(), Workspace(self.bucket, self.name), self.told.append, lease_s)
+        return Site(aws(), Workspace(self.bucket, self.name), self.told.append, lease_s)
 
     def order(self, **chosen):
         return Order(self.name, **chosen)
@@ -85,6 +101,14 @@ class Group:
         named = [{"Name": "tag:Name", "Values": [self.name]}]
         told = self.server.client("ec2").describe_instances(Filters=named)["Reservations"]
         return {each["InstanceId"]: each["State"]["Name"] for one in told for each in one["Instances"]}
+
+    def clear(self):
+        """End all that the group has, so that no other test meets it."""
+        active, machines = self.active(), [each for each, state in self.machines().items() if state != "terminated"]
+        if active:
+            self.server.client("emr").terminate_job_flows(JobFlowIds=active)
+        if machines:
+            self.server.client("ec2").terminate_instances(InstanceIds=machines)
 
     def say(self, key, content):
         """What a machine says in the workspace."""

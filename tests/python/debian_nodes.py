@@ -34,8 +34,10 @@ AWS = {
     "AWS_SECRET_ACCESS_KEY": uuid.uuid4().hex,
     "AWS_EC2_METADATA_DISABLED": "true",
 }
-# Until its pipe is closed: as the first process of its namespace it also takes leave of those that others left.
-INIT = 'hostname "$0"; ip link set lo up; while :; do sleep 3600 & wait; done'
+# As the first process of its namespace, it also takes leave of those that others left.
+INIT = (
+    'mount -t tmpfs -o mode=1777 tmpfs /dev/shm; hostname "$0"; ip link set lo up; while :; do sleep 3600 & wait; done'
+)
 
 
 def skip_unless_possible():
@@ -78,7 +80,8 @@ class Machine:
 
     def start(self, *command, **more):
         """Start a command in it."""
-        enter = ["nsenter", "--target", str(self.process), "--all", "--root", "/bin/sh", "-c", 'cd /; exec "$@"', "sh"]
+        # Where this process is, is nowhere in that root.
+        enter = ["nsenter", "--target", str(self.process), "--all", "--root", "/usr/bin/env", "-C", "/"]
         environment = {
             "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
             "HOME": "/root",

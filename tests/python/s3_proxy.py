@@ -67,7 +67,7 @@ class Request:
     @property
     def asked(self):
         """What a repetition has in common with it: signatures, times and write ids differ."""
-        return self.method, self.bucket, self.key, self.range, tuple(sorted(self.query.items()))
+        return self.bucket, self.method, self.key, self.range, tuple(sorted(self.query.items()))
 
 
 SETTINGS = {
@@ -83,11 +83,14 @@ SETTINGS = {
 
 
 def seeded(seed, *, unavailable=0.0, cut=0.0, lost=0.0, late=0.0):
-    """A plan by chances. What is asked decides, not when: threads may ask in any order, and the plan stays the same."""
+    """A plan by chances. What is asked decides, not when: threads may ask in any order, and the plan stays the same.
+
+    So it does in another bucket: those of tests have names of chance.
+    """
     chances = {Fault.UNAVAILABLE: unavailable, Fault.CUT: cut, Fault.LOST: lost, Fault.LATE: late}
 
     def plan(request):
-        told = repr((seed, request.asked, request.before)).encode()
+        told = repr((seed, request.asked[1:], request.before)).encode()
         drawn = int.from_bytes(hashlib.blake2b(told, digest_size=8).digest(), "big") / 2**64
         for fault, chance in chances.items():
             if drawn < chance:

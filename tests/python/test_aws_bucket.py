@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 
@@ -95,7 +96,7 @@ def test_who_is_not_permitted_is_told_the_action(versitygw, monkeypatch):
 
 
 def run(moto, *arguments, **more):
-    environment = {**moto.environment(), **more}
+    environment = {**os.environ, **moto.environment(), "FOOTFALL_WORKSPACE": "", **more}
     return subprocess.run(
         [*COMMAND, "aws", "bucket", *arguments], capture_output=True, text=True, timeout=60, env=environment
     )

@@ -178,3 +178,20 @@ data.campaign_ctr().chart()._repr_mimebundle_()
 assert state() == before
 """
     subprocess.run([sys.executable, "-c", code], check=True, timeout=120)
+
+
+def test_a_grammar_that_no_chart_uses_waits_until_an_address_is_checked():
+    """It takes a second to import where Jupyter is installed; nobody who asks for it misses anything."""
+    pytest.importorskip("rfc3987_syntax")
+    code = f"""
+import sys
+sys.path[:0] = {sys.path!r}
+import footfall.charts, altair, jsonschema
+assert "rfc3987_syntax.syntax_helpers" not in sys.modules
+conforms = jsonschema.FormatChecker().conforms
+assert conforms("http://a/ç", "iri") and not conforms("ht tp://a b", "iri")
+assert "rfc3987_syntax.syntax_helpers" in sys.modules
+import rfc3987_syntax
+assert rfc3987_syntax.__file__ and rfc3987_syntax.parse
+"""
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=120)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import shlex
 import subprocess
 import sys
 
@@ -129,6 +131,38 @@ def test_check_and_sql(root, data):
     assert len(lines(run("check", root, "--all", code=1))) > len(lines(shown))
     count = data.sql("SELECT count(*) AS n FROM visits").to_arrow()["n"][0].as_py()
     assert str(count) in run("sql", "SELECT count(*) AS n FROM visits", root)
+
+
+@pytest.mark.parametrize(
+    ("usual", "other"),
+    [
+        ("run campaign_ctr DATA --tz UTC", "run DATA campaign_ctr --tz UTC"),
+        ("run campaign-ctr DATA --tz UTC", "--tz UTC run --no-progress DATA campaign-ctr"),
+        ("sql 'SELECT 1 AS one' DATA", "sql DATA 'SELECT 1 AS one'"),
+        ("unusable DATA pings", "unusable pings DATA"),
+        ("run campaign_ctr DATA --by month --tz UTC", "--tz=UTC --by month run DATA campaign_ctr"),
+        ("live backtest DATA --tz UTC", "live --tz UTC backtest DATA"),
+        ("live backtest DATA --tz UTC", "--tz UTC live --seed 1 backtest DATA"),
+    ],
+)
+def test_arguments_stand_in_the_order_in_which_people_write_them(root, usual, other):
+    results = [CliRunner().invoke(app, shlex.split(line.replace("DATA", str(root)))) for line in (usual, other)]
+    first, second = results
+    assert first.exit_code == second.exit_code == 0, second.output
+    assert re.sub(r"in [\d.]+ \w+", "", first.output) == re.sub(r"in [\d.]+ \w+", "", second.output)
+
+
+def test_what_is_called_like_a_command_or_a_job_is_no_other(tmp_path, monkeypatch):
+    """A value of an option, and a folder."""
+    monkeypatch.chdir(tmp_path)
+    write_town(tmp_path / "pings")
+    write_town(tmp_path / "run")
+    assert "interactions" in run("unusable", "pings", "interactions")
+    assert "'interactoins': there is no such table" in run("unusable", "pings", "interactoins", code=2)
+    run("--title", "report", "report", "run", "--naive-tz", "UTC", "--out", "r.html")
+    assert "<h1>report</h1>" in (tmp_path / "r.html").read_text(encoding="utf-8")
+    assert "No such option" in run("--nonsense", "1", "jobs", code=2)
+    assert footfall.__version__ in run("--version", "jobs")
 
 
 def test_synth_check_report(tmp_path):

@@ -134,7 +134,28 @@ def test_tables_lie_where_it_says(tmp_path):
     ],
 )  # fmt: skip
 def test_what_it_may_not_say_is_named_with_the_file(town, text, told):
-    with pytest.raises(footfall.DefinitionError, match=rf"(?s)footfall\.toml: .*{told}"):
+    with pytest.raises(footfall.DefinitionError, match=rf"(?s)footfall\.toml(, line \d+)?: .*{told}"):
+        opened(said(town, text))
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ('tz = "UTC"\n\n[csv]\nseparator = ";;"', r", line 4: .*\[csv\]: separator = ';;'"),
+        ('[csv]\nseparator = ";"\n[csv.pings]\nseparator = 3', ", line 4: .*separator = 3"),
+        ("# names\n[columns]\nad_id = 'ad'\nuser_id = 3", ", line 4: .*user_id = 3: must be text"),
+        ('[columns]\npings.user_id = "device"', ', line 2: .*pings.user_id: .*quotes, "pings.user_id"'),
+        ('tz = "UTC"\ntimezone = "UTC"', ", line 2: timezone"),
+        ('tz = "UTC"\n[tables]\npings = "gone/*.csv"', ", line 3: .*matches no file"),
+        ("\ntz = America/Recife", ': line 2 is no TOML, `tz = America/Recife`: text stands in quotes: tz = "'),
+        ('[actions]\nImpressão = "view"', ': line 2 .*; other letters need quotes: "Impressão" = "view"'),
+        ('tz = "UTC"\ntz = "UTC"', ": line 2 .*it is said twice"),
+        ('[tables]\npings = "C:\\data"', ": line 2 .*single quotes"),
+        ("[csv", ": line 1 .*the name of a table stands in brackets"),
+    ],
+)
+def test_the_line_is_named_and_what_mends_it(town, text, told):
+    with pytest.raises(footfall.FootfallError, match=rf"(?s)footfall\.toml{told}"):
         opened(said(town, text))
 
 
@@ -168,7 +189,7 @@ def test_what_is_no_file_is_refused(town, kind):
 
 def test_text_that_is_not_utf_8_is_refused(town):
     (town / config.NAME).write_bytes(b'tz = "\xff"')
-    with pytest.raises(footfall.DefinitionError, match=r"footfall\.toml: is no TOML"):
+    with pytest.raises(footfall.DefinitionError, match=r"footfall\.toml: line 1 is no TOML.*UTF-8"):
         opened(town)
 
 

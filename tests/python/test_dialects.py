@@ -80,6 +80,8 @@ def test_what_we_wrote_is_read(tmp_path, ending):
         (text().encode("utf-16-le"), 'encoding="utf-16le"'),
         (text().replace("café", '"café').encode(), "none ends it"),
         (gzip.compress(text().encode())[:-9], "incomplete|corrupt"),
+        (b"sep=;\n" + text(";").encode(), "first line, `sep=;`, is for Excel alone: remove it"),
+        (f"\ufeffSEP=;\r\n{text(';')}".encode(), "first line, `SEP=;`"),
     ],
 )
 def test_what_is_not_certain_is_asked_for(tmp_path, data, why):

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import hubs
+import lab
 import pytest
 
 pytestmark = pytest.mark.skipif(sys.version_info < (3, 11), reason="the hub needs Python 3.11")
@@ -138,3 +139,20 @@ def test_it_stops_at_the_first_error_and_goes_on_from_there(amazon, fails):
     for file in (amazon / fails, *(amazon / "hub").glob(f"bin/{Path(fails).name}")):
         file.write_text(whole, encoding="utf-8")
     assert install_on(amazon).returncode == 0 and (amazon / "hub.toml").exists()
+
+
+def test_the_first_login_copies_notebooks_in_the_language_and_the_next_none(tmp_path):
+    python = tmp_path / "python"
+    python.write_text(f'#!/bin/sh\n[ "$1" = -c ] && exec {sys.executable} "$@"\necho "$@"\n', encoding="utf-8")
+    python.chmod(0o755)
+    told = {"HOME": str(tmp_path), "FOOTFALL_HUB_FOLDER": "/run/ana", "FOOTFALL_LANG": "pt"}
+    command = ["sh", hubs.DEPLOY / "start-server", python, "--port=1"]
+    options = {"env": {**os.environ, **told, "PYTHONPATH": lab.import_path()}, "capture_output": True, "text": True}
+    for _ in range(2):
+        done = subprocess.run(command, timeout=60, **options)
+        assert done.returncode == 0, done.stderr
+        assert done.stdout.endswith("-m jupyterhub.singleuser --ServerApp.sock=/run/ana/server --port=1\n")
+        tour = tmp_path / "footfall" / "00_tour.ipynb"
+        assert "Hora do dia" in tour.read_text(encoding="utf-8") and tour.stat().st_mode & 0o077 == 0
+        (tmp_path / "footfall" / "01_campaign_performance.ipynb").unlink(missing_ok=True)
+    assert not (tmp_path / "footfall" / "01_campaign_performance.ipynb").exists()

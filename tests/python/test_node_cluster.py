@@ -22,7 +22,6 @@ PROJECT = Path(__file__).parents[2]
 WHEELHOUSE = Path(os.environ.get("FOOTFALL_WHEELHOUSE", PROJECT / "build" / "wheelhouse"))
 BUCKET, GROUP = "course", "team-7"
 RUN = f"s3://{BUCKET}/{GROUP}/_footfall/runs/000001-test"
-MOST_SECONDS = 240
 FOLDERS = ("/opt/footfall", "/etc/footfall", "/etc/profile.d", "/etc/passwd", "/etc/shadow")
 # By the form, as a browser does it; then what the hub and the user's own server say.
 LOG_IN = """
@@ -114,8 +113,7 @@ def test_nodes_reach_the_endpoint_and_nothing_else(nodes):
 def test_all_three_install_and_test_themselves(nodes):
     said = all_three(nodes)
     for name, told in said.items():
-        seconds = int(re.search(r"bootstrap.sh: done after (\d+) s", told)[1])
-        print(f"{name}: {seconds} s")
+        print(f"{name}: {re.search(r'bootstrap.sh: done after [0-9]+ s', told)[0]}")
         assert re.search(r"self-test: \d+ campaigns from disk, the same from s3://course/team-7/", told), told
     listed = at_endpoint(nodes["endpoint"], "aws", "s3", "ls", "--recursive", f"{RUN}/")
     assert len(re.findall(r"/logs/(?:primary|worker-.)-bootstrap-", listed)) == 3

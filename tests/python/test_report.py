@@ -16,7 +16,6 @@ import footfall
 from footfall.output.display import cell
 from footfall.report import map as report_map
 from footfall.report import privacy
-from footfall.report.vega import Vega
 
 LOADING = {"src", "href", "srcset", "data", "action", "poster", "background", "xlink:href", "formaction"}
 
@@ -351,40 +350,14 @@ def test_where_it_cannot_be_written(city_data, tmp_path):
         city_data.report(tmp_path / "nowhere" / "r.html")
 
 
-# The process that draws
+def test_a_chart_that_cannot_be_made_costs_its_answer_alone(city_data, tmp_path, monkeypatch):
+    def refused(self, **options):
+        if self.job["name"] == "campaign_ctr":
+            raise footfall.DataError("no way")
+        return chart(self, **options)
 
-
-def test_a_script_is_bundled_once(tmp_path, monkeypatch):
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    with Vega() as vega:
-        made = vega.script("vega.log('</script>')").result()
-    assert len(made) > 1_000 and "</script" not in made
-    monkeypatch.setattr(Vega, "_answer", lambda *_: pytest.fail("bundled again"))
-    with Vega() as vega:
-        assert vega.script("vega.log('</script>')").result() == made
-    (file,) = (tmp_path / "cache" / "footfall").iterdir()
-    assert file.stat().st_mode & 0o077 == 0 and file.parent.stat().st_mode & 0o077 == 0
-
-
-def test_a_cache_that_cannot_be_written_costs_time_only(tmp_path, monkeypatch):
-    (tmp_path / "file").write_text("no folder", encoding="utf-8")
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
-    with Vega() as vega:
-        assert "vega" not in vega.script("console.log(1)").result()
-
-
-def test_what_cannot_be_drawn_and_a_process_that_ends_are_errors():
-    with Vega() as vega:
-        refused, drawn = vega.svg({"mark": {"no": "mark"}}), vega.svg({"data": {"values": [{}]}, "mark": "point"})
-        with pytest.raises(footfall.InternalError, match="cannot be drawn"):
-            refused.result()
-        assert drawn.result().startswith("<svg")
-        vega._process.kill()
-        with pytest.raises(footfall.InternalError, match="has ended"):
-            vega.svg({}).result()
-
-
-def test_the_process_ends_with_an_error_of_the_report():
-    with pytest.raises(ZeroDivisionError), Vega() as vega:
-        1 / 0  # noqa: B018
-    assert vega._process.poll() is not None
+    chart = footfall.Result.chart
+    monkeypatch.setattr(footfall.Result, "chart", refused)
+    page, text = written(city_data, tmp_path / "r.html")
+    assert text.count("This question could not be answered: no way") == 1 and "most visits" in text
+    assert len(page.specs) == 10

@@ -9,6 +9,7 @@ import pickle
 import re
 import subprocess
 import sys
+import threading
 
 import numpy as np
 import pyarrow as pa
@@ -283,13 +284,14 @@ def test_an_object_that_is_replaced_in_the_middle_of_a_job_is_an_error(s3, monke
     content = (root / key).read_bytes()
     # Of the same length, as a program does that writes the same columns of another day.
     place, other = {"Bucket": bucket, "Key": key}, content[:-200] + bytes(reversed(content[-200:]))
-    state = {"left": None}
+    state, one_by_one = {"left": None}, threading.Lock()
 
     def plan(request):
-        if request.key == key and state["left"] is not None:
-            if state["left"] == 0:
-                s3.client().put_object(**place, Body=other)
-            state["left"] -= 1
+        with one_by_one:
+            if request.key == key and state["left"] is not None:
+                if state["left"] == 0:
+                    s3.client().put_object(**place, Body=other)
+                state["left"] -= 1
 
     with Proxy(s3.address, plan=plan) as proxy:
         s3.reach(monkeypatch, proxy.address)
@@ -304,7 +306,8 @@ def test_an_object_that_is_replaced_in_the_middle_of_a_job_is_an_error(s3, monke
             state["left"] = before
             with pytest.raises(footfall.DataError, match=rf"{key}.*since the data set was opened"):
                 raise AssertionError(str(ASKED["job"](data).to_arrow()))
-            state["left"] = None
+            with one_by_one:
+                state["left"] = None
 
 
 # Other processes.

@@ -272,19 +272,6 @@ def test_objects_that_no_manifest_names_are_not_read(moto, monkeypatch):
     assert data.rows() == again.rows() and again.rows()["pings"] == 1_000
 
 
-def killed(environment, source, place, after_s):
-    """Start `footfall ingest`, kill it without warning, and tell whether it was still at work."""
-    command = [*COMMAND, "ingest", str(source), place, "--tz", "America/Recife", "--no-progress"]
-    process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
-    try:
-        process.wait(after_s)
-        return False
-    except subprocess.TimeoutExpired:
-        process.send_signal(signal.SIGKILL)
-        process.wait()
-        return True
-
-
 def kills(moto, monkeypatch, city, tmp_path, before_request):
     """Kill it as its n-th request comes, for each n; a reader sees nothing, and resuming gives the bytes of a run."""
     whole = moto.bucket()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 import json
 import os
@@ -9,7 +10,6 @@ import subprocess
 import sys
 import threading
 import time
-from contextlib import contextmanager
 from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
@@ -109,7 +109,7 @@ def dask(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def jupyter(tmp_path_factory):
-    """A real Jupyter server on loopback, and the folder in which it keeps what leads to its kernels."""
+    """A real Jupyter server on loopback."""
     folder = tmp_path_factory.mktemp("jupyter")
     told = {"JUPYTER_RUNTIME_DIR": str(folder), "JUPYTER_CONFIG_DIR": str(folder), "JUPYTER_TOKEN": TOKEN}
     command = [sys.executable, "-m", "jupyter_server", "--ip=127.0.0.1", "--port=0", "--no-browser", "--allow-root"]
@@ -120,7 +120,7 @@ def jupyter(tmp_path_factory):
         told = wait_for(lambda: list(folder.glob("jpserver-*.json")))[0]
         server = Jupyter(json.loads(told.read_text())["url"], TOKEN)
         wait_for(lambda: answers(server))
-        yield server, folder
+        yield server
     finally:
         process.terminate()
         process.wait(30)
@@ -141,22 +141,33 @@ def wait_for(what, seconds=240):
     return held
 
 
-@contextmanager
-def running_kernel(server, folder):
-    """A kernel of the server, and a client of it."""
-    from jupyter_client import BlockingKernelClient
+def execute(kernel, code):
+    """Have a kernel compute, as a page does, and return once it does."""
+    asyncio.run(asyncio.wait_for(begun(kernel.url, code), 240))
 
-    server.ask("POST", "api/kernels")
-    (found,) = server.kernels()
-    file = folder / f"kernel-{found.url.rpartition('/')[2]}.json"
-    client = BlockingKernelClient(connection_file=str(wait_for(lambda: file.exists() and file)))
-    client.load_connection_file()
-    client.start_channels()
-    client.wait_for_ready(60)
-    try:
-        yield client
-    finally:
-        client.stop_channels()
+
+async def begun(url, code):
+    from tornado.httpclient import HTTPRequest
+    from tornado.websocket import websocket_connect
+
+    where = HTTPRequest(f"ws{url.removeprefix('http')}/channels", headers={"Authorization": f"token {TOKEN}"})
+    page = await websocket_connect(where)
+    header = {
+        "msg_id": "1",
+        "msg_type": "execute_request",
+        "session": "s",
+        "username": "",
+        "version": "5.3",
+        "date": "",
+    }
+    content = {"code": code, "silent": False, "store_history": False, "user_expressions": {}, "allow_stdin": False}
+    message = {"header": header, "parent_header": {}, "metadata": {}, "content": content, "channel": "shell"}
+    await page.write_message(json.dumps(message))
+    while True:
+        told = json.loads(await page.read_message())
+        if told["parent_header"].get("msg_id") == "1" and told["msg_type"] == "status":
+            page.close()
+            return
 
 
 def test_dask_is_busy_while_a_worker_has_a_task(dask, tmp_path):
@@ -177,24 +188,26 @@ def until_there(path):
 
 
 def test_emr_is_told_of_dask_and_of_a_busy_kernel_and_an_idle_kernel_ends(dask, jupyter, tmp_path):
-    (scheduler, _), (server, folder) = dask, jupyter
+    (scheduler, _), server = dask, jupyter
     is_busy, run = tmp_path / "metricscollector" / "isbusy", tmp_path / "run"
     is_busy.parent.mkdir()
     node = Recorder("primary", scheduler, server, None, str(run), "j-1", is_busy)
     clock, remembered = itertools.count(0, 60), Remembered(0, 0)
-    with running_kernel(server, folder) as client:
-        client.execute("import time\nwhile not __import__('os').path.exists('stop'): time.sleep(0.05)")
-        wait_for(lambda: server.kernels()[0].busy)
+    server.ask("POST", "api/kernels")
+    (started,) = server.kernels()
+    stop = tmp_path / "stop"
+    execute(started, f"import os, time\nwhile not os.path.exists({str(stop)!r}): time.sleep(0.05)")
+    wait_for(lambda: server.kernels()[0].busy)
+    decision, remembered = step(node, remembered, LIMITS, next(clock))
+    assert f"kernel {started.url}" in decision.busy and is_busy.exists()
+    is_busy.unlink()
+    stop.touch()
+    wait_for(lambda: not server.kernels()[0].busy)
+    for _ in range(31):
+        assert len(server.kernels()) == 1
         decision, remembered = step(node, remembered, LIMITS, next(clock))
-        assert any(each.startswith("kernel http://127.0.0.1") for each in decision.busy) and is_busy.exists()
-        is_busy.unlink()
-        (folder / "stop").touch()
-        wait_for(lambda: not server.kernels()[0].busy)
-        for _ in range(31):
-            assert len(server.kernels()) == 1
-            decision, remembered = step(node, remembered, LIMITS, next(clock))
-        assert len(decision.idle) == 1
-        wait_for(lambda: server.kernels() == [])
+    assert [each.url for each in decision.idle] == [started.url]
+    wait_for(lambda: server.kernels() == [])
     assert ended == []
     step(node, remembered, LIMITS, 8 * HOUR)
     assert ended == ["j-1"]
@@ -202,15 +215,16 @@ def test_emr_is_told_of_dask_and_of_a_busy_kernel_and_an_idle_kernel_ends(dask, 
     assert told[0]["busy"] and told[0]["idle_s"] == 0 and told[-1]["idle_s"] > HOUR
 
 
-def test_a_worker_is_of_use_as_long_as_its_scheduler_is_there(dask, capsys):
+def test_a_worker_is_of_use_as_long_as_its_scheduler_is_there(dask, capsys, monkeypatch):
+    monkeypatch.setattr(evidence, "TIMEOUT_S", 2)
     assert Node("worker", dask[0]).look().work == ("the scheduler is there",)
     assert Node("worker", Scheduler("127.0.0.1:9")).look() == Seen()
     assert "the scheduler does not answer" in capsys.readouterr().err
 
 
-def test_what_does_not_answer_is_told_and_does_not_compute(jupyter, capsys):
-    server, _ = jupyter
-    node = Node("primary", Scheduler("127.0.0.1:9"), Jupyter(server.url, "wrong"), Yarn("http://127.0.0.1:9/"))
+def test_what_does_not_answer_is_told_and_does_not_compute(jupyter, capsys, monkeypatch):
+    monkeypatch.setattr(evidence, "TIMEOUT_S", 2)
+    node = Node("primary", Scheduler("127.0.0.1:9"), Jupyter(jupyter.url, "wrong"), Yarn("http://127.0.0.1:9/"))
     assert not node.look().kernels
     told = capsys.readouterr().err
     assert (

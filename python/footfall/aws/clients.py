@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -29,7 +30,12 @@ def client(service: str, **options: Any) -> Any:
 
     with told(f"AWS {service}"):
         # A session of its own: the one that boto3 shares keeps credentials that the environment has no more.
-        return boto3.Session().client(service, **options)
+        return boto3.Session(region_name=region()).client(service, **options)
+
+
+def region() -> str | None:
+    """Return the region that the environment says; boto3 alone of AWS's libraries does not look at AWS_REGION."""
+    return os.environ.get("AWS_REGION") or None
 
 
 @contextmanager

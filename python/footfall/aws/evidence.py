@@ -52,7 +52,10 @@ class Scheduler:
         OSError
             If nobody answers.
         """
-        return any(asyncio.run(asyncio.wait_for(self._processing(), TIMEOUT_S)).values())
+        try:
+            return any(asyncio.run(asyncio.wait_for(self._processing(), TIMEOUT_S)).values())
+        except asyncio.TimeoutError:  # Before Python 3.11, it is no OSError.
+            raise TimeoutError(f"{self.address} did not answer within {TIMEOUT_S} s") from None
 
     def answers(self) -> bool:
         """Return whether it is there."""

@@ -105,7 +105,8 @@ def _clusters(space: Workspace) -> list[Statement]:
         _allow("StartOwnClusters", _emr("RunJobFlow"), "*", asked),
         _allow("NameNewClusters", _emr("AddTags"), _CLUSTERS, nameless),
         _allow("ManageOwnClusters", _emr(*own.split(), *ending), _CLUSTERS, _has_name(space)),
-        _allow("SeeWhatThereIs", [*seen, *shared]),
+        _allow("SeeWhatThereIs", seen),
+        _allow("MakeWhatGroupsShare", shared),
         _allow("GiveEmrItsRole", "iam:PassRole", _role(SERVICE_ROLE), to_emr),
         _allow("GiveMachinesTheirRole", "iam:PassRole", _role(instance_role(space.group)), to_machines),
     ]
@@ -136,7 +137,7 @@ def _machines(space: Workspace) -> list[Statement]:
 
 def _network(space: Workspace) -> list[Statement]:
     """Return what makes the group's security group, by which its machines reach each other, and takes it away."""
-    groups, newest = _ec2("security-group"), "arn:aws:ssm:*::parameter/aws/service/ami-amazon-linux-latest/*"
+    groups, newest = _ec2("security-group"), "arn:aws:ssm:*:*:parameter/aws/service/ami-amazon-linux-latest/*"
     make, changed = "ec2:CreateSecurityGroup", ["ec2:AuthorizeSecurityGroupIngress", "ec2:DeleteSecurityGroup"]
     return [
         _allow("MakeNetwork", make, [*groups, *_ec2("vpc")]),

@@ -96,7 +96,9 @@ def must_hold(place: str | os.PathLike[str]) -> None:
     told = os.fspath(place)
     space = current() if is_in_s3(told) else None
     if space is not None and not space.holds(told.rstrip("/")):
-        reason = f"{told} is not in it, and nothing is written elsewhere in S3"
+        # What has a key in it is not shown.
+        shown = f"{S3}..." if ":" in told[len(S3) :] else told
+        reason = f"{shown} is not in it, and nothing is written elsewhere in S3"
         raise DefinitionError(f"{VARIABLE} = {str(space)!r}: {reason}; write to {space.place('...')}")
 
 

@@ -8,11 +8,12 @@ that shows what ``altair.hconcat`` makes of them. For the user's own charts ``al
 
 from __future__ import annotations
 
+import threading
 from copy import copy
 from typing import Any, Union
 
 import altair as alt
-from altair.utils import update_nested
+from altair.utils import schemapi, update_nested
 
 from footfall import lang
 from footfall.charts.showing import shown
@@ -20,6 +21,9 @@ from footfall.output import notebook
 from footfall.output.colours import INK, MUTED, PALETTE
 
 LABEL_LIMIT = 210
+# Pictures are drawn without a browser by a font that is as wide as Arial and needs not be installed: Liberation Sans.
+# Where a picture is looked at without any of its kind, the condensed one is hardly wider.
+FONT = "Helvetica Neue, Helvetica, Arial, Liberation Sans, DejaVu Sans Condensed, DejaVu Sans, sans-serif"
 
 _NAME = "footfall"
 _NOT_CHOSEN = "default"
@@ -34,7 +38,7 @@ def look() -> alt.theme.ThemeConfig:
     text |= {"titleFontSize": 12, "titleFontWeight": "normal", "titleColor": MUTED}
     lines: Any = {"gridColor": "#E4E7EB", "domainColor": "#CBD2D9", "tickColor": "#CBD2D9"}
     config: Any = {
-        "font": "Helvetica Neue, Helvetica, Arial, DejaVu Sans, sans-serif",
+        "font": FONT,
         "title": title | subtitle,
         "axis": text | lines | {"labelLimit": LABEL_LIMIT, "labelFlush": False, "labelPadding": 5},
         "legend": text | {"labelLimit": 200, "titleLimit": 400},
@@ -44,6 +48,32 @@ def look() -> alt.theme.ThemeConfig:
         "concat": {"spacing": 26},
     }
     return {"background": "white", "padding": 12, "config": config}
+
+
+class _Unvalidated:
+    """Has Altair not validate each part of a chart as it is made: the whole is, where it becomes Vega-Lite.
+
+    Altair has one switch for all threads, which goes back when the last of them is done.
+    """
+
+    def __init__(self) -> None:
+        self._lock, self._inside, self._before = threading.Lock(), 0, True
+
+    def __enter__(self) -> None:
+        with self._lock:
+            if not self._inside:
+                self._before = schemapi.DEBUG_MODE
+                schemapi.disable_debug_mode()
+            self._inside += 1
+
+    def __exit__(self, *_: object) -> None:
+        with self._lock:
+            self._inside -= 1
+            if not self._inside and self._before:
+                schemapi.enable_debug_mode()
+
+
+unvalidated = _Unvalidated()
 
 
 class Rows(alt.InlineData):
@@ -113,6 +143,10 @@ class _Above:
 class Chart(_Ours, _Beside, _Above, alt.Chart):
     """A chart of one layer."""
 
+    def encode(self, *args: Any, **channels: Any) -> Chart:
+        """Return the chart with its channels: for a short form, Altair makes a table of all its classes each time."""
+        return super().encode(*args, **{name: _channel(name, given) for name, given in channels.items()})
+
 
 class LayerChart(_Ours, _Beside, _Above, alt.LayerChart):
     """A chart of several layers."""
@@ -128,6 +162,14 @@ class HConcatChart(_Ours, _Above, alt.HConcatChart):
 
 class VConcatChart(_Ours, _Beside, alt.VConcatChart):
     """Charts one above the other."""
+
+
+def _channel(name: str, given: Any) -> Any:
+    """Return ``text="label:N"`` as ``alt.Text("label:N")``, and ``x=alt.value(3)`` as ``alt.XValue(3)``."""
+    kind = name[0].upper() + name[1:]
+    if isinstance(given, str):
+        return getattr(alt, kind)(given)
+    return getattr(alt, f"{kind}Value")(given["value"]) if isinstance(given, dict) and [*given] == ["value"] else given
 
 
 Drawing = Union[Chart, LayerChart, ConcatChart]

@@ -1,7 +1,6 @@
 """The command `footfall`: what the package does, without writing Python."""
 
 import functools
-from pathlib import Path
 from typing import Annotated, Any, Callable, Optional, cast
 
 import typer
@@ -10,13 +9,14 @@ from rich.table import Column, Table
 import footfall
 from footfall import _native
 from footfall import verify as footfall_verify
-from footfall.cli import aws, cluster, doctor, kafka, kernel, live, notebooks
+from footfall.cli import aws, cluster, doctor, kafka, kernel, live, notebooks, order
 from footfall.cli.command import Command
 from footfall.cli.opening import Tz, how_to_read, on_data, on_opening, with_reading
 from footfall.cli.showing import AnyFormat, Out, OutDecimal, Spreadsheet, Top, print_lines, show
 from footfall.definitions import Unit
 
 app = typer.Typer(
+    cls=order.Group,
     help="Did the ad bring somebody through the door? Ask tables of establishments, ads, interactions and pings.",
     no_args_is_help=True,
     add_completion=False,
@@ -52,7 +52,7 @@ def _exact(value: float) -> int:
 
 @_command()
 def synth(
-    root: Annotated[Path, typer.Argument(help="Folder to write; empty, or not there yet.", show_default=False)],
+    root: Annotated[str, typer.Argument(help="Folder to write; empty, or not there yet.", show_default=False)],
     pings: Annotated[int, typer.Option(parser=_whole, metavar="N", help="Location records.")] = 1_000_000,
     seed: Annotated[int, typer.Option(help="The same seed writes the same bytes.")] = 1,
     users: Annotated[Optional[int], typer.Option(parser=_whole, metavar="N", help="By default in proportion.")] = None,
@@ -84,8 +84,8 @@ def synth(
 @_command()
 @with_reading
 def ingest(
-    src: Annotated[Path, typer.Argument(help="Folder with the tables; it is only read.", show_default=False)],
-    dst: Annotated[Path, typer.Argument(help="Folder to write: new, empty or unfinished.", show_default=False)],
+    src: Annotated[str, typer.Argument(help="Folder with the tables; it is only read.", show_default=False)],
+    dst: Annotated[str, typer.Argument(help="Folder to write: new, empty or unfinished.", show_default=False)],
     tz: Tz = None,
     progress: Annotated[bool, typer.Option(help="Show a bar when it takes a while.")] = True,
     **reading: Any,
@@ -120,7 +120,7 @@ def check(
 
 
 @_command()
-@on_data(data_first=True, max_unusable=1.0)
+@on_data(data_first=True, beside=("table", order.is_table), max_unusable=1.0)
 def unusable(
     data: footfall.Dataset,
     table: Annotated[str, typer.Argument(help="Name of a table.", show_default=False)],
@@ -135,7 +135,7 @@ def unusable(
 
 
 @_command()
-@on_data()
+@on_data(beside=("job", order.is_job))
 def run(
     data: footfall.Dataset,
     job: Annotated[str, typer.Argument(help="Name of the job; `footfall jobs` lists them.", show_default=False)],
@@ -155,7 +155,7 @@ def run(
 
 
 @_command()
-@on_data()
+@on_data(beside=("query", order.is_statement))
 def sql(
     data: footfall.Dataset,
     query: Annotated[
@@ -172,16 +172,22 @@ def sql(
 
 
 @_command()
-@on_data()
+@on_opening()
 def report(
-    data: footfall.Dataset,
-    out: Annotated[Path, typer.Option("--out", "-o", help="HTML file to write.")] = Path("footfall.html"),
+    opening: Callable[..., footfall.Dataset],
+    out: Annotated[str, typer.Option("--out", "-o", help="HTML file to write.")] = "footfall.html",
     title: Annotated[Optional[str], typer.Option(help="Heading of the report.")] = None,
     show_users: Annotated[bool, typer.Option("--show-users", help="Tell the ids of the users in examples.")] = False,
     at_least: Annotated[int, typer.Option(help="Leave out rows about fewer users than that.")] = 10,
 ) -> None:
     """Write every answer that the tables allow to one HTML file that needs no network."""
-    print(f"report: {data.report(out, title=title, show_users=show_users, at_least=at_least)}")
+    from footfall.report import write_report
+    from footfall.report.vega import Vega
+
+    # What draws starts while files are opened.
+    with Vega() as vega:
+        told: Any = {"title": title, "show_users": show_users, "at_least": at_least}
+        print(f"report: {write_report(opening(), out, **told, vega=vega)}")
 
 
 def _verify(

@@ -6,10 +6,9 @@ from pathlib import Path
 from typing import Annotated, Any, Optional
 
 import typer
-from typer.core import TyperGroup
 
 import footfall
-from footfall.cli import live_kafka
+from footfall.cli import live_kafka, order
 from footfall.cli.command import Command
 from footfall.cli.opening import on_data
 from footfall.errors import DefinitionError
@@ -18,7 +17,7 @@ from footfall.live import backtesting, history, options, preparing, replaying, s
 _TERMINAL = "terminal"
 
 
-class _OrReplay(TyperGroup):
+class _OrReplay(order.Group):
     """Takes ``live ROOT`` for ``live replay ROOT``, and ``live --topic T`` for ``live topic --topic T``.
 
     A folder called like a command is ``./prepare``.
@@ -26,6 +25,7 @@ class _OrReplay(TyperGroup):
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Put the command in its place, where there is none."""
+        args = self._with_command_first(args)
         if args and args[0] not in self.commands and args[0] not in ("--help", "-h"):
             has_topic = any(each == "--topic" or each.startswith("--topic=") for each in args)
             args = ["topic" if has_topic else "replay", *args]

@@ -11,9 +11,12 @@ import typer
 import footfall
 from footfall.cli.command import let_signals_interrupt
 from footfall.cli.opening import on_data
-from footfall.live import options, sinks, stats, streaming, tables
+from footfall.errors import DefinitionError
+from footfall.live import options, sinks, spark, stats, streaming, tables
 from footfall.live.kafka import Fed, Settings, Topics, client, run
 from footfall.live.kafka import feed as play
+from footfall.live.spark import OnSpark
+from footfall.live.streaming import DistanceRows
 
 _TERMINAL = "terminal"
 _DEFAULTS = Settings()
@@ -79,9 +82,25 @@ def topic(
         Optional[str], typer.Option(metavar="terminal|FOLDER", help="Also write each fix's distances.")
     ] = None,
     users: Annotated[Optional[list[str]], typer.Option(help="Distances of this user only.")] = None,
+    engine: Annotated[
+        Optional[str],
+        typer.Option(metavar="spark|spark://...", help="On a cluster: one that is started, or a master's."),
+    ] = None,
+    checkpoint: Annotated[
+        Optional[str], typer.Option(metavar="FOLDER", help="With --engine: its states, where all workers reach them.")
+    ] = None,
+    buckets: Annotated[
+        int, typer.Option(help="With --engine: parts of the users, each with one state; stays.")
+    ] = OnSpark.buckets,
+    insecure: Annotated[
+        bool, typer.Option("--insecure", help="With --engine: reach other machines without a secret.")
+    ] = False,
 ) -> None:
     """Read fixes from a topic of Kafka and write suggestions to another, each once, until Ctrl-C."""
     let_signals_interrupt()
+    if engine is None and checkpoint is not None:
+        raise DefinitionError(f"--checkpoint {checkpoint}: is of --engine spark; without, states are in a topic")
+    place = None if engine is None else OnSpark(checkpoint or "", engine, buckets, insecure=insecure)
     chosen, counted = (None, None) if options_file is None else options.read(options_file)
     known = tables.Watch(live, lambda read: read.told(chosen, counted))
     line = stats.Stats(stats_file)
@@ -89,16 +108,20 @@ def topic(
         instance, start, epoch_unit, partitioner, skip_lost, batch_ms / 1_000, patience_s=patience,
         forget_s=known.tables.options.forget_s,
     )  # fmt: skip
+    topics = Topics(topic, group, suggestions, held_out, dead_letters, states)
+    broker = client.settings(bootstrap, kafka_config or (), kafka or ())
+    beside = [] if to is None else [sinks.Terminal(known.tables) if to == _TERMINAL else sinks.Files(to)]
     try:
-        run(
-            Topics(topic, group, suggestions, held_out, dead_letters, states),
-            client.settings(bootstrap, kafka_config or (), kafka or ()),
-            known,
-            settings=settings,
-            sinks=[] if to is None else [sinks.Terminal(known.tables) if to == _TERMINAL else sinks.Files(to)],
-            stats=line.write,
-            watch=_distances(distances, users, known),
-        )
+        if place is None:
+            watch = _distances(distances, users, known)
+            run(topics, broker, known, settings=settings, sinks=beside, stats=line.write, watch=watch)
+        else:
+            asked = DistanceRows(known.tables.establishments, users or None) if distances is not None else None
+            written = [] if distances is None else [_distance_sink(distances)]
+            spark.run(
+                topics, broker, known, place, settings=settings, sinks=beside, stats=line,
+                distances=asked, distance_sinks=written,
+            )  # fmt: skip
     finally:
         line.close()
 
@@ -106,9 +129,12 @@ def topic(
 def _distances(to: Optional[str], users: Optional[list[str]], known: tables.Watch) -> Any:
     if to is None:
         return None
-    sink = sinks.DistanceLines() if to == _TERMINAL else sinks.Files(to)
-    write = streaming.Distances(known.tables.establishments, [sink], users or None)
+    write = streaming.Distances(known.tables.establishments, [_distance_sink(to)], users or None)
     return lambda name, fixes, suggestions, approaches: write(fixes.drop_columns(["received"]), name)
+
+
+def _distance_sink(to: str) -> sinks.Sink:
+    return sinks.DistanceLines() if to == _TERMINAL else sinks.Files(to)
 
 
 @on_data()

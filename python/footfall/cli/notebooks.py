@@ -57,7 +57,7 @@ def copy(
 @app.command(cls=Command)
 def run(
     notebook: Annotated[str, typer.Argument(help="Number or name, such as 02.", show_default=False)],
-    out: Annotated[Path, typer.Option("--out", "-o", help="HTML file to write.", show_default=False)],
+    out: Annotated[str, typer.Option("--out", "-o", help="HTML file to write.", show_default=False)],
     data: Annotated[
         Optional[str],
         typer.Option(metavar="ROOT", help="Folder with the tables; else FOOTFALL_DATA, else a city."),

@@ -8,11 +8,14 @@ from typing import Annotated, Any, Callable, Optional, Union
 import typer
 
 import footfall
+from footfall.cli.order import in_place
 from footfall.definitions import ATTRIBUTION_WINDOW, CONFIDENCE, VISIT_RADIUS_M
 from footfall.errors import DefinitionError
 from footfall.quality import MAX_UNUSABLE
 
 _TABS = ("\\t", "tab")
+# The name of an argument, and whether a text is one.
+Beside = tuple[str, Callable[[str], bool]]
 
 Tz = Annotated[
     Optional[str],
@@ -167,13 +170,17 @@ def _open(
 _SHARED = (*list(inspect.signature(_open).parameters.values())[:-1], *READING)
 
 
-def on_data(*, data_first: bool = False, **fixed: Any) -> Callable[[Callable[..., None]], Callable[..., None]]:
+def on_data(
+    *, data_first: bool = False, beside: Optional[Beside] = None, **fixed: Any
+) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """Give a command, whose first parameter is a data set, the options of every command that reads data instead.
 
     Parameters
     ----------
     data_first : bool
         The folder stands before the command's own arguments, and not after them.
+    beside : (str, callable), optional
+        The command's own argument, and what tells it from a folder: then either may stand first.
     **fixed
         Options that are not to be chosen, and their values.
     """
@@ -183,12 +190,14 @@ def on_data(*, data_first: bool = False, **fixed: Any) -> Callable[[Callable[...
         def opened(opening: Callable[..., footfall.Dataset], **given: Any) -> None:
             command(opening(**fixed), **given)
 
-        return on_opening(*fixed, data_first=data_first)(opened)
+        return on_opening(*fixed, data_first=data_first, beside=beside)(opened)
 
     return decorated
 
 
-def on_opening(*without: str, data_first: bool = False) -> Callable[[Callable[..., None]], Callable[..., None]]:
+def on_opening(
+    *without: str, data_first: bool = False, beside: Optional[Beside] = None
+) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """Give a command, whose first parameter opens a data set, these options, save some, instead."""
 
     def decorated(command: Callable[..., None]) -> Callable[..., None]:
@@ -196,6 +205,7 @@ def on_opening(*without: str, data_first: bool = False) -> Callable[[Callable[..
 
         @functools.wraps(command)
         def run(**given: Any) -> None:
+            given = in_place(given, *beside) if beside else given
             opening = functools.partial(_open, **{parameter.name: given.pop(parameter.name) for parameter in shared})
             command(opening, **given)
 

@@ -2,7 +2,6 @@
 
 import sys
 from enum import Enum
-from pathlib import Path
 from typing import IO, Annotated, Optional, Union
 
 import typer
@@ -28,7 +27,7 @@ class Format(str, Enum):
 
 
 Out = Annotated[
-    Optional[Path],
+    Optional[str],
     typer.Option(
         "--out", "-o", help="Write all rows to this .parquet, .csv, .json or .jsonl file; - writes to a pipe."
     ),
@@ -48,7 +47,7 @@ Top = Annotated[int, typer.Option(min=0, help="Rows to show in the terminal.")]
 
 
 def show(
-    result: Result, *, out: Optional[Path], form: Optional[Format], top: int, spreadsheet: bool, decimal: str
+    result: Result, *, out: Optional[str], form: Optional[Format], top: int, spreadsheet: bool, decimal: str
 ) -> None:
     """Show `result` as the options say.
 
@@ -71,7 +70,7 @@ def show(
         _show_table(result, top)
 
 
-def _streamed(out: Optional[Path], form: Optional[Format]) -> Optional[Format]:
+def _streamed(out: Optional[str], form: Optional[Format]) -> Optional[Format]:
     """Return how rows go to standard output; None if they go to a file, or as a table for people."""
     to_pipe = out is not None and str(out) == _STANDARD_OUTPUT
     if form is not None and out is not None and not to_pipe:

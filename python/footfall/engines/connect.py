@@ -6,9 +6,11 @@ import atexit
 import ipaddress
 import os
 import socket
+from collections.abc import Mapping
 from contextlib import suppress
 from functools import lru_cache
 from importlib import import_module
+from types import MappingProxyType
 from typing import Any, Callable
 from weakref import WeakSet
 
@@ -58,12 +60,22 @@ def adapter_of(connection: Any) -> Adapter | None:
     return None
 
 
-def local(name: str) -> Adapter:
-    """Return the cluster of one master and two workers on this machine; it starts if it does not run."""
-    return _connection(name, "", _started).adapter
+def local(name: str, settings: Mapping[str, Any] = MappingProxyType({})) -> Adapter:
+    """Return the cluster of one master and two workers on this machine; it starts if it does not run.
+
+    Parameters
+    ----------
+    name : str
+        ``dask`` or ``spark``.
+    settings : mapping
+        Of a new connection.
+    """
+    return _connection(name, "", settings, _started).adapter
 
 
-def remote(name: str, address: str, *, insecure: bool = False) -> Adapter:
+def remote(
+    name: str, address: str, *, insecure: bool = False, settings: Mapping[str, Any] = MappingProxyType({})
+) -> Adapter:
     """Return the cluster whose scheduler or master listens at `address`.
 
     Parameters
@@ -74,6 +86,8 @@ def remote(name: str, address: str, *, insecure: bool = False) -> Adapter:
         ``host:port``.
     insecure : bool
         Go to other machines, too, without a key or a secret.
+    settings : mapping
+        Of a new connection.
 
     Raises
     ------
@@ -88,7 +102,7 @@ def remote(name: str, address: str, *, insecure: bool = False) -> Adapter:
             f"engine = '{name}://{address}': whoever is on the way to that machine can read the rows and run code; "
             f"{kind.CLOSED}, or say insecure=True (--insecure)"
         )
-    return _connection(name, address, _connected).adapter
+    return _connection(name, address, settings, _connected).adapter
 
 
 def use(adapter: Adapter, user: Any) -> None:
@@ -110,27 +124,30 @@ def leave(adapter: Adapter, user: Any) -> None:
                 connection.end()
 
 
-def _connection(name: str, address: str, make: Callable[[str, str], Connection]) -> Connection:
+_Make = Callable[[str, str, Mapping[str, Any]], Connection]
+
+
+def _connection(name: str, address: str, settings: Mapping[str, Any], make: _Make) -> Connection:
     key = os.getpid(), name, address
     if key not in _made:
-        _made[key] = make(name, address)
+        _made[key] = make(name, address, settings)
     return _made[key]
 
 
-def _started(name: str, _: str) -> Connection:
+def _started(name: str, _: str, settings: Mapping[str, Any]) -> Connection:
     from footfall.engines import cluster
 
     started = cluster.start(name)
     try:
-        return _of(started.connect(), started.stop)
+        return _of(started.connect(**settings), started.stop)
     except BaseException:
         started.stop()
         raise
 
 
-def _connected(name: str, address: str) -> Connection:
+def _connected(name: str, address: str, settings: Mapping[str, Any] = MappingProxyType({})) -> Connection:
     _check_there(name, address)
-    return _of(_kind(name).connect(f"{name}://{address}"), lambda: None)
+    return _of(_kind(name).connect(f"{name}://{address}", settings=settings), lambda: None)
 
 
 def _kind(name: str) -> Any:

@@ -1,29 +1,18 @@
-"""Settings that stand beside the data: the file ``footfall.toml`` in its folder.
-
-References
-----------
-https://toml.io/en/v1.0.0
-"""
+"""Settings that stand beside the data: the file ``footfall.toml`` in its folder."""
 
 from __future__ import annotations
 
 import os
 import stat
-import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any
 
-from footfall.errors import DefinitionError
-from footfall.inputs import options, paths, zones
+from footfall.errors import DataError, DefinitionError
+from footfall.inputs import options, paths, toml, zones
 from footfall.inputs.csv import Csv
 from footfall.inputs.reading import ALL, TABLES, Reading, reading, table
-
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
 
 if TYPE_CHECKING:
     from footfall._native import Zone
@@ -60,7 +49,7 @@ def read(folder: str | None) -> Config:
     ------
     DefinitionError
         If the file cannot be understood, has an unknown key or a value of the wrong kind, or names paths out of the
-        folder; the message names file, key and what is expected.
+        folder; the message names file, line, key and what is expected.
     DataError
         If a pattern of files matches nothing.
     """
@@ -72,7 +61,8 @@ def read(folder: str | None) -> Config:
     if not os.path.lexists(file):
         return Config()
     with _named(file):
-        return _config(_toml(_content(file, folder)), folder, file)
+        content = _content(file, folder)
+    return _said(content, folder, file)
 
 
 def _of_bucket(folder: str) -> Config:
@@ -81,19 +71,23 @@ def _of_bucket(folder: str) -> Config:
 
     place = f"{folder.rstrip('/')}/{NAME}"
     content = _native.read_object(place)
-    if content is None:
-        return Config()
-    with _named(place):
-        return _config(_toml(content), folder, place)
+    return Config() if content is None else _said(content, folder, place)
 
 
 @contextmanager
-def _named(place: str) -> Iterator[None]:
-    """Say in errors that they are about this part of the settings, or this file."""
+def _named(place: str, text: str = "") -> Iterator[None]:
+    """Say in errors that they are about this part of the settings, or this file, and the line of its text."""
     try:
         yield
     except DefinitionError as error:
-        raise DefinitionError(f"{place}: {error}") from None
+        raise DefinitionError(_with_place(place, text, error)) from None
+    except DataError as error:
+        raise DataError(_with_place(place, text, error), **vars(error)) from None
+
+
+def _with_place(place: str, text: str, error: Exception) -> str:
+    line = toml.line_of(str(error), text)
+    return f"{place}{f', line {line}' if line else ''}: {error}"
 
 
 def _content(file: str, folder: str) -> bytes:
@@ -110,23 +104,24 @@ def _refuse_large(count: int) -> None:
         raise DefinitionError(f"has {count:,} bytes; must have at most {_MOST_BYTES:,}")
 
 
-def _toml(content: bytes) -> dict[str, Any]:
-    _refuse_large(len(content))
-    try:
-        return dict(tomllib.loads(content.decode("utf-8-sig")))
-    except (ValueError, RecursionError) as error:
-        raise DefinitionError(f"is no TOML: {error}") from None
+def _said(content: bytes, folder: str, file: str) -> Config:
+    """Return what the content of a file says; errors name the file and, where they are about one, the line."""
+    with _named(file):
+        _refuse_large(len(content))
+        said, text = toml.parsed(content)
+    with _named(file, text):
+        return _config(said, folder, file)
 
 
 def _config(said: dict[str, Any], folder: str, file: str) -> Config:
     _refuse_unknown("", said, _KEYS)
     tz = said.get("tz")
     read_so = reading(
-        columns=_table("columns", said.get("columns", {})),
+        columns=_names("columns", said.get("columns", {})),
         epoch_unit=_text("epoch_unit", said.get("epoch_unit")),
         naive_tz=said.get("naive_tz"),
         csv=_csv(_table("csv", said.get("csv", {}))),
-        actions=_table("actions", said.get("actions", {})),
+        actions=_names("actions", said.get("actions", {})),
     )
     tables = _table("tables", said.get("tables", {}))
     return Config(
@@ -162,6 +157,16 @@ def _table(name: str, value: Any) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise DefinitionError(f"{name} = {value!r}: must be a table, [{name}]")
     return value
+
+
+def _names(name: str, value: Any) -> dict[str, Any]:
+    """Return a table of names; a dot in a name, which would make a table of its own, needs quotes."""
+    said = _table(name, value)
+    for key, inner in said.items():
+        if isinstance(inner, dict) and inner:
+            dotted = f"{key}.{next(iter(inner))}"
+            raise DefinitionError(f'[{name}] {dotted}: a name with a dot stands in quotes, "{dotted}" = ...')
+    return said
 
 
 def _text(name: str, value: Any) -> Any:

@@ -11,13 +11,12 @@ import numpy as np
 from footfall import _native
 from footfall.errors import DefinitionError, MissingTableError
 from footfall.inputs import options
-from footfall.kernels import haversine_m
 from footfall.lang import ENGLISH
 from footfall.live import fixes as rows_of
 from footfall.live.options import Approach
-from footfall.live.outcomes import STOP_S, WITHIN_S
+from footfall.live.outcomes import STOP_S, stay_after
 from footfall.live.tables import Tables
-from footfall.live.tracks import SECOND
+from footfall.live.tracks import SECOND, Visits, instants, of_fixes, visits
 from footfall.maps import corridors
 from footfall.output.display import plural, several
 
@@ -182,8 +181,8 @@ class _Seen:
 
 def _seen(fixes: pyarrow.Table, first: int, detector: Any) -> _Seen:
     """Show the detector one fix after the other: its own counters tell which are anchors."""
-    instants = fixes["timestamp"].to_numpy().astype("datetime64[us]").astype(np.int64)
-    start = int(np.searchsorted(instants, instants[first] - _BEFORE_US)) if fixes.num_rows else 0
+    times = instants(fixes["timestamp"])
+    start = int(np.searchsorted(times, times[first] - _BEFORE_US)) if fixes.num_rows else 0
     if start:
         detector.process(fixes.slice(0, start))
     is_anchor, begins = np.zeros((2, fixes.num_rows), dtype=bool)
@@ -204,7 +203,7 @@ def _followed(seen: _Seen, tables: Tables, day: str) -> Followed:
 
     fixes = seen.fixes.append_column("is_anchor", pa.array(seen.is_anchor))
     fixes = fixes.append_column("begins", pa.array(seen.begins)).slice(seen.first)
-    rows = [told for found in seen.found for told in _told(seen, tables, *found)]
+    rows = _approaches(seen, tables) if seen.found else []
     return Followed(fixes, pa.Table.from_pylist(rows, _schema()), tables.options, day, tables.tz)
 
 
@@ -222,19 +221,27 @@ def _schema() -> pyarrow.Schema:
     return pa.schema(list(kinds.items()))
 
 
-def _told(seen: _Seen, tables: Tables, row: int, suggestions: Any, approaches: Any) -> list[dict[str, Any]]:
+def _approaches(seen: _Seen, tables: Tables) -> list[dict[str, Any]]:
+    stays = visits(of_fixes(seen.fixes, tables.establishments, tables.options))
+    return [told for found in seen.found for told in _told(seen, stays, tables, *found)]
+
+
+def _told(
+    seen: _Seen, stays: Visits, tables: Tables, row: int, suggestions: Any, approaches: Any
+) -> list[dict[str, Any]]:
     """Return the approaches at a fix, with what the detector does not tell."""
     import pyarrow as pa
 
     ads = {each["establishment_id"]: each["ad_id"] for each in pa.table(suggestions).to_pylist()}
-    here = _place(seen.fixes, row)
+    here, now = _place(seen.fixes, row), int(instants(seen.fixes["timestamp"].slice(row, 1))[0])
     earlier = np.flatnonzero(seen.is_anchor[:row])
     ahead = corridors.heading(_place(seen.fixes, int(earlier[-1])), here) if len(earlier) else None
     told = []
     for each in pa.table(approaches).to_pylist():
-        name, place = _establishment(tables, each["establishment_id"])
+        number, name, place = _establishment(tables, each["establishment_id"])
         heading = corridors.towards(here, place, each["miss_m"], None) if ahead is None else ahead
-        arrived_s, stayed_s = _came(seen.fixes, row, place, tables.options)
+        # There is one user, whose pairs are numbered as the establishments.
+        arrived_s, stayed_s = stay_after(stays, number, now)
         told.append({
             **each, "ad_id": ads.get(each["establishment_id"]), "name": name, "latitude": place[0],
             "longitude": place[1], "from_latitude": here[0], "from_longitude": here[1], "heading": heading,
@@ -248,24 +255,8 @@ def _place(fixes: pyarrow.Table, row: int) -> corridors.Place:
     return fixes["latitude"][row].as_py(), fixes["longitude"][row].as_py()
 
 
-def _establishment(tables: Tables, id: str) -> tuple[str, corridors.Place]:
-    import pyarrow.compute as pc
-
-    found = tables.establishments.filter(pc.equal(tables.establishments["establishment_id"], id)).to_pylist()[0]
-    return found.get("name") or id, (found["latitude"], found["longitude"])
-
-
-def _came(fixes: pyarrow.Table, row: int, place: corridors.Place, options: Approach) -> tuple[Any, Any]:
-    """Return after how many seconds the user was there, and for how long until a fix outside or a gap."""
-    after = fixes.slice(row)
-    seconds = after["timestamp"].to_numpy().astype("datetime64[us]").astype(np.int64) / SECOND
-    seconds = seconds - seconds[0]
-    latitude, longitude = (after[name].to_numpy() for name in ("latitude", "longitude"))
-    is_there = haversine_m(latitude, longitude, *place) < options.visit_radius_m
-    arrived = np.flatnonzero(is_there & (seconds > 0) & (seconds <= WITHIN_S))
-    if not len(arrived):
-        return None, None
-    first = int(arrived[0])
-    ends = np.flatnonzero(~is_there[first:] | (np.diff(seconds[first:], prepend=seconds[first]) > options.gap_s))
-    last = first + (int(ends[0]) if len(ends) else len(seconds) - first) - 1
-    return float(seconds[first]), float(seconds[last] - seconds[first])
+def _establishment(tables: Tables, id: str) -> tuple[int, str, corridors.Place]:
+    """Return an establishment's number, name and place."""
+    number = tables.establishments["establishment_id"].index(id).as_py()
+    (found,) = tables.establishments.slice(number, 1).to_pylist()
+    return number, found.get("name") or id, (found["latitude"], found["longitude"])

@@ -98,6 +98,15 @@ class Truth:
         return Came(arrived, stopped, np.where(arrived, lead_s, np.nan), stop)
 
 
+def stay_after(seen: Visits, pair: int, time: int) -> tuple[float | None, float | None]:
+    """Return after how many seconds a pair came together, within 15 min, and for how long; None if it did not."""
+    run = seen.next(np.array([pair]), np.array([time]))
+    (lead_s,) = _lead_s(seen, run, np.array([time])).tolist()
+    if lead_s > WITHIN_S:
+        return None, None
+    return lead_s, float(seen.end[run[0]] - seen.start[run[0]]) / SECOND
+
+
 def _lead_s(of: Visits, run: Ints, time: Ints) -> Floats:
     begins = np.append(of.start, 0)[run]
     return np.where(run < len(of.start), (begins - time) / SECOND, np.inf)

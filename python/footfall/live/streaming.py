@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from footfall.errors import DefinitionError
@@ -16,19 +17,55 @@ if TYPE_CHECKING:
 MOST_PER_SECOND = 1_000_000
 
 
+@dataclass(frozen=True)
+class DistanceRows:
+    """How far fixes are from every establishment.
+
+    Attributes
+    ----------
+    places : pyarrow.Table
+        establishment_id, latitude, longitude.
+    users : sequence of str, optional
+        Of these alone; by default of all, as long as there are less than a million distances a second.
+    speed : float
+        How many seconds of fixes come in one.
+    """
+
+    places: pyarrow.Table
+    users: Sequence[str] | None = None
+    speed: float = 1.0
+
+    def __call__(self, fixes: pyarrow.Table) -> pyarrow.Table:
+        """Return the distances of a batch."""
+        chosen = _usable(fixes if self.users is None else _of(fixes, self.users))
+        if self.users is None:
+            self._refuse_many(chosen)
+        return distances(chosen, self.places.select(["establishment_id", "latitude", "longitude"]))
+
+    def _refuse_many(self, fixes: pyarrow.Table) -> None:
+        import pyarrow.compute as pc
+
+        if not fixes.num_rows:
+            return
+        ends = pc.min_max(fixes["timestamp"]).as_py()
+        seconds = max(1.0, (ends["max"] - ends["min"]).total_seconds() / self.speed)
+        rate = fixes.num_rows * self.places.num_rows / seconds
+        if rate > MOST_PER_SECOND:
+            what = f"{fixes.num_rows / seconds:,.0f} fixes/s x {self.places.num_rows:,} establishments"
+            raise DefinitionError(
+                f"{what} are {rate:,.0f} distances/s, more than {MOST_PER_SECOND:,}: choose users with --users"
+            )
+
+
 class Distances:
     """Writes, for each batch of fixes, how far each is from every establishment.
 
     Parameters
     ----------
-    establishments : pyarrow.Table
-        establishment_id, latitude, longitude.
+    establishments, users, speed
+        As `DistanceRows` has them.
     sinks : sequence of Sink
         Where to.
-    users : sequence of str, optional
-        Of these alone; by default of all, as long as there are less than a million distances a second.
-    speed : float
-        How many seconds of fixes come in one.
     """
 
     def __init__(
@@ -38,31 +75,13 @@ class Distances:
         users: Sequence[str] | None = None,
         speed: float = 1.0,
     ):
-        self._places = establishments.select(["establishment_id", "latitude", "longitude"])
-        self._sinks, self._users, self._speed = sinks, users, speed
+        self._rows, self._sinks = DistanceRows(establishments, users, speed), sinks
 
     def __call__(self, fixes: pyarrow.Table, name: str) -> None:
         """Write the distances of one commit."""
-        chosen = _usable(fixes if self._users is None else _of(fixes, self._users))
-        if self._users is None:
-            self._refuse_many(chosen)
-        rows = distances(chosen, self._places)
+        rows = self._rows(fixes)
         for sink in self._sinks:
             sink.write(rows, name)
-
-    def _refuse_many(self, fixes: pyarrow.Table) -> None:
-        import pyarrow.compute as pc
-
-        if not fixes.num_rows:
-            return
-        ends = pc.min_max(fixes["timestamp"]).as_py()
-        seconds = max(1.0, (ends["max"] - ends["min"]).total_seconds() / self._speed)
-        rate = fixes.num_rows * self._places.num_rows / seconds
-        if rate > MOST_PER_SECOND:
-            what = f"{fixes.num_rows / seconds:,.0f} fixes/s x {self._places.num_rows:,} establishments"
-            raise DefinitionError(
-                f"{what} are {rate:,.0f} distances/s, more than {MOST_PER_SECOND:,}: choose users with --users"
-            )
 
 
 def _of(fixes: pyarrow.Table, users: Sequence[str]) -> pyarrow.Table:

@@ -197,7 +197,11 @@ def of_data(data: Dataset, places: pyarrow.Table, options: Approach) -> Tracks:
     if "pings" not in data.tables:
         raise MissingTableError(f"a back-test needs pings; this data set has {', '.join(data.tables)}")
     accuracy = "accuracy_m" if "accuracy_m" in data.tables["pings"] else "CAST(NULL AS DOUBLE)"
-    fixes = data.sql(_FIXES.format(accuracy=accuracy)).to_arrow()
+    return of_fixes(data.sql(_FIXES.format(accuracy=accuracy)).to_arrow(), places, options)
+
+
+def of_fixes(fixes: pyarrow.Table, places: pyarrow.Table, options: Approach) -> Tracks:
+    """Return the tracks of fixes, in whatever order."""
     return Tracks(_tidy(fixes, options.worst_accuracy_m), places, options)
 
 

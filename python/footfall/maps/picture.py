@@ -9,7 +9,7 @@ from typing import Any
 import altair as alt
 import numpy as np
 
-from footfall.charts.theme import Chart, LayerChart, Rows
+from footfall.charts.theme import Chart, LayerChart, Rows, unvalidated
 from footfall.lang import number
 from footfall.maps.layers import Layer, Legend
 from footfall.maps.mercator import View
@@ -31,6 +31,12 @@ _GROWTH = ((9, 13, 17), (1 / 3, 1, 6))
 
 def chart(scene: Scene) -> LayerChart:
     """Return the picture as a chart."""
+    # The whole is validated where it becomes Vega-Lite, and not each part as it is made.
+    with unvalidated:
+        return _chart(scene)
+
+
+def _chart(scene: Scene) -> LayerChart:
     theme = int(scene.theme == "dark")
     view = scene.view
     parts = [part for layer in _ordered(scene) for part in _drawn(layer, scene, theme)]

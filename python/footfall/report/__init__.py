@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Sequence
+from contextlib import nullcontext
 from pathlib import Path
 
 from footfall._native import __version__
@@ -14,7 +15,7 @@ from footfall.output.display import duration
 from footfall.output.objects import Written
 from footfall.output.progress import bar
 from footfall.output.writing import html_file, whole_file
-from footfall.report.answers import Answer, Answerer, Job, numbered
+from footfall.report.answers import Answer, Answerer, Job, numbered, settled
 from footfall.report.figures import Figures
 from footfall.report.glossary import terms
 from footfall.report.page import page, read
@@ -37,6 +38,7 @@ def write_report(
     title: str | None = None,
     show_users: bool = False,
     at_least: int = 10,
+    vega: Vega | None = None,
 ) -> Written:
     """Write every answer that the tables allow to one self-contained HTML file.
 
@@ -53,6 +55,8 @@ def write_report(
         Tell the ids of the few users whose profiles are shown as examples.
     at_least : int
         Rows about fewer users than that are left out, save those about nobody.
+    vega : Vega, optional
+        What draws, which may have been started earlier; the caller ends it.
 
     Returns
     -------
@@ -80,12 +84,12 @@ def write_report(
     target = html_file(path)
     privacy = Privacy(show_users, options.whole("at_least", at_least, at_least=1))
     started = time.perf_counter()
-    with speaking(dataset.lang), Vega() as vega:
-        script = vega.script(read("page.js"))
-        answerer = Answerer(dataset, privacy, Figures(vega))
+    with speaking(dataset.lang), nullcontext(vega) if vega else Vega() as drawing, Figures(drawing) as figures:
+        script = drawing.script(read("page.js"))
+        answerer = Answerer(dataset, privacy, figures)
         surveyed, found, answers = _asked(answerer)
         written = page(
-            script=script.result() if answerer.figures.made else "",
+            script=script.result() if figures.made else "",
             title=title or tr("Footfall report: {name}", name=Path(str(dataset.source)).name),
             survey=surveyed,
             findings=found,
@@ -113,7 +117,7 @@ def _asked(answerer: Answerer) -> tuple[Survey, list[Finding], list[tuple[int, S
         for done, (number, jobs) in enumerate(groups.items(), 2):
             tick(done, sections)
             answers.append((number, jobs, answerer.answer(jobs)))
-    return surveyed, found, answers
+    return surveyed, found, [(number, jobs, settled(answer)) for number, jobs, answer in answers]
 
 
 def _made(dataset: Source, seconds: float) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 from footfall.charts import rows as tables
@@ -78,7 +79,7 @@ class Answerer:
         try:
             return self._profile(jobs) if jobs[0]["users"] else self._ranking(jobs[0])
         except FootfallError as error:
-            return Answer(tr("This question could not be answered: {error}", error=error))
+            return _unanswered(error)
 
     def _ranking(self, job: Job) -> Answer:
         """Jobs 1 to 4: the whole period, then month by month."""
@@ -91,7 +92,7 @@ class Answerer:
         if not len(period):
             return Answer(self._nothing_large_enough(), notes=notes, sources=_sources(asked))
         figures = [
-            (tr(_HEADINGS[words]), self.figures.of(part.result.chart()))
+            (tr(_HEADINGS[words]), self.figures.of(part.result.chart))
             for words, part in shown.items()
             if len(part.result)
         ]
@@ -114,7 +115,7 @@ class Answerer:
             chart, note = visits_map(self.dataset, period)
         except FootfallError as error:
             return [], tr("There is no map: {error}", error=error)
-        return [(tr("On the map"), self.figures.of(chart, live=False))], note
+        return [(tr("On the map"), self.figures.of(lambda: chart, live=False))], note
 
     def _profile(self, jobs: Sequence[Job]) -> Answer:
         """Jobs 5 and 6: what users prefer on the whole, and a few of them as examples."""
@@ -136,8 +137,8 @@ class Answerer:
         return Answer(
             sentence=sentence(name[True], preferred),
             figures=[
-                (tr("What users prefer"), self.figures.of(preferred.chart())),
-                (tr("A few users, as examples"), self.figures.of(profile.chart(users=called))),
+                (tr("What users prefer"), self.figures.of(preferred.chart)),
+                (tr("A few users, as examples"), self.figures.of(partial(profile.chart, users=called))),
             ],
             heading=tr("What these users prefer"),
             table=result_table(theirs.to_arrow().sort_by("user_id").to_pylist()),
@@ -175,6 +176,20 @@ class Answerer:
 
     def _nothing_large_enough(self) -> str:
         return tr("Not shown: every row is about fewer than {at_least} users.", at_least=self.privacy.at_least)
+
+
+def settled(answer: Answer) -> Answer:
+    """Return the answer once its charts are drawn, or why one could not be."""
+    try:
+        for _, figure in answer.figures:
+            figure.drawn.result()
+    except FootfallError as error:
+        return _unanswered(error)
+    return answer
+
+
+def _unanswered(error: FootfallError) -> Answer:
+    return Answer(tr("This question could not be answered: {error}", error=error))
 
 
 _PERIOD, _MONTHS = mark("whole period"), mark("by month")

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from footfall.charts.theme import LayerChart
+from typing import TYPE_CHECKING
+
 from footfall.lang import marks, tr, trn
 from footfall.maps import Map
 from footfall.report.source import Source
 from footfall.result import Result
+
+if TYPE_CHECKING:
+    from footfall.charts.theme import LayerChart
 
 #: Circles that a reader can tell apart, and that keep a report small.
 MOST = 1_000

@@ -1,4 +1,7 @@
-"""Vega in a process of its own: it takes a second to start and holds Python's lock, while the next jobs could run."""
+"""Vega in a process of its own: it takes a second to start and holds Python's lock, while the next jobs could run.
+
+Altair, which takes long to import, is imported beside it.
+"""
 
 from __future__ import annotations
 
@@ -10,12 +13,9 @@ import sys
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from importlib.metadata import version
-from pathlib import Path
 from tempfile import NamedTemporaryFile
 from types import TracebackType
 from typing import Any
-
-import altair as alt
 
 from footfall.errors import InternalError
 from footfall.inputs.paths import cache
@@ -25,11 +25,11 @@ from footfall.output.text import in_script
 _WORKER = """
 import json, signal, sys
 signal.signal(signal.SIGINT, signal.SIG_IGN)
-sys.path[:], version = json.loads(sys.argv[1])
+sys.path[:] = json.loads(sys.argv[1])
 import vl_convert
-vl_convert.vegalite_to_svg({"data": {"values": []}, "mark": "point"}, vl_version=version)
+vl_convert.vegalite_to_svg({"data": {"values": []}, "mark": "point"})
 for line in sys.stdin:
-    name, given = json.loads(line)
+    name, given, version = json.loads(line)
     try:
         answer = [getattr(vl_convert, name)(given, vl_version=version), None]
     except Exception as error:
@@ -42,15 +42,14 @@ class Vega:
     """Draws Vega-Lite, and bundles scripts that draw it, one after the other, behind the caller's back."""
 
     def __init__(self) -> None:
-        # Of Vega-Lite, as vl-convert calls the one that Altair writes.
-        self._version = ".".join(alt.SCHEMA_VERSION.lstrip("v").split(".")[:2])
         self._process = subprocess.Popen(
-            [sys.executable, "-c", _WORKER, json.dumps([sys.path, self._version])],
+            [sys.executable, "-c", _WORKER, json.dumps(sys.path)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             encoding="utf-8",
         )
         self._queue = ThreadPoolExecutor(max_workers=1)
+        self._queue.submit(_vega_lite)
 
     def __enter__(self) -> Vega:
         return self
@@ -69,10 +68,11 @@ class Vega:
 
     def script(self, source: str) -> Future[str]:
         """Return a JavaScript module of `source` and the libraries that it names; made once on this machine."""
-        key = repr((source, self._version, version("vl-convert-python"))).encode()
-        return self._queue.submit(self._bundle, source, cache() / f"{hashlib.sha256(key).hexdigest()}.js")
+        return self._queue.submit(self._bundle, source)
 
-    def _bundle(self, source: str, file: Path) -> str:
+    def _bundle(self, source: str) -> str:
+        key = repr((source, _vega_lite(), version("vl-convert-python"))).encode()
+        file = cache() / f"{hashlib.sha256(key).hexdigest()}.js"
         with suppress(OSError):
             return file.read_text(encoding="utf-8")
         made = in_script(self._answer("javascript_bundle", source))
@@ -87,7 +87,7 @@ class Vega:
     def _answer(self, name: str, given: Any) -> str:
         assert self._process.stdin is not None and self._process.stdout is not None, "they are pipes"
         try:
-            self._process.stdin.write(json.dumps([name, given]) + "\n")
+            self._process.stdin.write(json.dumps([name, given, _vega_lite()]) + "\n")
             self._process.stdin.flush()
             made, error = json.loads(self._process.stdout.readline())
         except (OSError, ValueError) as ended:
@@ -95,3 +95,10 @@ class Vega:
         if error is not None:
             raise InternalError(f"a chart cannot be drawn: {error}")
         return str(made)
+
+
+def _vega_lite() -> str:
+    """Return the version of Vega-Lite that Altair writes, as vl-convert calls it."""
+    import altair
+
+    return ".".join(altair.SCHEMA_VERSION.lstrip("v").split(".")[:2])

@@ -1,8 +1,8 @@
 //! `Coded`: work on the row groups of Parquet files that reads their columns as they are written.
 
 use std::fmt;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use datafusion::common::tree_node::TreeNodeRecursion;
@@ -74,8 +74,8 @@ pub struct RowGroups {
     groups: Vec<RowGroup>,
     next: AtomicUsize,
     work: Arc<dyn Coded>,
-    /// Those before this one were asked for.
-    asked_for: AtomicUsize,
+    /// Those before this one were asked for. Who takes one waits until that is noted, and asks for none twice.
+    asked_for: Mutex<usize>,
     /// How many tasks take from them.
     pub tasks: usize,
     /// Rows read so far.
@@ -119,14 +119,13 @@ impl RowGroups {
 
     /// Asks for the bytes of those row groups before `end` that nobody has asked for; an error is met again later.
     fn read_ahead(&self, end: usize) {
-        while self.asked_for.load(Ordering::Relaxed) < end.min(self.groups.len()) {
-            let Some(group) = self.groups.get(self.asked_for.fetch_add(1, Ordering::Relaxed)) else { return };
-            if group.is_remote()
-                && let Ok(Some(needed)) = self.work.first_read(group)
-            {
+        let mut asked_for = self.asked_for.lock().unwrap_or_else(PoisonError::into_inner);
+        for group in self.groups.iter().take(end).skip(*asked_for).filter(|group| group.is_remote()) {
+            if let Ok(Some(needed)) = self.work.first_read(group) {
                 group.read_ahead(needed);
             }
         }
+        *asked_for = end.max(*asked_for);
     }
 }
 
@@ -353,7 +352,7 @@ async fn run(
     let tasks = context.session_config().target_partitions();
     if let Some(groups) = row_groups(&files, &work.columns(), &context).await? {
         let held = MemoryConsumer::new(work.name()).register(context.memory_pool());
-        let (next, asked_for, memory) = (AtomicUsize::new(0), AtomicUsize::new(0), held.new_empty());
+        let (next, asked_for, memory) = (AtomicUsize::new(0), Mutex::new(0), held.new_empty());
         let groups = RowGroups { groups, next, work: Arc::clone(&work), asked_for, tasks, rows_read, memory, disk };
         if held.try_grow(groups.bytes_at_once()).is_ok() {
             match work.run(Arc::new(groups), outputs.clone()).await {

@@ -70,7 +70,7 @@ impl Folder {
         }
     }
 
-    /// The names of what is in it, in order; none if it cannot be read.
+    /// The names of what is in it, in order; empty if it cannot be read.
     pub fn names(&self) -> Vec<String> {
         match self {
             Self::Disk(path) => entries(path).unwrap_or_default().into_iter().map(|(name, _)| name).collect(),

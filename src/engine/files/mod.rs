@@ -5,7 +5,7 @@
 //! | [`place`] | where a file is |
 //! | [`stamp`] | what it was when the data set was opened |
 //! | [`find`] | finds the files of a table |
-//! | [`file`] | a file of a table, and its bytes |
+//! | `file` | a file of a table, and its bytes |
 //! | [`s3`] | objects of S3: who asks, what is found, read and written |
 
 pub mod file;

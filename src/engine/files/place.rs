@@ -92,7 +92,8 @@ impl ObjectPlace {
     fn of(text: &str, rest: &str) -> Result<Self> {
         let (bucket, key) = rest.split_once('/').unwrap_or((rest, ""));
         let is_known = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'.' | b'-');
-        if bucket.contains('@') {
+        // A secret may have slashes, so that its second half, with the @, looks like a key.
+        if bucket.contains(['@', ':']) {
             return Err(refused(
                 "s3://...",
                 "a place has no keys in it; where they are taken from, the docs on S3 say",
@@ -156,7 +157,9 @@ mod tests {
         for text in ["s3://bucket/a//b", "s3://bucket/../b", "s3://bucket/a\nb"] {
             assert!(refused(text).contains("not a key that can be listed"), "{text}");
         }
-        assert!(!refused("s3://key:secret@bucket/x").contains("secret"));
+        for text in ["s3://key:secret@bucket/x", "s3://key:secret/of@bucket/x"] {
+            assert!(!refused(text).contains("secret"));
+        }
         assert!(refused("gs://bucket/x").contains("s3://bucket/prefix"));
     }
 

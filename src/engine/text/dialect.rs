@@ -151,6 +151,7 @@ pub fn find(file: &TableFile, files: usize, options: &CsvOptions, wanted: &[Want
     if text.trim().is_empty() {
         return Ok(None);
     }
+    refuse_separator_line(&text, file)?;
     let quote = options.quote.unwrap_or(b'"');
     let separator = options.separator.unwrap_or_else(|| separator_of(&text, quote, wanted));
     let marks = Marks { separator, quote };
@@ -216,6 +217,18 @@ impl Sample {
         }
         let header = if rows.is_empty() { StringRecord::new() } else { rows.remove(0) };
         (Header(header.iter().map(|name| name.trim().to_string()).collect()), rows)
+    }
+}
+
+/// Refuses the line that tells Excel the separator: the header comes after it.
+fn refuse_separator_line(text: &str, file: &TableFile) -> Result<()> {
+    let line = text.lines().next().unwrap_or_default().trim();
+    let is_one = line.len() <= 5 && line.get(..4).is_some_and(|start| start.eq_ignore_ascii_case("sep="));
+    match is_one {
+        true => {
+            Err(file.error(format!("its first line, `{line}`, is for Excel alone: remove it, and the file is read")))
+        }
+        false => Ok(()),
     }
 }
 

@@ -27,8 +27,7 @@ def down(site: Site, patience_s: float = PATIENCE_S, poll_s: float = POLL_S) -> 
             site.tell(now)
             told = now
         time.sleep(poll_s)
-    for machine in standing.machines(site.aws, {f"tag:{NAME_TAG}": site.group}):
-        hours.record(site.objects, machine)
+    hours.record_all(site.aws, site.objects)
     if not left:
         left = [f"security group {each}" for each in network.remove(site.aws, site.group)]
     return left

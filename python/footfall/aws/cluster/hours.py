@@ -20,6 +20,7 @@ from footfall.aws.policies import NAME_TAG
 #: Hours of machines in a month, for a group; said otherwise by `--hours`.
 LIMIT = 100.0
 _WARNED_AT = 0.8
+_OF_IMAGES = (DASK, IMAGE)
 _BEGIN, _END = ".begin.json", ".end.json"
 _HOUR = timedelta(hours=1)
 
@@ -97,11 +98,12 @@ def in_month(stays: Iterable[Stay], now: datetime) -> float:
 
 
 def of_group(aws: Aws, objects: Objects, now: datetime) -> list[Stay]:
-    """Return the stays of a group's machines that reach into the month of `now`."""
+    """Return the stays of a group's machines that reach into the month of `now`; nothing is recorded."""
     first, _ = month(now)
-    found = {
-        stay.machine: stay for stay in (*_recorded(aws, objects, first), *_of_emr(aws, objects.space.group, first))
-    }
+    known = machines(aws, {f"tag:{NAME_TAG}": objects.space.group})
+    stays = (*_recorded(objects, first), *_of_ec2(known), *_of_emr(aws, objects.space.group, first))
+    # Who knows better comes later.
+    found = {stay.machine: stay for stay in stays}
     return [stay for stay in found.values() if stay.end is None or stay.end > first]
 
 
@@ -111,34 +113,36 @@ def _of_emr(aws: Aws, group: str, first: datetime) -> Iterator[Stay]:
             yield Stay(machine.id, machine.type, EMR, machine.started, machine.ended)
 
 
-def _recorded(aws: Aws, objects: Objects, first: datetime) -> Iterator[Stay]:
-    """Yield stays of machines of images: what EC2 knows is recorded, and then all that was recorded."""
-    known = machines(aws, {f"tag:{NAME_TAG}": objects.space.group})
+def _of_ec2(known: Iterable[Machine]) -> Iterator[Stay]:
+    """Yield stays of machines of images that EC2 knows, unless it does not tell when one went."""
     for machine in known:
+        if machine.launch and machine.launch.role in _OF_IMAGES and (machine.ended or not machine.is_gone):
+            yield Stay(machine.id, machine.type, machine.launch.role, machine.started, machine.ended)
+
+
+def _recorded(objects: Objects, first: datetime) -> Iterator[Stay]:
+    """Yield stays by their records of this month and the one before; without a record of its end one had to end."""
+    folders = (_month_folder(first - timedelta(days=1)), _month_folder(first))
+    keys = {key.rsplit("/", 1)[-1]: key for folder in folders for key in objects.keys(folder)}
+    for name, key in keys.items():
+        if name.endswith(_BEGIN):
+            told = objects.read_json(key)
+            end = keys.get(name.replace(_BEGIN, _END))
+            until = objects.read_json(end)["ended"] if end else told["ends_by"]
+            start, ended = datetime.fromisoformat(told["started"]), datetime.fromisoformat(until)
+            yield Stay(told["machine"], told["type"], told["role"], start, ended)
+
+
+def record_all(aws: Aws, objects: Objects) -> None:
+    """Record all machines of a group's images that EC2 knows."""
+    for machine in machines(aws, {f"tag:{NAME_TAG}": objects.space.group}):
         record(objects, machine)
-    still_known = {machine.id for machine in known if machine.ended is None}
-    for each in (first - timedelta(days=1), first):
-        keys = objects.keys(_month_folder(each))
-        for key in keys:
-            if not key.endswith(_END):
-                yield _stay(objects, key, set(keys), still_known)
-
-
-def _stay(objects: Objects, key: str, keys: set[str], still_known: set[str]) -> Stay:
-    told = objects.read_json(key)
-    end = key.replace(_BEGIN, _END)
-    until = objects.read_json(end)["ended"] if end in keys else None
-    if until is None and told["machine"] not in still_known:
-        # Nobody recorded its end, and EC2 has forgotten it.
-        until = told["ends_by"]
-    ended = datetime.fromisoformat(until) if until else None
-    return Stay(told["machine"], told["type"], told["role"], datetime.fromisoformat(told["started"]), ended)
 
 
 def record(objects: Objects, machine: Machine) -> None:
     """Record a machine of an image, and its end once it has ended; EMR's are recorded by EMR."""
     launch, by = machine.launch, machine.ends_by
-    if launch is None or launch.role not in (DASK, IMAGE) or by is None:
+    if launch is None or launch.role not in _OF_IMAGES or by is None:
         return
     told = {"machine": machine.id, "type": machine.type, "role": launch.role, "ends_by": by.isoformat()}
     objects.create_json(_key(machine.id, machine.started, _BEGIN), {**told, "started": machine.started.isoformat()})

@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping
 from datetime import timedelta
 from email.utils import parsedate_to_datetime
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from footfall.aws.cluster.service import Aws, code
@@ -51,6 +52,17 @@ class Objects:
     def create_json(self, key: str, told: Mapping[str, Any]) -> bool:
         """Make an object of JSON; False if another is there."""
         return self.create(key, json.dumps(told, sort_keys=True).encode())
+
+    def create_file(self, key: str, path: Path) -> bool:
+        """Make an object of a file, whose name in `key` tells its content; False if it is there."""
+        try:
+            with path.open("rb") as file:
+                self._s3("put_object", **self._place(key), Body=file, IfNoneMatch="*")
+            return True
+        except OSError as error:
+            if code(error) in _THERE:
+                return False
+            raise
 
     def find(self, key: str) -> Found | None:
         """Return an object and how old it is by S3's own clock; None if there is none."""

@@ -94,10 +94,12 @@ class Order:
 
         Examples
         --------
-        >>> Order("team-7", instance_type="m4.xlarge").check_type({"m4.large": (2, 8), "m4.xlarge": (4, 16)})
-        Traceback (most recent call last):
-        ...
-        footfall.errors.DefinitionError: type = 'm4.xlarge': 4 cores and 16 GB, larger than m4.large; ...
+        >>> sizes = {"m4.large": (2, 8), "m4.xlarge": (4, 16)}
+        >>> try:
+        ...     Order("team-7", instance_type="m4.xlarge").check_type(sizes)
+        ... except DefinitionError as error:
+        ...     print(str(error).partition(";")[0])
+        type = 'm4.xlarge': 4 cores and 16 GB, larger than m4.large
         """
         cores, memory_gb = sizes[self.instance_type]
         usual_cores, usual_memory_gb = sizes.get(MACHINE, _USUAL_SIZE)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+import threading
 from collections.abc import Iterator
 from typing import Any
 
@@ -12,6 +12,7 @@ from footfall.errors import DefinitionError
 
 _TIMEOUT_S = 20
 _ATTEMPTS = 5
+_MAKING = threading.Lock()
 
 
 class Aws:
@@ -23,16 +24,15 @@ class Aws:
         If boto3 is not installed, or nobody says which region.
     """
 
-    def __init__(self, region: str | None = None) -> None:
+    def __init__(self, region: str | None = None, session: Any = None) -> None:
         extras.need("aws", "boto3", by="a cluster on AWS")
         import boto3
 
-        # boto3 alone of AWS's libraries does not look at AWS_REGION.
         with clients.told("AWS"):
-            self._session = boto3.Session(region_name=region or os.environ.get("AWS_REGION") or None)
-        if not self._session.region_name:
+            self._session = session or boto3.Session(region_name=region or clients.region())
+        self.region: str = region or self._session.region_name or ""
+        if not self.region:
             raise DefinitionError("no region: say --region, AWS_REGION, or region in your profile of ~/.aws/config")
-        self.region: str = self._session.region_name
         self._services: dict[str, Service] = {}
 
     def __getattr__(self, name: str) -> Service:
@@ -47,15 +47,16 @@ class Aws:
 
     def elsewhere(self, region: str) -> Aws:
         """Return the services of another region."""
-        return self if region == self.region else Aws(region)
+        return self if region == self.region else Aws(region, self._session)
 
     def _service(self, name: str, attempts: int) -> Service:
         from botocore.config import Config
 
         retries = {"mode": "standard", "total_max_attempts": attempts}
         config = Config(read_timeout=_TIMEOUT_S, connect_timeout=5, retries=retries)
-        with clients.told(f"AWS {name}"):
-            return Service(self._session.client(name, config=config), name)
+        # A session makes one client at a time; clients may be asked by several threads.
+        with clients.told(f"AWS {name}"), _MAKING:
+            return Service(self._session.client(name, region_name=self.region, config=config), name)
 
 
 class Service:

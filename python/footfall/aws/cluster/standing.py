@@ -158,8 +158,12 @@ def emr_cluster(aws: Aws, cluster_id: str) -> Standing:
         ended=times.get("EndDateTime"),
         reason=status.get("StateChangeReason", {}).get("Message") or "",
         release=told.get("ReleaseLabel", ""),
-        versions=tuple(f"{each['Name']} {each.get('Version', '')}".rstrip() for each in told.get("Applications", ())),
+        versions=tuple(_version(each) for each in told.get("Applications", ()) if each.get("Name")),
     )
+
+
+def _version(application: Mapping[str, str]) -> str:
+    return f"{application['Name']} {application.get('Version', '')}".rstrip()
 
 
 def machines(aws: Aws, filters: Mapping[str, str]) -> list[Machine]:

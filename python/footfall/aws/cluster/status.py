@@ -23,6 +23,7 @@ _TOLD = ("footfall", "python", "dask", "pyspark")
 
 def status(site: Site, limit: float, said: float | None = None) -> Iterator[str]:
     """Yield what there is to say, a line each."""
+    hours.record_all(site.aws, site.objects)
     lock = site.locks.seen()
     there = standing.not_over(standing.of_group(site.aws, site.group))
     yield f"group {site.group} in {site.aws.region}, {site.space}"

@@ -35,6 +35,7 @@ def up(site: Site, order: Order, wheelhouse: Path = WHEELHOUSE, limit: float = h
     """
     order.check_engine()
     lock, there = site.settled()
+    hours.record_all(site.aws, site.objects)
     if there is None:
         order = affordable(site, order, limit)
         check_type(site.aws, order)

@@ -10,7 +10,6 @@ from footfall.aws import keys
 from footfall.aws.cluster.names import Launch
 from footfall.aws.cluster.objects import Objects
 from footfall.aws.cluster.wheelhouse import Wheelhouse
-from footfall.errors import DefinitionError
 
 
 def send_wheelhouse(objects: Objects, wheelhouse: Wheelhouse, tell: Callable[[str], None]) -> None:
@@ -21,7 +20,7 @@ def send_wheelhouse(objects: Objects, wheelhouse: Wheelhouse, tell: Callable[[st
         size = sum(path.stat().st_size for path in missing)
         tell(f"uploading {len(missing)} files, {size / 1e6:,.0f} MB, to {objects.space.place(wheelhouse.name)}")
     for path in missing:
-        _create(objects, f"{wheelhouse.name}/{path.name}", path.read_bytes())
+        objects.create_file(f"{wheelhouse.name}/{path.name}", path)
 
 
 def send_credentials(objects: Objects, launch: Launch) -> None:
@@ -30,9 +29,4 @@ def send_credentials(objects: Objects, launch: Launch) -> None:
         folder = Path(scratch) / "credentials"
         keys.write(folder)
         for path in sorted(folder.iterdir()):
-            _create(objects, f"{launch.credentials}/{path.name}", path.read_bytes())
-
-
-def _create(objects: Objects, key: str, content: bytes) -> None:
-    if not objects.create(key, content):
-        raise DefinitionError(f"{objects.space.place(key)}: is there already, with other content")
+            objects.create(f"{launch.credentials}/{path.name}", path.read_bytes())

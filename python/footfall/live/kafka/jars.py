@@ -1,4 +1,4 @@
-"""The jars of a local broker: Apache Kafka from Maven's repositories, once, in a cache folder of the user's own."""
+"""Jars from Maven's repositories, once, in a cache folder of the user's own: a local broker's, Spark's connector."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import tempfile
+from dataclasses import dataclass
 from pathlib import Path
 
 from footfall.errors import DefinitionError
@@ -15,18 +16,51 @@ KAFKA = "4.1.0"
 _LOGGER = "1.7.36"
 _PATIENCE_S = 600
 _LAST_LINES = 8
-_POM = f"""<project xmlns="http://maven.apache.org/POM/4.0.0">
+_DEPENDENCY = "<dependency><groupId>{}</groupId><artifactId>{}</artifactId><version>{}</version></dependency>"
+_POM = """<project xmlns="http://maven.apache.org/POM/4.0.0">
   <modelVersion>4.0.0</modelVersion>
-  <groupId>footfall</groupId><artifactId>broker</artifactId><version>1</version>
-  <dependencies>
-    <dependency><groupId>org.apache.kafka</groupId><artifactId>kafka_2.13</artifactId><version>{KAFKA}</version></dependency>
-    <dependency><groupId>org.slf4j</groupId><artifactId>slf4j-simple</artifactId><version>{_LOGGER}</version></dependency>
-  </dependencies>
+  <groupId>footfall</groupId><artifactId>jars</artifactId><version>1</version>
+  <dependencies>{}</dependencies>
 </project>
 """
+_OTHERWISE = "or name a broker that runs by FOOTFALL_KAFKA"
 
 
-def folder() -> Path:
+@dataclass(frozen=True)
+class Jars:
+    """What Maven is asked for.
+
+    Attributes
+    ----------
+    name : str
+        Of the folder; it tells the versions.
+    who, what : str
+        Who needs them, and what they are, for messages.
+    needed : tuple of (str, str, str)
+        Group, artifact and version.
+    only : tuple of str
+        Of these and what they need, these artifacts; all if empty.
+    otherwise : str
+        What to do where there is no Maven.
+    """
+
+    name: str
+    who: str
+    what: str
+    needed: tuple[tuple[str, str, str], ...]
+    only: tuple[str, ...] = ()
+    otherwise: str = _OTHERWISE
+
+
+_BROKER = Jars(
+    f"kafka-{KAFKA}",
+    "footfall kafka local",
+    f"Apache Kafka {KAFKA}",
+    (("org.apache.kafka", "kafka_2.13", KAFKA), ("org.slf4j", "slf4j-simple", _LOGGER)),
+)
+
+
+def folder(asked: Jars = _BROKER) -> Path:
     """Return the folder with the jars, which is filled first if it is not there.
 
     Raises
@@ -37,9 +71,9 @@ def folder() -> Path:
         If Maven cannot fetch them; with the last lines that it said.
     """
     cache = _cache()
-    jars = cache / f"kafka-{KAFKA}"
+    jars = cache / asked.name
     if not jars.is_dir():
-        _fetch(cache, jars)
+        _fetch(cache, jars, asked)
     return jars
 
 
@@ -52,11 +86,13 @@ def _cache() -> Path:
     return cache
 
 
-def _fetch(cache: Path, jars: Path) -> None:
+def _fetch(cache: Path, jars: Path, asked: Jars) -> None:
     with tempfile.TemporaryDirectory(dir=cache) as made:
         pom, libraries = Path(made, "pom.xml"), Path(made, "jars")
-        pom.write_text(_POM, encoding="utf-8")
-        _run([_maven(), "-q", "-B", "-f", str(pom), "dependency:copy-dependencies", f"-DoutputDirectory={libraries}"])
+        pom.write_text(_POM.format("".join(_DEPENDENCY.format(*each) for each in asked.needed)), encoding="utf-8")
+        only = [f"-DincludeArtifactIds={','.join(asked.only)}"] if asked.only else []
+        goal = ["dependency:copy-dependencies", f"-DoutputDirectory={libraries}", *only]
+        _run([_maven(asked), "-q", "-B", "-f", str(pom), *goal], asked.what)
         try:
             libraries.rename(jars)
         except OSError:
@@ -65,18 +101,18 @@ def _fetch(cache: Path, jars: Path) -> None:
                 raise
 
 
-def _maven() -> str:
+def _maven(asked: Jars) -> str:
     maven = shutil.which("mvn")
     if maven is None:
         raise DefinitionError(
-            f"footfall kafka local: Apache Kafka {KAFKA} comes by Maven, and no mvn is on the PATH; install it "
-            "(Debian: apt-get install maven), or name a broker that runs by FOOTFALL_KAFKA"
+            f"{asked.who}: {asked.what} comes by Maven, and no mvn is on the PATH; install it (Debian: apt-get install "
+            f"maven), {asked.otherwise}"
         )
     return maven
 
 
-def _run(command: list[str]) -> None:
+def _run(command: list[str], what: str) -> None:
     done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=_PATIENCE_S)
     if done.returncode != 0:
         last = "\n".join(f"    {line}" for line in (done.stdout + done.stderr).splitlines()[-_LAST_LINES:])
-        raise ChildProcessError(f"Maven could not fetch Apache Kafka {KAFKA} (exit code {done.returncode}):\n{last}")
+        raise ChildProcessError(f"Maven could not fetch {what} (exit code {done.returncode}):\n{last}")

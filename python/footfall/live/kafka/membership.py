@@ -8,6 +8,7 @@ from typing import Any, Callable
 
 from footfall.errors import DataError, DefinitionError
 from footfall.live.kafka.client import Connections
+from footfall.live.kafka.forgetting import keep_us
 from footfall.live.kafka.messages import Raw
 from footfall.live.kafka.meter import Meter
 from footfall.live.kafka.partition import Detector, Partition
@@ -22,8 +23,6 @@ _IDLE_SECONDS = 0.1
 _SESSION_MS = 10_000
 # A restore of millions of users is no standstill.
 _LONGEST_POLL_MS = 1_800_000
-# Silent states are kept a little longer than they count.
-_KEPT_US = 3_600_000_000
 
 
 class LeftBehind(Exception):
@@ -160,8 +159,7 @@ class Membership:
             return parked
         if parked is not None:
             self._meter.leave(self._parked.pop(number))
-        keep_us = int(self._settings.forget_s * 1_000_000) + _KEPT_US
-        return Partition(number, self._detect(), place.next, keep_us)
+        return Partition(number, self._detect(), place.next, keep_us(self._settings.forget_s))
 
     def _forget_parked(self, reused: set[int]) -> None:
         for number, partition in self._parked.items():

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import time
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Callable, NamedTuple, Protocol
 
 from footfall.errors import DataWarning
+from footfall.live.kafka.forgetting import FixClock
 from footfall.live.kafka.messages import Raw, Reader
 
-_HOUR_US = 3_600_000_000
 # Of those who belong elsewhere, so many are remembered.
 _MOST_ELSEWHERE = 100_000
 
@@ -105,8 +104,7 @@ class Partition:
         self.detector = detector
         self.next = following
         self.expired = 0
-        self._keep_us = keep_us
-        self._clock_us = self._swept_us = 0
+        self._clock = FixClock(keep_us)
         self._elsewhere: set[str] = set()
 
     @property
@@ -131,18 +129,9 @@ class Partition:
         users = read.fixes["user_id"].unique().drop_null()
         if belongs is not None and self.detector.users() > known:
             self._warn_of_misplaced(users.to_pylist(), belongs)
-        self._tick(read.fixes)
+        self._clock.tick(read.fixes)
         states = [*self._touched(users), *self._silent()]
         return Work(messages[0].offset, self.next, read.fixes, suggestions, approaches, states, read.dead)
-
-    def _tick(self, fixes: Any) -> None:
-        """Move the partition's clock to the latest fix, as far as neither its own time nor its message's is ahead."""
-        import pyarrow.compute as pc
-
-        latest = pc.max(pc.min_element_wise(fixes["timestamp"].cast("int64"), fixes["received"].cast("int64"))).as_py()
-        # A producer whose clock is wrong by years must not make everybody silent.
-        now_us = time.time_ns() // 1_000
-        self._clock_us = max(self._clock_us, min(latest or 0, now_us + _HOUR_US))
 
     def _touched(self, users: Any) -> list[State]:
         """Return the states of users; of one who never had a usable fix there is none."""
@@ -152,16 +141,13 @@ class Partition:
             return []
         table = pa.table(self.detector.states(users))
         pairs = zip(table["user_id"].to_pylist(), table["state"].to_pylist())
-        return [State(user, value, self._clock_us // 1_000) for user, value in pairs if value is not None]
+        return [State(user, value, self._clock.now_us // 1_000) for user, value in pairs if value is not None]
 
     def _silent(self) -> list[State]:
-        """Return the end of the states of users who have been silent, and forget them; looked for once an hour."""
-        if self._clock_us - self._swept_us < _HOUR_US:
-            return []
-        self._swept_us = self._clock_us
-        silent = self.detector.forget_before(self._clock_us - self._keep_us)
+        """Return the end of the states of users who have been silent, and forget them."""
+        silent = self._clock.silent(self.detector)
         self.expired += len(silent)
-        return [State(user, None, self._clock_us // 1_000) for user in silent]
+        return [State(user, None, self._clock.now_us // 1_000) for user in silent]
 
     def _warn_of_misplaced(self, users: list[str], belongs: Callable[[bytes], int]) -> None:
         elsewhere = [user for user in users if belongs(user.encode()) != self.number]

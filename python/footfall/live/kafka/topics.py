@@ -12,6 +12,7 @@ from footfall.errors import DataError, DefinitionError
 from footfall.live.kafka.client import Connections
 
 ASK_SECONDS = 30.0
+_STEP_SECONDS = 5.0
 # As Kafka has it.
 _NAME = re.compile(r"[A-Za-z0-9._-]{1,249}")
 _KINDS = ("suggestions", "held_out", "dead_letters", "states")
@@ -67,6 +68,11 @@ class Topics:
         if len(set(names)) < len(names):
             raise DefinitionError(f"topics: {', '.join(names)}: each kind needs a topic of its own")
 
+    @property
+    def progress(self) -> str:
+        """Where a query of Spark writes how far it is."""
+        return f"{self.topic}.{self.group}.progress"
+
 
 def prepare(connections: Connections, topics: Topics) -> int:
     """Make what is missing of the topics that are written, and return the number of partitions.
@@ -87,8 +93,13 @@ def prepare(connections: Connections, topics: Topics) -> int:
             f"topic = {topics.topic!r}: is not there; `footfall live feed` makes one, or kafka-topics.sh"
         )
     count = there[topics.topic]
+    if topics.progress in there:
+        raise DefinitionError(
+            f"group = {topics.group!r}: a query of Spark has read {topics.topic} (there is {topics.progress}), and its "
+            "states are in its checkpoint: go on with --engine spark, or name another --group"
+        )
     if topics.states not in there:
-        _refuse_lost_states(connections, admin, topics)
+        _refuse_lost_states(connections, admin, topics, count)
     missing = {name: STATES if name == topics.states else {} for name in _written(topics) if name not in there}
     make(admin, missing, count)
     if topics.states in there:
@@ -132,38 +143,43 @@ def config_of(admin: Any, topic: str) -> dict[str, str]:
     return {name: entry.value for name, entry in asked.result().items()}
 
 
-def _refuse_lost_states(connections: Connections, admin: Any, topics: Topics) -> None:
-    stands = [each for each in _stored(admin, topics.group) if each.topic == topics.topic and each.offset > 0]
+def _refuse_lost_states(connections: Connections, admin: Any, topics: Topics, partitions: int) -> None:
+    stands = stored(connections, topics, partitions)
     # Another instance may have made the topic since, before it stored an offset.
     if stands and topics.states not in partitions_of(connections, admin):
+        number, offset = next(iter(stands.items()))
         raise DataError(
-            f"partition {stands[0].partition} of {topics.topic}: group {topics.group} has read up to offset "
-            f"{stands[0].offset}, but its topic of states, {topics.states}, is gone: name another --group, which "
+            f"partition {number} of {topics.topic}: group {topics.group} has read up to offset "
+            f"{offset}, but its topic of states, {topics.states}, is gone: name another --group, which "
             "begins with no states"
         )
 
 
-def _stored(admin: Any, group: str) -> list[Any]:
-    """Return what a group has stored; a broker that just started loads that first."""
-    from confluent_kafka import ConsumerGroupTopicPartitions, KafkaError, KafkaException
+def stored(connections: Connections, topics: Topics, partitions: int) -> dict[int, int]:
+    """Return the offsets that a group has stored, above 0; a broker that just started loads them first.
 
-    loading = (
-        KafkaError.COORDINATOR_LOAD_IN_PROGRESS,
-        KafkaError.COORDINATOR_NOT_AVAILABLE,
-        KafkaError.NOT_COORDINATOR,
-    )
+    A consumer asks for them: where a broker does not know its groups yet, librdkafka's administration ends the process
+    (`rd_kafka_ListConsumerGroupOffsets`, 2.16: it looks for a group that only consumers have).
+    """
+    from confluent_kafka import KafkaException, TopicPartition
+
+    reader = connections.consumer(group_id=topics.group, enable_auto_commit=False)
     deadline = time.monotonic() + ASK_SECONDS
-    while True:
-        (asked,) = admin.list_consumer_group_offsets([ConsumerGroupTopicPartitions(group)]).values()
-        try:
-            return list(asked.result().topic_partitions)
-        except KafkaException as error:
-            code = error.args[0].code()
-            if code == KafkaError.GROUP_ID_NOT_FOUND:
-                return []
-            if code not in loading or time.monotonic() > deadline:
-                raise
+    try:
+        while True:
+            try:
+                asked = [TopicPartition(topics.topic, number) for number in range(partitions)]
+                told = reader.committed(asked, timeout=_STEP_SECONDS)
+                failed = next((each.error for each in told if each.error is not None), None)
+                if failed is None:
+                    return {each.partition: each.offset for each in told if each.offset > 0}
+            except KafkaException as error:
+                failed = error.args[0]
+            if time.monotonic() > deadline:
+                raise KafkaException(failed)
             time.sleep(0.1)
+    finally:
+        reader.close()
 
 
 def _written(topics: Topics) -> list[str]:

@@ -3,23 +3,17 @@
 from __future__ import annotations
 
 import json
-import time
-from collections.abc import Iterator, Mapping
-from contextlib import suppress
-from typing import Any, Callable
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
 
 from footfall.live.kafka.client import Connections
 from footfall.live.kafka.messages import Raw, iso
 from footfall.live.kafka.partition import State, Work
 from footfall.live.kafka.topics import Topics
+from footfall.live.kafka.transactions import Transactions
 
 #: The header of a state: the offset after the last message that is in it.
 OFFSET = "offset"
-TRANSACTION_SECONDS = 10
-# The default of 100 ms is waited for at each transaction.
-_RETRY_MS = 1
-_STEP_SECONDS = 5.0
-_ABORT_SECONDS = 5.0
 # A broker takes a mebibyte; the headers come on top.
 _LONGEST_VALUE, _LONGEST_KEY = 1_000_000, 10_000
 
@@ -41,19 +35,7 @@ class Writer:
 
     def __init__(self, connections: Connections, topics: Topics, instance: str, patience_s: float) -> None:
         self._topics = topics
-        self._patience_s = patience_s
-        self._producer = connections.producer(
-            transactional_id=f"{topics.group}.{topics.topic}.{instance}",
-            transaction_timeout_ms=TRANSACTION_SECONDS * 1_000,
-            retry_backoff_ms=_RETRY_MS,
-            linger_ms=1,
-            partitioner="murmur2_random",
-        )
-        try:
-            self._insist(self._producer.init_transactions)
-        except BaseException:
-            self.close()
-            raise
+        self._transactions = Transactions(connections, f"{topics.group}.{topics.topic}.{instance}", patience_s)
 
     def commit(self, works: Mapping[int, Work], metadata: Any) -> None:
         """Write what batches lead to, with the offsets after them.
@@ -67,63 +49,43 @@ class Writer:
         """
         from confluent_kafka import TopicPartition
 
-        self._producer.begin_transaction()
+        self._transactions.begin()
         for number, work in works.items():
             self._write(number, work)
         offsets = [TopicPartition(self._topics.topic, number, work.next) for number, work in works.items()]
-        self._insist(lambda seconds: self._producer.send_offsets_to_transaction(offsets, metadata, seconds))
-        self._insist(self._producer.commit_transaction)
+        send = self._transactions.producer.send_offsets_to_transaction
+        self._transactions.insist(lambda seconds: send(offsets, metadata, seconds))
+        self._transactions.commit()
 
     def abort(self) -> None:
         """Take back what is open; where that cannot be said, the broker does it when its time is over."""
-        from confluent_kafka import KafkaException
-
-        with suppress(KafkaException):
-            self._producer.abort_transaction(_ABORT_SECONDS)
+        self._transactions.abort()
 
     def close(self) -> None:
         """End the connection."""
-        self._producer.purge()
-        self._producer = None
+        self._transactions.close()
 
     def _write(self, number: int, work: Work) -> None:
-        for raw, reason in work.dead:
-            self._put(self._topics.dead_letters, **dead_letter(self._topics.topic, raw, reason))
-        if work.suggestions is not None:
-            for held_out, key, value in as_json(work.suggestions):
-                self._put(self._topics.held_out if held_out else self._topics.suggestions, key=key, value=value)
+        write(self._transactions, self._topics, work.suggestions, work.dead)
         self._write_states(number, work.next, work.states)
 
     def _write_states(self, number: int, following: int, states: list[State]) -> None:
         topic, headers = self._topics.states, [(OFFSET, b"%d" % following)]
-        produce = self._producer.produce
+        produce = self._transactions.producer.produce
         for state in states:
             try:
                 produce(topic, state.value, state.user_id, number, timestamp=state.time_ms, headers=headers)
             except BufferError:
-                key, value = state.user_id, state.value
-                self._put(topic, key=key, value=value, partition=number, timestamp=state.time_ms, headers=headers)
+                at = {"partition": number, "timestamp": state.time_ms, "headers": headers}
+                self._transactions.put(topic, key=state.user_id, value=state.value, **at)
 
-    def _put(self, topic: str, **message: Any) -> None:
-        while True:
-            try:
-                self._producer.produce(topic, **message)
-                return
-            except BufferError:
-                self._producer.poll(0.01)
 
-    def _insist(self, step: Callable[[float], Any]) -> None:
-        """Take a step of a transaction again as long as that is all that is asked for."""
-        from confluent_kafka import KafkaException
-
-        deadline = time.monotonic() + self._patience_s
-        while True:
-            try:
-                step(_STEP_SECONDS)
-                return
-            except KafkaException as error:
-                if not error.args[0].retriable() or time.monotonic() > deadline:
-                    raise
+def write(transactions: Transactions, topics: Topics, suggestions: Any, dead: Iterable[tuple[Raw, str]]) -> None:
+    """Add suggestions, each to the topic of its kind, and messages that cannot be read."""
+    for raw, reason in dead:
+        transactions.put(topics.dead_letters, **dead_letter(topics.topic, raw, reason))
+    for held_out, key, value in () if suggestions is None else as_json(suggestions):
+        transactions.put(topics.held_out if held_out else topics.suggestions, key=key, value=value)
 
 
 def as_json(suggestions: Any) -> Iterator[tuple[bool, str, str]]:

@@ -1,8 +1,8 @@
-"""The notebooks that come with Footfall: a tour, one for each job, and their Markdown in other languages.
+"""The notebooks that come with Footfall: a tour, one for each job, and their words in other languages.
 
 | module | what |
 |---|---|
-| `translation` | the Markdown of a notebook in another language, by cell |
+| `translation` | a notebook in another language: its Markdown by cell, and titles |
 | `kernels` | starts the kernel of this Python |
 | `page` | a notebook that was run, as one HTML file |
 | `running` | runs a notebook, and writes that file |
@@ -80,7 +80,7 @@ def question(name: str) -> str:
 
 
 def read(name: str, lang: str = ENGLISH) -> dict[str, Any]:
-    """Return a notebook as JSON, its Markdown in a language; what is not translated stays English.
+    """Return a notebook as JSON, its Markdown and titles in a language; what is not translated stays English.
 
     Parameters
     ----------
@@ -99,7 +99,7 @@ def read(name: str, lang: str = ENGLISH) -> dict[str, Any]:
 
 
 def words(name: str, lang: str) -> dict[str, str]:
-    """Return the Markdown of a notebook in another language, by cell; none where it is not translated."""
+    """Return the Markdown of a notebook in another language, by cell, and titles; none where it is not translated."""
     if lang not in languages():
         raise DefinitionError(f"lang = {lang!r}: no such language{choices(lang, languages())}")
     file = FOLDER / lang / f"{name}.md"
@@ -114,7 +114,7 @@ def copy(folder: Path, lang: str = ENGLISH, *, overwrite: bool = False) -> list[
     folder : Path
         It is made if it is not there.
     lang : str
-        Of their Markdown.
+        Of their Markdown and titles.
     overwrite : bool
         Replace files of these names.
 
@@ -140,9 +140,9 @@ def copy(folder: Path, lang: str = ENGLISH, *, overwrite: bool = False) -> list[
 
 
 def untranslated(lang: str) -> Iterator[tuple[str, int, int]]:
-    """Yield (name, Markdown cells without text in a language, Markdown cells) of notebooks that have any."""
+    """Yield (name, texts that are not there in a language, texts) of notebooks that lack any."""
     for name in names():
         notebook = read(name)
         lacking = translation.lacking(notebook, words(name, lang))
         if lacking and lang != ENGLISH:
-            yield name, len(lacking), sum(cell["cell_type"] == "markdown" for cell in notebook["cells"])
+            yield name, len(lacking), translation.texts(notebook)

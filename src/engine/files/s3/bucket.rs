@@ -32,10 +32,13 @@ struct Client {
     store: Arc<AmazonS3>,
 }
 
-/// The clients of this process, by bucket and by what the environment said.
+/// A bucket's name, and what the environment said when it was reached.
+type Reached = (String, Vec<(String, String)>);
+
+/// The clients of this process.
 struct Clients {
     process: u32,
-    known: Mutex<BTreeMap<(String, Vec<(String, String)>), Arc<Client>>>,
+    known: Mutex<BTreeMap<Reached, Arc<Client>>>,
     of_fork: OnceBox<Clients>,
 }
 

@@ -78,6 +78,10 @@ fn reason(place: &ObjectPlace, action: Action, error: &StoreError) -> String {
         }
         (StoreError::Precondition { .. }, _) => "it has changed since the data set was opened: open it again".into(),
         (_, Some(code)) => format!("S3 answered {code}"),
+        (_, None) if said.contains("400 Bad Request") => {
+            "S3 refuses the request as it is: is AWS_REGION that of the bucket, and are the credentials still good?"
+                .into()
+        }
         (_, None) => innermost(error),
     }
 }

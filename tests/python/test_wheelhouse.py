@@ -120,6 +120,15 @@ def test_the_same_files_give_the_same_bytes_and_name(tool, house, tmp_path):
     assert [line.split()[-1] for line in listed.splitlines()] == ["bootstrap.sh", "deploy/", "deploy/run"]
 
 
+def test_what_git_ignores_and_the_package_reads_is_named_for_the_wheel(project):
+    """maturin leaves out what git ignores, unless it is told."""
+    told = (project / "pyproject.toml").read_text(encoding="utf-8")
+    ignored = (project / ".gitignore").read_text(encoding="utf-8").split()
+    folders = [line.strip("/") for line in ignored if line.startswith("/python/footfall/") and line.endswith("/")]
+    assert "python/footfall/maps/static" in folders
+    assert [folder for folder in folders if f'path = "{folder}/*"' not in told] == []
+
+
 def test_two_versions_of_a_package_are_an_error(tool, house):
     tiny_wheel(house, "tiny_door", "1.3")
     with pytest.raises(SystemExit, match="has tiny-door twice"):

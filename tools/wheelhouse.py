@@ -87,7 +87,9 @@ def fetch(wheel: Path, extras: str, machine: str, glibc: str, folder: Path) -> N
         epoch = {**os.environ, "SOURCE_DATE_EPOCH": "315532800"}
         pip("wheel", "--no-deps", "--wheel-dir", str(folder), pinned(SOURCE_ONLY), environment=epoch)
     platforms = [option for tag in tags(machine, glibc) for option in ("--platform", tag)]
-    only = ["--only-binary", ":all:", "--find-links", str(folder), *platforms]
+    # The first of its line: some packages want a later one than nodes have.
+    python = f"{sys.version_info.major}.{sys.version_info.minor}.0"
+    only = ["--only-binary", ":all:", "--find-links", str(folder), "--python-version", python, *platforms]
     pip("download", "--dest", str(folder), *only, f"{wheel}[{extras}]")
 
 

@@ -42,15 +42,15 @@ def test_all_jobs_answer_the_bytes_of_the_disk(s3, city, monkeypatch):
     assert answers(f"s3://{bucket}/groups/ação 1+1/") == answers(city)
 
 
-@pytest.mark.parametrize("engine", ["dask", pytest.param("spark", marks=pytest.mark.slow)])
-def test_clusters_answer_the_bytes_of_this_machine(moto, tmp_path, engine):
+@pytest.mark.parametrize("cluster", ["dask", pytest.param("spark", marks=pytest.mark.slow)])
+def test_clusters_answer_the_bytes_of_this_machine(moto, tmp_path, cluster):
     bucket = moto.bucket()
     moto.upload(footfall.synth.city(tmp_path / "city", pings=20_000, progress=False), bucket)
-    command = [*COMMAND, "verify", f"s3://{bucket}", "--tz", "America/Recife", "--engines", f"local,{engine}"]
+    command = [*COMMAND, "verify", f"s3://{bucket}", "--tz", "America/Recife", "--engines", f"local,{cluster}"]
     environment = {**os.environ, **moto.environment()}
     told = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=540)
     assert told.returncode == 0, told.stdout + told.stderr
-    assert told.stdout.count(engine) >= len(JOBS)
+    assert told.stdout.count(cluster) >= len(JOBS)
 
 
 @pytest.mark.parametrize("parts", [1, 3])

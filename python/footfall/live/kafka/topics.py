@@ -88,11 +88,7 @@ def prepare(connections: Connections, topics: Topics) -> int:
     """
     admin = connections.admin()
     there = partitions_of(connections, admin)
-    if topics.topic not in there:
-        raise DefinitionError(
-            f"topic = {topics.topic!r}: is not there; `footfall live feed` makes one, or kafka-topics.sh"
-        )
-    count = there[topics.topic]
+    count = count_of_fixes(topics, there)
     if topics.progress in there:
         raise DefinitionError(
             f"group = {topics.group!r}: a query of Spark has read {topics.topic} (there is {topics.progress}), and its "
@@ -105,6 +101,21 @@ def prepare(connections: Connections, topics: Topics) -> int:
     if topics.states in there:
         _check_states(admin, topics, there[topics.states], count)
     return count
+
+
+def count_of_fixes(topics: Topics, there: Mapping[str, int]) -> int:
+    """Return the number of partitions of the topic of fixes.
+
+    Raises
+    ------
+    DefinitionError
+        If it is not there.
+    """
+    if topics.topic not in there:
+        raise DefinitionError(
+            f"topic = {topics.topic!r}: is not there; `footfall live feed` makes one, or kafka-topics.sh"
+        )
+    return there[topics.topic]
 
 
 def partitions_of(connections: Connections, admin: Any) -> dict[str, int]:

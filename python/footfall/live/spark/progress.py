@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, field
 
 from footfall.errors import DataError, DefinitionError
 from footfall.live.kafka.client import Connections
-from footfall.live.kafka.topics import ASK_SECONDS, STATES, Topics, make, partitions_of, stored
+from footfall.live.kafka.topics import ASK_SECONDS, STATES, Topics, count_of_fixes, make, partitions_of, stored
 
 _POLL_SECONDS = 0.2
 
@@ -66,20 +66,17 @@ def prepare(connections: Connections, topics: Topics) -> int:
     """
     admin = connections.admin()
     there = partitions_of(connections, admin)
-    if topics.topic not in there:
-        raise DefinitionError(
-            f"topic = {topics.topic!r}: is not there; `footfall live feed` makes one, or kafka-topics.sh"
-        )
-    if stored(connections, topics, there[topics.topic]):
+    count = count_of_fixes(topics, there)
+    if stored(connections, topics, count):
         raise DefinitionError(
             f"group = {topics.group!r}: has read {topics.topic} without Spark, and its states are in {topics.states}: "
             "go on without --engine, or name another --group"
         )
     written = (topics.suggestions, topics.held_out, topics.dead_letters)
-    make(admin, {name: {} for name in written if name not in there}, there[topics.topic])
+    make(admin, {name: {} for name in written if name not in there}, count)
     if topics.progress not in there:
         make(admin, {topics.progress: STATES}, 1)
-    return there[topics.topic]
+    return count
 
 
 def read(connections: Connections, topics: Topics) -> Progress | None:

@@ -3,6 +3,8 @@
 use std::fs::Metadata;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use object_store::ObjectMeta;
+
 /// Size and time of change of a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Stamp {
@@ -15,6 +17,12 @@ pub struct Stamp {
 }
 
 impl Stamp {
+    /// The state of an object.
+    pub fn of_object(meta: &ObjectMeta) -> Self {
+        let changed_ns = meta.last_modified.timestamp_nanos_opt().unwrap_or_default();
+        Self { bytes: meta.size, changed_ns, etag: meta.e_tag.clone() }
+    }
+
     /// The state of a file of this machine.
     pub fn of(metadata: &Metadata) -> Self {
         let changed = metadata.modified().unwrap_or(SystemTime::UNIX_EPOCH);

@@ -146,8 +146,7 @@ fn single(bucket: &Bucket, place: &ObjectPlace, traffic: &Traffic) -> Result<Opt
     })?;
     let Some((meta, end)) = found else { return Ok(None) };
     traffic.got(end.len() as u64);
-    let changed_ns = meta.last_modified.timestamp_nanos_opt().unwrap_or_default();
-    let stamp = Stamp { bytes: meta.size, changed_ns, etag: meta.e_tag };
+    let stamp = Stamp::of_object(&meta);
     Ok(Some(S3Object::found(place.clone(), bucket.clone(), stamp, traffic.clone(), Some(end))))
 }
 

@@ -60,9 +60,8 @@ impl Eq for S3Object {}
 impl S3Object {
     /// The object that a listing of the `bucket` tells of.
     pub fn listed(bucket: &Bucket, meta: ObjectMeta, traffic: &Traffic) -> Self {
-        let changed_ns = meta.last_modified.timestamp_nanos_opt().unwrap_or_default();
+        let stamp = Stamp::of_object(&meta);
         let place = ObjectPlace { bucket: bucket.name().into(), key: meta.location };
-        let stamp = Stamp { bytes: meta.size, changed_ns, etag: meta.e_tag };
         Self::found(place, bucket.clone(), stamp, traffic.clone(), None)
     }
 

@@ -1,5 +1,7 @@
 //! The four nouns and their columns.
 
+use std::ops::Range;
+
 use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
 
 use crate::{Error, Result};
@@ -8,6 +10,10 @@ use crate::{Error, Result};
 pub const RAW: &str = "given";
 /// The interactions that may have earned visits, as a table of a session.
 pub const EVIDENCE: &str = "evidence";
+
+/// Instants from 1980-01-01 on and before 2100-01-01, microseconds UTC. Others look like another unit than they were
+/// read in: seconds read as milliseconds fall in January 1970, milliseconds read as seconds after the year 3000.
+pub const PLAUSIBLE_US: Range<i64> = 315_532_800_000_000..4_102_444_800_000_000;
 
 /// Kind of a column's values, whatever type the user's file gives it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

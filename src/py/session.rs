@@ -284,7 +284,7 @@ impl PySession {
     }
 
     fn sample_findings<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        table(py, attended(py, None, |heartbeat| self.0.sample_findings(heartbeat))?)
+        table(py, py.detach(|| self.0.sample_findings()).map_err(raise)?)
     }
 
     #[pyo3(signature = (all, progress))]

@@ -8,12 +8,8 @@ use datafusion::arrow::datatypes::DataType;
 use datafusion::prelude::SessionContext;
 
 use crate::engine::functions::function;
-use crate::engine::nouns::{Column, Kind, Noun};
+use crate::engine::nouns::{Column, Kind, Noun, PLAUSIBLE_US};
 use crate::engine::sources::source::readings_name;
-
-/// Instants before 1980-01-01 or from 2100-01-01 on look like another unit than they were read in: seconds read as
-/// milliseconds fall in January 1970, milliseconds read as seconds after the year 3000.
-const PLAUSIBLE_YEARS: (&str, &str) = ("TIMESTAMP '1980-01-01T00:00:00Z'", "TIMESTAMP '2100-01-01T00:00:00Z'");
 
 /// The check for values that are there and cannot be read.
 pub const UNREADABLE: &str = "unreadable";
@@ -142,7 +138,7 @@ fn checks_of_number(column: &'static Column, limit: Option<i32>, severity: Sever
 
 fn checks_of_instant(column: &'static Column, severity: Severity) -> Vec<Check> {
     let (name, readings) = (column.name, readings_name(column));
-    let (first, last) = PLAUSIBLE_YEARS;
+    let [first, last] = [PLAUSIBLE_US.start, PLAUSIBLE_US.end].map(|us| format!("to_timestamp_micros({us})"));
     let unreadable = format!("raw_{name} IS NOT NULL AND {name} IS NULL AND coalesce({readings}, 1) > 0");
     let skipped = "the clock of naive_tz was set forward past it";
     let repeated = "the clock of naive_tz read it twice; the first is taken";

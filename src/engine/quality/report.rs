@@ -13,7 +13,7 @@ use super::duplicates;
 use crate::engine::context::{new_context, planned};
 use crate::engine::errors::error_of;
 use crate::engine::functions::as_text;
-use crate::engine::nouns::{Column, Noun};
+use crate::engine::nouns::Column;
 use crate::engine::run::{Heartbeat, Table, run, run_outward};
 use crate::engine::session::Session;
 use crate::engine::sources::part::SourcePart;
@@ -185,20 +185,10 @@ fn with_unread(source: &Source, unreadable: &[&'static Column]) -> Result<Logica
     LogicalPlanBuilder::from(rows).project(columns).and_then(LogicalPlanBuilder::build).map_err(error_of)
 }
 
+/// What the checks find among all rows of `source`.
 fn findings_of_rows(source: &Source, known: &Reference, heartbeat: Heartbeat) -> Result<Vec<Finding>> {
     let checks = checks(source.noun(), &source.columns(), known);
-    findings_of(source.noun(), &source.with_raw()?, &checks, known, heartbeat)
-}
-
-/// What the checks find among the rows of `plan`.
-pub(super) fn findings_of(
-    noun: &Noun,
-    plan: &LogicalPlan,
-    checks: &[Check],
-    known: &Reference,
-    heartbeat: Heartbeat,
-) -> Result<Vec<Finding>> {
-    let context = context_with(plan, None)?;
+    let context = context_with(&source.with_raw()?, None)?;
     known.register(&context);
     let counts = checks.iter().enumerate();
     let counts = counts.map(|(number, check)| format!("count(*) FILTER (WHERE {}) AS n{number}", check.condition));
@@ -209,7 +199,7 @@ pub(super) fn findings_of(
     let finding = |(number, check): (usize, &Check)| {
         let rows = count(1 + number);
         Ok(Finding {
-            table: noun.name,
+            table: source.noun().name,
             check: check.name,
             column: Some(check.column),
             severity: check.severity,

@@ -3,20 +3,23 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use datafusion::arrow::array::{ArrayRef, AsArray, Int64Array, StringArray};
+use datafusion::arrow::array::{ArrayRef, AsArray, Int64Array, RecordBatch, StringArray};
+use datafusion::arrow::compute::filter_record_batch;
+use datafusion::execution::session_state::SessionState;
+use datafusion::logical_expr::col;
 
-use datafusion::logical_expr::LogicalPlan;
-
-use super::ask::context_with;
+use super::ask::text_of;
 use super::checks::{Check, Reference, Severity, UNREADABLE, checks};
-use super::report::{Finding, findings_of, table_with};
+use super::report::{Finding, table_with};
 use crate::Result;
-use crate::engine::context::planned;
+use crate::engine::context::new_context;
+use crate::engine::functions::as_text;
 use crate::engine::nouns::Kind;
-use crate::engine::run::{Heartbeat, Table, run};
+use crate::engine::run::Table;
 use crate::engine::session::Session;
 use crate::engine::sources::source::Source;
 use crate::engine::text::times::{Times, looks};
+use crate::engine::values::evaluate::{evaluated, evaluated_sql};
 use crate::engine::values::rules::TimestampFormat;
 
 /// What was found, and what would mend it.
@@ -25,15 +28,19 @@ type Hinted = (Finding, Option<String>);
 impl Session {
     /// What is found in a sample of the rows: table, check, column, severity, rows, of (the rows that were looked at),
     /// example, hint (what would mend it).
-    pub fn sample_findings(&self, heartbeat: Heartbeat) -> Result<Table> {
+    pub fn sample_findings(&self) -> Result<Table> {
         let known = self.known_ids();
+        let context = new_context(None, None)?;
+        known.register(&context);
+        let (state, reads) = (context.state(), Arc::new(self.context.state()));
+        let compares_users = self.compares_users();
         let (mut findings, mut samples) = (vec![], BTreeMap::new());
         for source in self.sources.values() {
-            let sample = source.sample_with_raw(&self.context)?;
-            findings.extend(findings_in_sample(source, &sample, &known, heartbeat)?);
+            let sample = source.sample(&reads, !compares_users)?;
+            findings.extend(findings_in_sample(source, &sample, &known, &state)?);
             samples.insert(source.noun().name, sample);
         }
-        findings.extend(users_written_otherwise(&samples, heartbeat)?);
+        findings.extend(if compares_users { users_written_otherwise(&samples) } else { None });
         let text = |of: &dyn Fn(&Hinted) -> Option<String>| -> ArrayRef {
             Arc::new(findings.iter().map(of).collect::<StringArray>())
         };
@@ -51,62 +58,78 @@ impl Session {
             ("hint", text(&|(_, hint)| hint.clone())),
         ])
     }
+
+    /// Whether users of interactions and of pings may be written in two ways, which integers are not.
+    fn compares_users(&self) -> bool {
+        let both = ["interactions", "pings"].map(|name| self.sources.get(name));
+        let are_integers = |source: &Option<&Source>| source.is_some_and(|source| source.has_integers("user_id"));
+        both.iter().all(Option::is_some) && !both.iter().all(are_integers)
+    }
 }
 
 /// Users of interactions who have no pings as they are written, and would have some if leading zeros, spaces and
 /// letter case did not matter.
-fn users_written_otherwise(samples: &BTreeMap<&str, LogicalPlan>, heartbeat: Heartbeat) -> Result<Option<Hinted>> {
-    let (Some(of_interactions), Some(of_pings)) = (samples.get("interactions"), samples.get("pings")) else {
-        return Ok(None);
-    };
-    let (acting, walking) = (users_in_sample(of_interactions, heartbeat)?, users_in_sample(of_pings, heartbeat)?);
+fn users_written_otherwise(samples: &BTreeMap<&str, RecordBatch>) -> Option<Hinted> {
+    let (acting, walking) = (users_of(samples.get("interactions")?), users_of(samples.get("pings")?));
     if acting.intersection(&walking).next().is_some() {
-        return Ok(None);
+        return None;
     }
-    let walking: BTreeMap<String, &String> = walking.iter().map(|user| (alike(user), user)).collect();
-    let pair = acting.iter().find_map(|user| Some((user, *walking.get(&alike(user))?)));
-    Ok(pair.map(|(user, other)| {
-        let finding = Finding {
-            table: "interactions",
-            check: "user without pings",
-            column: Some("user_id"),
-            severity: Severity::Suspicious,
-            rows: acting.len() as i64,
-            of: acting.len() as i64,
-            example: Some(user.clone()),
-        };
-        (finding, Some(format!("the pings have {other:?}: write the ids alike in both tables")))
-    }))
+    let walking: BTreeMap<String, &str> = walking.iter().map(|user| (alike(user), *user)).collect();
+    let (user, other) = acting.iter().find_map(|user| Some((user, *walking.get(&alike(user))?)))?;
+    let finding = Finding {
+        table: "interactions",
+        check: "user without pings",
+        column: Some("user_id"),
+        severity: Severity::Suspicious,
+        rows: acting.len() as i64,
+        of: acting.len() as i64,
+        example: Some((*user).into()),
+    };
+    Some((finding, Some(format!("the pings have {other:?}: write the ids alike in both tables"))))
+}
+
+fn users_of(sample: &RecordBatch) -> BTreeSet<&str> {
+    sample["user_id"].as_string_view().iter().flatten().collect()
 }
 
 fn findings_in_sample(
     source: &Source,
-    sample: &LogicalPlan,
+    sample: &RecordBatch,
     known: &Reference,
-    heartbeat: Heartbeat,
+    state: &SessionState,
 ) -> Result<Vec<Hinted>> {
-    let noun = source.noun();
-    let mut checks = checks(noun, &source.columns(), known);
+    let mut checks = checks(source.noun(), &source.columns(), known);
     let is_asked = |check: &Check| {
         check.severity == Severity::Unusable || ["unknown establishment", "epoch unit"].contains(&check.name)
     };
     checks.retain(is_asked);
-    let findings = findings_of(noun, sample, &checks, known, heartbeat)?;
-    let found = findings.into_iter().filter(|finding| finding.rows > 0);
-    Ok(found
-        .map(|finding| {
-            let hint = hint(source, &finding, known);
-            (finding, hint)
-        })
-        .collect())
+    let mut findings = vec![];
+    for check in &checks {
+        let found = evaluated_sql(&check.condition, sample, state)?;
+        let found = filter_record_batch(sample, found.as_boolean())?;
+        if found.num_rows() == 0 {
+            continue;
+        }
+        let finding = Finding {
+            table: source.noun().name,
+            check: check.name,
+            column: Some(check.column),
+            severity: check.severity,
+            rows: found.num_rows() as i64,
+            of: sample.num_rows() as i64,
+            example: example(&found, check.column, state)?,
+        };
+        let hint = hint(source, &finding, known);
+        findings.push((finding, hint));
+    }
+    Ok(findings)
 }
-
-fn users_in_sample(sample: &LogicalPlan, heartbeat: Heartbeat) -> Result<BTreeSet<String>> {
-    let context = context_with(sample, None)?;
-    let users = "SELECT DISTINCT user_id FROM rows WHERE user_id IS NOT NULL";
-    let (_, batches) = run(planned(&context, users)?, heartbeat)?;
-    let ids = batches.iter().flat_map(|batch| batch.column(0).as_string_view().iter().flatten().map(String::from));
-    Ok(ids.collect())
+/// The smallest of the caller's own values, as text, of a column in `rows`.
+fn example(rows: &RecordBatch, column: &str, state: &SessionState) -> Result<Option<String>> {
+    let raw = format!("raw_{column}");
+    let text = as_text(&text_of(&raw), rows[raw.as_str()].data_type().clone()).call(vec![col(&raw)]);
+    let values = evaluated(text, rows, state)?;
+    Ok(values.as_string_view().iter().flatten().min().map(String::from))
 }
 
 /// The id without what programs leave out or add.

@@ -3,11 +3,13 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use datafusion::arrow::array::RecordBatch;
 use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use datafusion::catalog::TableProvider;
 use futures::{StreamExt, stream};
 
 use super::parquet_table::ParquetTable;
+use super::settled::Settled;
 use super::slice::{Slice, footer};
 use crate::Result;
 use crate::engine::files::file::TableFile;
@@ -256,6 +258,17 @@ impl FileGroup {
     /// The same files, or parts of them.
     pub fn with_slices(&self, slices: Vec<Slice>) -> FileGroup {
         FileGroup { slices, ..self.clone() }
+    }
+
+    /// The first rows of both ends of a Parquet file of this machine, without reading what is `settled`; `None` if a
+    /// scan must tell.
+    pub fn first_rows_of_ends(&self, count: usize, settled: &Settled) -> Option<Vec<RecordBatch>> {
+        match (&self.format, &self.slices[..]) {
+            (Format::Parquet, [Slice { file, bytes: None }]) => {
+                parquet::first_rows_of_ends(file, &self.schema, count, |field, chunk| settled.value(field, chunk))
+            }
+            _ => None,
+        }
     }
 
     /// Where text files may be cut; `None` if they are Parquet.

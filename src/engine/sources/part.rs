@@ -44,8 +44,8 @@ impl SourcePart {
     }
 
     /// The first and the last `rows` of rows in memory, or all of them.
-    pub(super) fn first_and_last(&self, rows: usize) -> Result<SourcePart> {
-        let Origin::Memory(schema, batches) = &self.origin else { return Ok(self.clone()) };
+    pub(super) fn first_and_last(&self, rows: usize) -> Vec<RecordBatch> {
+        let Origin::Memory(_, batches) = &self.origin else { return vec![] };
         let all: usize = batches.iter().map(RecordBatch::num_rows).sum();
         let (mut before, mut taken) = (0, vec![]);
         for batch in batches {
@@ -55,13 +55,12 @@ impl SourcePart {
             taken.extend([batch.slice(0, first), batch.slice(count - last, last)]);
             before += count;
         }
-        SourcePart::of_memory(schema, &taken, 1)
+        taken
     }
 
-    /// The same part with `rows` of its files in the place of all.
-    pub(super) fn with_rows(&self, rows: &[RecordBatch]) -> Result<SourcePart> {
-        let table = Arc::new(memory_table(&self.table.schema(), rows, 1)?);
-        Ok(SourcePart { origin: self.origin.clone(), table })
+    /// The caller's columns that can be asked for.
+    pub(super) fn schema(&self) -> SchemaRef {
+        self.table.schema()
     }
 
     /// Splits the rows by file, in the order in which they are written.

@@ -1,24 +1,27 @@
 //! A bounded sample of a table: the first and the last rows of some of its files.
 
 use std::io::Read;
+use std::sync::Arc;
 
 use datafusion::arrow::array::RecordBatch;
+use datafusion::arrow::compute::concat_batches;
 use datafusion::common::Result as PlanResult;
-use datafusion::logical_expr::LogicalPlan;
+use datafusion::execution::session_state::SessionState;
 use datafusion::physical_plan::ExecutionPlanProperties;
-use datafusion::prelude::SessionContext;
 use futures::StreamExt;
+use futures::future::join_all;
 use memchr::memchr;
 
 use super::group::FileGroup;
 use super::part::SourcePart;
+use super::settled::Settled;
 use super::slice::{Slice, footer, start_of};
 use super::source::Source;
-use crate::Result;
 use crate::engine::errors::error_of;
 use crate::engine::files::file::TableFile;
 use crate::engine::text::spans::Cuts;
 use crate::engine::threads::threads;
+use crate::{Error, Result};
 
 /// How many files are looked at, evenly over all.
 const FILES: usize = 8;
@@ -28,28 +31,45 @@ const END_ROWS: usize = 1_024;
 const END_BYTES: u64 = 1 << 20;
 
 impl Source {
-    /// Reads some rows, and plans them with the caller's own values beside them, as [`Source::with_raw`] does.
-    pub fn sample_with_raw(&self, context: &SessionContext) -> Result<LogicalPlan> {
+    /// Reads some rows: our columns, with the caller's own values beside them, as [`Source::with_raw`] plans them. Of
+    /// columns in which there is nothing to find, a value stands for all; of users only if that is asked for.
+    pub fn sample(&self, state: &Arc<SessionState>, settles_users: bool) -> Result<RecordBatch> {
+        let settled = Arc::new(Settled::of(self, settles_users));
         let files: usize = self.parts.iter().filter_map(SourcePart::group).map(|group| group.slices.len()).sum();
         let looked_at = evenly(files, FILES);
-        let (mut before, mut parts) = (0, vec![]);
+        let (mut before, mut samples) = (0, vec![]);
         for part in &self.parts {
-            let Some(group) = part.group() else {
-                parts.push(part.first_and_last(END_ROWS)?);
-                continue;
-            };
-            let mut rows = vec![];
-            for number in looked_at.iter().filter(|number| (before..before + group.slices.len()).contains(number)) {
-                let file = group.with_slices(vec![group.slices[number - before].clone()]);
-                for end in ends_of(&file)? {
-                    rows.extend(first_rows(context, &end)?);
+            let rows = match part.group() {
+                None => part.first_and_last(END_ROWS),
+                Some(group) => {
+                    let first = before;
+                    before += group.slices.len();
+                    let own = looked_at.iter().filter_map(|number| group.slices.get(number.checked_sub(first)?));
+                    rows_of(own.map(|slice| group.with_slices(vec![slice.clone()])).collect(), &settled, state)?
                 }
-            }
-            before += group.slices.len();
-            parts.push(part.with_rows(&rows)?);
+            };
+            samples.push(self.evaluated_with_raw(part, &rows, state)?);
         }
-        self.with_parts(parts).with_raw()
+        let first = samples.first().ok_or_else(|| Error::Internal("a source without parts".into()))?;
+        Ok(concat_batches(first.schema_ref(), &samples)?)
     }
+}
+
+/// The first and the last rows of `files`, of several files at once.
+fn rows_of(files: Vec<FileGroup>, settled: &Arc<Settled>, state: &Arc<SessionState>) -> Result<Vec<RecordBatch>> {
+    let threads = threads();
+    let read = files.into_iter().map(|file| {
+        let (settled, state) = (Arc::clone(settled), Arc::clone(state));
+        threads.spawn_blocking(move || match file.first_rows_of_ends(END_ROWS, &settled) {
+            Some(rows) => Ok(rows),
+            None => scanned_ends(&file, &state),
+        })
+    });
+    let mut rows = vec![];
+    for read in threads.block_on(join_all(read)) {
+        rows.extend(read.map_err(|_| Error::Internal("reading a sample panicked".into()))??);
+    }
+    Ok(rows)
 }
 
 /// At most `count` numbers below `all`, the first and the last among these.
@@ -58,24 +78,27 @@ fn evenly(all: usize, count: usize) -> Vec<usize> {
     (0..taken).map(|number| number * (all - 1) / (taken - 1).max(1)).collect()
 }
 
-/// The first rows of files, as they are in them.
-fn first_rows(context: &SessionContext, files: &FileGroup) -> Result<Vec<RecordBatch>> {
-    let rows = async || -> PlanResult<Vec<RecordBatch>> {
-        let plan = files.table().scan(&context.state(), None, &[], Some(END_ROWS)).await?;
-        let (mut left, mut rows) = (END_ROWS, vec![]);
-        for partition in 0..plan.output_partitioning().partition_count() {
-            let mut batches = plan.execute(partition, context.task_ctx())?;
-            while left > 0
-                && let Some(batch) = batches.next().await
-            {
-                let batch = batch?;
-                rows.push(batch.slice(0, left.min(batch.num_rows())));
-                left -= left.min(batch.num_rows());
-            }
+fn scanned_ends(file: &FileGroup, state: &SessionState) -> Result<Vec<RecordBatch>> {
+    let scan = |end: &FileGroup| threads().block_on(scanned(end, state)).map_err(error_of);
+    let rows = ends_of(file)?.iter().map(scan).collect::<Result<Vec<_>>>()?;
+    Ok(rows.into_iter().flatten().collect())
+}
+
+/// The first rows of a file, or a part of it, as they are in it.
+async fn scanned(file: &FileGroup, state: &SessionState) -> PlanResult<Vec<RecordBatch>> {
+    let plan = file.table().scan(state, None, &[], Some(END_ROWS)).await?;
+    let (mut left, mut rows) = (END_ROWS, vec![]);
+    for partition in 0..plan.output_partitioning().partition_count() {
+        let mut batches = plan.execute(partition, state.task_ctx())?;
+        while left > 0
+            && let Some(batch) = batches.next().await
+        {
+            let batch = batch?;
+            rows.push(batch.slice(0, left.min(batch.num_rows())));
+            left -= left.min(batch.num_rows());
         }
-        Ok(rows)
-    };
-    threads().block_on(rows()).map_err(error_of)
+    }
+    Ok(rows)
 }
 
 /// The file of a group, and its last part if it is large.

@@ -1,10 +1,13 @@
 //! The rows of a noun, in our columns and types.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use datafusion::arrow::array::RecordBatch;
-use datafusion::arrow::datatypes::{DataType, SchemaRef};
+use datafusion::arrow::compute::concat_batches;
+use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use datafusion::common::tree_node::{Transformed, TreeNode};
+use datafusion::execution::session_state::SessionState;
 use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, cast, col, lit};
 use datafusion::scalar::ScalarValue;
 
@@ -16,6 +19,7 @@ use crate::engine::functions::as_text;
 use crate::engine::nouns::{Column, Kind, Noun};
 use crate::engine::text::dialect::{CsvOptions, Dialect};
 use crate::engine::values::convert::{Rules, convert, readings};
+use crate::engine::values::evaluate::evaluated;
 use crate::engine::values::parse::is_action;
 use crate::engine::values::rules::{Actions, TimeRules};
 use crate::{Error, Result};
@@ -49,11 +53,6 @@ impl Source {
         &self.noun
     }
 
-    /// The same noun, read in the same way, with other rows.
-    pub(super) fn with_parts(&self, parts: Vec<SourcePart>) -> Source {
-        Source { noun: self.noun, reading: self.reading.clone(), parts }
-    }
-
     /// The files that the rows come from, in the order of the parts.
     pub fn files(&self) -> Vec<&TableFile> {
         self.parts.iter().flat_map(SourcePart::files).collect()
@@ -62,7 +61,7 @@ impl Source {
     /// The noun's columns that the caller's tables have.
     pub fn columns(&self) -> Vec<&'static Column> {
         let there = |column: &&Column| {
-            let theirs = self.reading.theirs(&self.noun, column);
+            let theirs = self.theirs(column);
             self.parts.iter().any(|part| part.type_of(&theirs).is_some())
         };
         self.noun.columns.iter().filter(there).collect()
@@ -81,12 +80,25 @@ impl Source {
         dialects.all(|other| other == first).then_some(first)
     }
 
+    /// The caller's name of one of our columns.
+    pub fn theirs(&self, column: &Column) -> String {
+        self.reading.theirs(&self.noun, column)
+    }
+
+    /// Whether a column is one of integers wherever it is there.
+    pub fn has_integers(&self, name: &str) -> bool {
+        let mut types = self.noun.columns.iter().filter(|column| column.name == name).flat_map(|column| {
+            let theirs = self.theirs(column);
+            self.parts.iter().filter_map(move |part| part.type_of(&theirs))
+        });
+        types.all(|of| of.is_integer())
+    }
+
     fn check_columns(&self) -> Result<()> {
-        let names = |column: &Column| (column.name.to_string(), self.reading.theirs(&self.noun, column));
+        let names = |column: &Column| (column.name.to_string(), self.theirs(column));
         for part in &self.parts {
             let lacks = |column: &&Column| {
-                self.reading.needs(&self.noun, column)
-                    && part.type_of(&self.reading.theirs(&self.noun, column)).is_none()
+                self.reading.needs(&self.noun, column) && part.type_of(&self.theirs(column)).is_none()
             };
             let columns: Vec<_> = self.noun.columns.iter().filter(lacks).map(names).collect();
             if !columns.is_empty() {
@@ -104,7 +116,7 @@ impl Source {
     fn refuse_shared_columns(&self) -> Result<()> {
         let mut ours_of = BTreeMap::new();
         for column in self.columns() {
-            let theirs = self.reading.theirs(&self.noun, column);
+            let theirs = self.theirs(column);
             if let Some(other) = ours_of.insert(theirs.clone(), column.name) {
                 return Err(Error::Definition {
                     name: "columns".into(),
@@ -118,7 +130,7 @@ impl Source {
 
     /// The expression of one of our columns.
     fn ours(&self, part: &SourcePart, column: &Column) -> Result<Expr> {
-        let theirs = self.reading.theirs(&self.noun, column);
+        let theirs = self.theirs(column);
         let expression = match (part.literal(&theirs), part.type_of(&theirs)) {
             (Some(value), _) => self.converted_literal(part, column, &theirs, value)?,
             (None, Some(from)) => convert(self.noun.name, column, &theirs, &from, self.rules(part))?,
@@ -143,7 +155,7 @@ impl Source {
 
     /// An expression that is null where the id is.
     fn id_of(&self, part: &SourcePart, column: &Column) -> Result<Expr> {
-        let theirs = self.reading.theirs(&self.noun, column);
+        let theirs = self.theirs(column);
         match (part.literal(&theirs), part.type_of(&theirs)) {
             (None, Some(from)) if from.is_integer() => Ok(col(datafusion::common::Column::new_unqualified(theirs))),
             _ => self.ours(part, column),
@@ -152,7 +164,7 @@ impl Source {
 
     /// An expression that is true where the action is known.
     fn is_known_action(&self, part: &SourcePart, column: &Column) -> Result<Expr> {
-        let theirs = self.reading.theirs(&self.noun, column);
+        let theirs = self.theirs(column);
         match (part.literal(&theirs), part.type_of(&theirs)) {
             (None, Some(from @ (DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View))) => {
                 let word = col(datafusion::common::Column::new_unqualified(theirs));
@@ -165,7 +177,7 @@ impl Source {
     /// The caller's own value, to show it and to tell a null from an unreadable one. Parts may differ in type, and
     /// text is what all have in common.
     fn raw(&self, part: &SourcePart, column: &Column) -> Expr {
-        let theirs = self.reading.theirs(&self.noun, column);
+        let theirs = self.theirs(column);
         let value = match (part.literal(&theirs), part.type_of(&theirs)) {
             (Some(value), _) => lit(value),
             (None, Some(_)) => col(datafusion::common::Column::new_unqualified(&theirs)),
@@ -185,7 +197,7 @@ impl Source {
 
     /// How often the caller's clock reads a time.
     fn readings(&self, part: &SourcePart, column: &Column) -> Expr {
-        let theirs = self.reading.theirs(&self.noun, column);
+        let theirs = self.theirs(column);
         let counted = match (part.literal(&theirs), part.type_of(&theirs)) {
             (None, Some(from)) => readings(self.noun.name, &theirs, &from, self.rules(part)),
             _ => lit(ScalarValue::Int64(None)),
@@ -234,13 +246,36 @@ impl Source {
         self.project(part, true)?.build().map_err(error_of)
     }
 
+    /// Evaluates, on some `rows` of a part, what [`Source::with_raw`] plans.
+    pub(super) fn evaluated_with_raw(
+        &self,
+        part: &SourcePart,
+        rows: &[RecordBatch],
+        state: &SessionState,
+    ) -> Result<RecordBatch> {
+        let rows = concat_batches(&part.schema(), rows)?;
+        let (mut fields, mut columns) = (vec![], vec![]);
+        for expression in self.expressions(part, true)? {
+            let name = expression.schema_name().to_string();
+            let column = evaluated(expression, &rows, state)?;
+            fields.push(Field::new(name, column.data_type().clone(), true));
+            columns.push(column);
+        }
+        Ok(RecordBatch::try_new(Arc::new(Schema::new(fields)), columns)?)
+    }
+
     fn project(&self, part: &SourcePart, raw: bool) -> Result<LogicalPlanBuilder> {
+        part.scan()?.project(self.expressions(part, raw)?).map_err(error_of)
+    }
+
+    /// Our columns, and, with `raw`, the caller's own values and how often their clocks read them.
+    fn expressions(&self, part: &SourcePart, raw: bool) -> Result<Vec<Expr>> {
         let mut expressions = self.noun.columns.iter().map(|c| self.ours(part, c)).collect::<Result<Vec<_>>>()?;
         if raw {
             expressions.extend(self.noun.columns.iter().map(|column| self.raw(part, column)));
             expressions.extend(self.instants().map(|column| self.readings(part, column)));
         }
-        part.scan()?.project(expressions).map_err(error_of)
+        Ok(expressions)
     }
 
     fn union(&self, mut parts: impl Iterator<Item = Result<LogicalPlanBuilder>>) -> Result<LogicalPlan> {

@@ -34,7 +34,7 @@ impl Source {
     /// Reads some rows: our columns, with the caller's own values beside them, as [`Source::with_raw`] plans them. Of
     /// columns in which there is nothing to find, a value stands for all; of users only if that is asked for.
     pub fn sample(&self, state: &Arc<SessionState>, settles_users: bool) -> Result<RecordBatch> {
-        let settled = Arc::new(Settled::of(self, settles_users));
+        let settled = Arc::new(self.settled(settles_users));
         let files: usize = self.parts.iter().filter_map(SourcePart::group).map(|group| group.slices.len()).sum();
         let looked_at = evenly(files, FILES);
         let (mut before, mut samples) = (0, vec![]);

@@ -7,8 +7,8 @@ use datafusion::scalar::ScalarValue;
 use parquet::file::metadata::ColumnChunkMetaData;
 use parquet::file::statistics::Statistics;
 
-use super::source::Source;
-use crate::engine::nouns::{Kind, PLAUSIBLE_US};
+use super::reading::Reading;
+use crate::engine::nouns::{Kind, Noun, PLAUSIBLE_US};
 
 /// Columns of a table, by the caller's names, of which statistics may tell enough.
 #[derive(Debug, Clone, Default)]
@@ -20,11 +20,11 @@ pub struct Settled {
 }
 
 impl Settled {
-    /// The columns of `source`; users only where nobody compares how their ids are written.
-    pub fn of(source: &Source, with_users: bool) -> Self {
+    /// The columns of `noun`; users only where nobody compares how their ids are written.
+    pub fn of(noun: &Noun, reading: &Reading, with_users: bool) -> Self {
         let mut settled = Self::default();
-        for column in source.noun().columns {
-            let theirs = source.theirs(column);
+        for column in noun.columns {
+            let theirs = reading.theirs(noun, column);
             match column.kind {
                 Kind::Id if with_users && column.name == "user_id" => settled.ids.insert(theirs),
                 Kind::Instant => settled.instants.insert(theirs),

@@ -13,6 +13,7 @@ use datafusion::scalar::ScalarValue;
 
 use super::part::SourcePart;
 use super::reading::Reading;
+use super::settled::Settled;
 use crate::engine::errors::error_of;
 use crate::engine::files::file::TableFile;
 use crate::engine::functions::as_text;
@@ -81,7 +82,7 @@ impl Source {
     }
 
     /// The caller's name of one of our columns.
-    pub fn theirs(&self, column: &Column) -> String {
+    fn theirs(&self, column: &Column) -> String {
         self.reading.theirs(&self.noun, column)
     }
 
@@ -244,6 +245,11 @@ impl Source {
     /// Like [`Source::with_raw`], for one part.
     pub fn part_with_raw(&self, part: &SourcePart) -> Result<LogicalPlan> {
         self.project(part, true)?.build().map_err(error_of)
+    }
+
+    /// The columns that a sample need not look at, where statistics allow for it.
+    pub(super) fn settled(&self, with_users: bool) -> Settled {
+        Settled::of(&self.noun, &self.reading, with_users)
     }
 
     /// Evaluates, on some `rows` of a part, what [`Source::with_raw`] plans.

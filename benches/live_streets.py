@@ -21,7 +21,7 @@ import pyarrow as pa
 
 import footfall
 from footfall import _native
-from footfall.streets import Streets
+from footfall.made_up.streets import Streets
 
 AHEAD_US = 15_000_000
 HOUR_US = 3_600_000_000

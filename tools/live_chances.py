@@ -10,10 +10,11 @@ import pyarrow.csv
 
 import footfall
 from footfall import _native
-from footfall.live import Approach, history, tuning
+from footfall.live import Approach, history
+from footfall.live.judging import tuning
 
 PINGS, SEED = 1_000_000, 1
-FILE = Path(__file__).parents[1] / "python" / "footfall" / "live" / "chances.csv"
+FILE = Path(__file__).parents[1] / "python" / "footfall" / "live" / "judging" / "chances.csv"
 
 
 def main() -> int:

@@ -9,25 +9,25 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Callable
 
 from footfall import _native, extras, quality
-from footfall.checks import Checks
 from footfall.definitions import DEFAULT_UNIT, Definitions, Unit
 from footfall.errors import DefinitionError
 from footfall.inputs import arrow, options
 from footfall.inputs.reading import Reading
 from footfall.inputs.selection import Selection
-from footfall.jobs import Jobs
 from footfall.lang import ENGLISH, chosen, in_own_language, known, mark, tr
-from footfall.mapped import Mapped
+from footfall.methods.checks import Checks
+from footfall.methods.jobs import Jobs
+from footfall.methods.mapped import Mapped
+from footfall.methods.restricting import Restricting
+from footfall.methods.trade_areas import TradeAreas
 from footfall.output import facts
 from footfall.output.progress import Tick, bar
-from footfall.output.traffic import Asked
-from footfall.restricting import Restricting
+from footfall.output.s3.traffic import Asked
 from footfall.result import Result
-from footfall.trade_areas import TradeAreas
 
 if TYPE_CHECKING:
     from footfall.engines.protocol import Session
-    from footfall.output.objects import Written
+    from footfall.output.s3.objects import Written
 
 # Where a time-zone database may be, besides folders.
 _PACKAGE = mark("the package tzdata")

@@ -13,9 +13,9 @@ from footfall.inputs import zones
 from footfall.inputs.config import read as read_config
 from footfall.inputs.csv import Csv
 from footfall.inputs.reading import reading
-from footfall.output.objects import ObjectPath, Written, place
 from footfall.output.progress import bar
-from footfall.output.sets import whole_set
+from footfall.output.s3.objects import ObjectPath, Written, place
+from footfall.output.s3.sets import whole_set
 
 
 @dataclass(frozen=True)

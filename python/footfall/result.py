@@ -15,9 +15,9 @@ from footfall.errors import DefinitionError
 from footfall.inputs import options
 from footfall.lang import ENGLISH, chosen, in_own_language, known, mark, speaking, tr, trn
 from footfall.output import display, formats, tables
-from footfall.output.objects import Written, place
+from footfall.output.s3.objects import Written, place
+from footfall.output.s3.traffic import NOTHING, Asked
 from footfall.output.text import printable, size
-from footfall.output.traffic import NOTHING, Asked
 from footfall.output.writing import whole_file
 
 if TYPE_CHECKING:
@@ -196,7 +196,7 @@ class Result:
         """
         extras.need("charts", *extras.CHARTS, by="a chart")
         from footfall.charts.drawing import draw
-        from footfall.charts.rows import Context
+        from footfall.charts.shared.rows import Context
 
         context = Context(self.tz, self.definitions)
         with speaking(self.lang if lang is None else chosen(lang)):

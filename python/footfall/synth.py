@@ -8,10 +8,10 @@ from datetime import date
 from footfall import _native
 from footfall.errors import DefinitionError
 from footfall.inputs import options, zones
-from footfall.output.objects import ObjectPath, Written, place
+from footfall.made_up.streets import Streets, streets
 from footfall.output.progress import bar
-from footfall.output.sets import whole_set
-from footfall.streets import Streets, streets
+from footfall.output.s3.objects import ObjectPath, Written, place
+from footfall.output.s3.sets import whole_set
 
 __all__ = ["Streets", "city", "streets"]
 

@@ -10,13 +10,13 @@ use super::approach::{Approach, Course};
 use super::columns::{Fixes, GrowingTable, Name, given_states, no_state, states};
 use super::counts::{Counted, Counters};
 use super::fix::{Fix, Received};
-use super::hashing::{lot_of, suggestion_id};
 use super::options::{Options, micros};
 use super::tables::{BatchedTable, LiveTables, Outcomes, UserId};
 use super::track::{Age, Called, Legs, Track};
 use super::user::User;
 use crate::error::Result;
 use crate::geo::Place;
+use crate::ids::hashing::{lot_of, suggestion_id};
 use crate::ids::{Id, Ids};
 
 /// The columns of suggestions, in their order.

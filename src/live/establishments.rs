@@ -5,10 +5,10 @@ use std::hash::BuildHasherDefault;
 
 use super::corridor::Corridors;
 use super::fix::Fix;
-use super::hashing::{KeyHasher, key_of};
 use super::options::Options;
 use crate::error::{Error, Result};
 use crate::geo::{EstablishmentIndex, Place, place};
+use crate::ids::hashing::{KeyHasher, key_of};
 
 /// Minutes of the local day at which an establishment opens and closes.
 pub(super) type Hours = Option<(i32, i32)>;

@@ -3,7 +3,6 @@
 //! | module | what it does |
 //! |---|---|
 //! | `options` | every number of the definition, by name |
-//! | `hashing` | hashes that are the same everywhere |
 //! | `counts` | what became of fixes and approaches |
 //! | `fix` | positions as they come |
 //! | `establishments` | establishments: their groups, and who is inside |
@@ -27,7 +26,6 @@ mod counts;
 mod detector;
 mod establishments;
 mod fix;
-mod hashing;
 mod offers;
 mod options;
 mod tables;

@@ -10,12 +10,12 @@ use super::chances::{ChanceClass, Chances};
 use super::columns::TableColumns;
 use super::counts::Counted;
 use super::establishments::{Hours, KnownEstablishments};
-use super::hashing::key_of;
 use super::offers::{Moment, Offers, RunningAd, day_part_number};
 use super::options::{Options, micros};
 use super::user::User;
 use crate::calendar::{Calendar, Clock, day_part};
 use crate::error::Result;
+use crate::ids::hashing::key_of;
 
 /// A table, as batches.
 pub type BatchedTable = (SchemaRef, Vec<RecordBatch>);

@@ -14,10 +14,10 @@ from pathlib import Path
 
 import boto3
 
-from footfall.aws.cluster import up as starting
 from footfall.aws.cluster.orders import Order
 from footfall.aws.cluster.service import Aws
 from footfall.aws.cluster.site import Site
+from footfall.aws.cluster.verbs import up as starting
 from footfall.aws.workspace import Workspace
 
 #: Long enough for a request to moto, and no longer.
@@ -26,7 +26,7 @@ EMR_SETTINGS = [{"Classification": "spark-defaults", "Properties": {"spark.execu
 PACKAGES = "footfall==1.2.3 \\\n    --hash=sha256:00\ndask==2026.8.0\ndistributed==2026.8.0\npyspark==4.2.0\n"
 
 _processes = multiprocessing.get_context("forkserver")
-_processes.set_forkserver_preload(["footfall.aws.cluster.up", "boto3", "footfall.aws.keys", "cryptography.x509"])
+_processes.set_forkserver_preload(["footfall.aws.cluster.verbs.up", "boto3", "footfall.aws.keys", "cryptography.x509"])
 
 
 _session = None

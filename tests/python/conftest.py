@@ -80,6 +80,12 @@ def clusters(live_clusters):
     return address
 
 
+@pytest.fixture(params=["dask", "spark"])
+def remote(request, clusters):
+    """The address of a cluster."""
+    return clusters(request.param)
+
+
 @pytest.fixture(scope="session")
 def live_clusters():
     """Starts each engine's cluster once, when it is first asked for; the cluster, and a connection to it."""
@@ -157,3 +163,22 @@ def ask(engine):
         return footfall.open(tables, **{"tz": tz, "engine": engine, "progress": False, "max_unusable": 1, **options})
 
     return opened
+
+
+@pytest.fixture(scope="module")
+def kernel_prefix(tmp_path_factory):
+    """An environment of its own, with our kernel in it, and nothing of the user's."""
+    import notebooks
+
+    folder = tmp_path_factory.mktemp("jupyter")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("JUPYTER_PATH", str(folder / "share" / "jupyter"))
+        patch.setenv("JUPYTER_RUNTIME_DIR", str(folder / "runtime"))
+        patch.setenv("JUPYTER_DATA_DIR", str(folder / "user"))
+        patch.setenv("JUPYTER_CONFIG_DIR", str(folder / "config"))
+        patch.setenv("IPYTHONDIR", str(folder / "ipython"))
+        patch.setenv("PYTHONPATH", os.pathsep.join(path for path in sys.path if path))
+        for name in ("FOOTFALL_DATA", "FOOTFALL_TZ", "FOOTFALL_ENGINE"):
+            patch.delenv(name, raising=False)
+        notebooks.footfall_kernel("install", "--prefix", folder)
+        yield folder

@@ -9,6 +9,9 @@ from dataclasses import dataclass, field
 import nbformat
 from jupyter_client.blocking import BlockingKernelClient
 from jupyter_client.manager import KernelManager
+from typer.testing import CliRunner
+
+from footfall.cli import app
 
 READY_SECONDS = 60
 #: What is stopped ends at once; the machine may be busy. Clusters and their bars are among the slow tests.
@@ -115,3 +118,10 @@ def values(executed):
     """The text of the last expression of each cell that has one."""
     outputs = [output for cell in executed.cells for output in cell.outputs]
     return [output.data["text/plain"] for output in outputs if output.output_type == "execute_result"]
+
+
+def footfall_kernel(*arguments, code=0):
+    """What `footfall kernel` prints."""
+    done = CliRunner().invoke(app, ["kernel", *map(str, arguments)])
+    assert done.exit_code == code, done.output
+    return done.output

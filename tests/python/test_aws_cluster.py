@@ -15,9 +15,11 @@ from aws_groups import Group, aws, emr_tags
 from s3_proxy import Fault, Proxy
 
 from footfall import DefinitionError
-from footfall.aws.cluster import down, hours, image, listing, names, requests, settling, status, waiting
-from footfall.aws.cluster import up as starting
-from footfall.aws.cluster.hours import Stay
+from footfall.aws.cluster import requests, waiting
+from footfall.aws.cluster.records import hours, names, settling
+from footfall.aws.cluster.records.hours import Stay
+from footfall.aws.cluster.verbs import down, image, listing, status
+from footfall.aws.cluster.verbs import up as starting
 from footfall.aws.workspace import Workspace
 
 COMMAND = [sys.executable, "-c", "from footfall.cli import main; main()"]

@@ -19,9 +19,10 @@ import aws_groups
 import pytest
 from aws_groups import Group
 
-from footfall.aws.cluster import hours, requests
-from footfall.aws.cluster.names import Launch
+from footfall.aws.cluster import requests
 from footfall.aws.cluster.orders import Order
+from footfall.aws.cluster.records import hours
+from footfall.aws.cluster.records.names import Launch
 from footfall.aws.cluster.wheelhouse import Wheelhouse
 from footfall.aws.workspace import Workspace
 

@@ -76,8 +76,8 @@ def test_it_is_written_as_a_place(written):
     assert (space.bucket, space.group, space.prefix, str(space)) == ("course", "g7", "g7/", "s3://course/g7")
 
 
-WRONG = ["course/g7", "/course/g7", "s3://course", "s3://course/", "s3:///g7", "s3://course/g7/deeper", "S3://course/g7",
-         "s3://course/g*", "s3://course/$g", "s3://co*/g7", "s3://Course/g7", "s3://course/-g", "s3://course/g-",
+WRONG = ["course/g7", "/course/g7", "s3://course", "s3://course/", "s3:///g7", "s3://course/g7/deeper",
+         "S3://course/g7", "s3://course/g*", "s3://course/$g", "s3://co*/g7", "s3://Course/g7", "s3://course/-g", "s3://course/g-",
          "s3://course/../g7", "s3://course/..", "s3://course/\x1b[2J", "s3://course/" + "g" * 33]  # fmt: skip
 
 

@@ -19,8 +19,9 @@ from pmtiles.writer import write
 
 import footfall
 from footfall import DataError, DefinitionError
-from footfall.maps import Map, mercator, natural_earth, tiles
-from footfall.maps.archive import Archive
+from footfall.maps import Map, mercator
+from footfall.maps.base import natural_earth, tiles
+from footfall.maps.base.archive import Archive
 
 
 def test_land_is_where_it_is():
@@ -128,12 +129,12 @@ def test_many_tiles_have_directories_below_the_first(tmp_path, monkeypatch):
     with Archive(file) as archive, file.open("rb") as opened:
         small, whole = smaller(archive, view), Reader(MmapSource(opened))
         assert small.header()["max_zoom"] == 6, "20,000 tiles are the most"
-        monkeypatch.setattr("footfall.maps.archive._MOST_TILES", 30_000)
+        monkeypatch.setattr("footfall.maps.base.archive._MOST_TILES", 30_000)
         large = smaller(archive, view)
         assert whole.header()["leaf_directory_length"] and large.header()["leaf_directory_length"]
         for place in [(0, 0, 0), (3, 2, 7), (6, 0, 0), (6, 63, 20), (6, 31, 63)]:
             assert small.get(*place) == large.get(*place) == whole.get(*place) == archive.tile(*place) != b""
-    monkeypatch.setattr("footfall.maps.archive._DIRECTORIES", 40_000)
+    monkeypatch.setattr("footfall.maps.base.archive._DIRECTORIES", 40_000)
     with (
         pytest.raises(DataError, match=r"large\.pmtiles: the directories"),
         Archive(file) as archive,

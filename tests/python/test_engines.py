@@ -1,11 +1,8 @@
-"""Every engine: awkward layouts, memory, errors, Ctrl-C, progress and lost workers, on real clusters of processes."""
+"""Every engine: awkward layouts, memory and errors, on real clusters of processes."""
 
 from __future__ import annotations
 
-import os
 import re
-import subprocess
-import sys
 import time
 from dataclasses import replace
 
@@ -32,7 +29,6 @@ ASKED = [
     ("interaction_profile", {}),
     ("preferred_establishment_categories", {}),
 ]
-CLUSTERS = ["dask", "spark"]
 
 
 def answers(data):
@@ -46,12 +42,6 @@ def on_this_machine(tables, **options):
 def compare(data, oracle):
     for job, options in ASKED:
         assert_same(getattr(data, job)(**options), getattr(oracle, job)(**options), job)
-
-
-@pytest.fixture(params=CLUSTERS)
-def remote(request, clusters):
-    """The address of a cluster."""
-    return clusters(request.param)
 
 
 # Statements.
@@ -347,79 +337,6 @@ def test_a_worker_without_footfall_is_named_at_connection(tmp_path, monkeypatch)
     named = pytest.raises(footfall.DefinitionError, match=r"127\.0\.0\.1.* has none \(it is not here\)")
     with cluster.start("dask", workers=1) as without, without.connect() as client, named:
         footfall.open(ONE_ROW.tables(), engine=client)
-
-
-# Progress, Ctrl-C and lost workers.
-
-
-def run(data, job, tick):
-    return pa.table(data._session.run(job, by="month", users=None, rank_by=None, progress=tick))
-
-
-def test_progress_counts_the_tasks_of_the_cluster(remote, city, city_data):
-    told = []
-    data = footfall.open(city, tz="America/Recife", engine=remote, progress=False)
-    while not told:
-        run(data, "visit_attribution", lambda *numbers: told.append(numbers))
-    assert all(done <= total for done, total in told if total is not None)
-
-
-def test_an_interrupt_ends_the_work_of_the_cluster(remote, city, city_data):
-    data = footfall.open(city, tz="America/Recife", engine=remote, progress=False)
-
-    def interrupt(done, total):
-        raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        for _ in range(100):
-            run(data, "visit_attribution", interrupt)
-    expected = city_data.visit_attribution(by="month")
-    assert ipc_bytes(data.visit_attribution(by="month")) == ipc_bytes(expected)
-
-
-# In a process of its own, since a process has one SparkSession at a time.
-LOSE_A_WORKER = """
-import os, signal, sys
-import pyarrow as pa
-import footfall
-from footfall.engines import cluster, distributed
-
-name, job, city, kept = sys.argv[1:]
-distributed.PIECES_PER_CORE = 16
-whole = footfall.open(city, tz="America/Recife", progress=False)
-with cluster.start(name) as running, running.connect() as live:
-    data = footfall.open(city, tz="America/Recife", engine=live, progress=False)
-    if kept:
-        data.persist()
-    lost = []
-
-    def lose(done, total):
-        if done > 0 and not lost:
-            lost.append(done)
-            os.killpg(running.processes["worker 1"], signal.SIGKILL)
-
-    found = pa.table(data._session.run(job, by="month", users=None, rank_by=None, progress=lose))
-    assert found.equals(whole.run(job, by="month").to_arrow())
-    print("lost after", lost, flush=True)
-"""
-
-
-LOST = [(job, name, kept) for job in ("establishment_visits", "visit_attribution")
-        for name in CLUSTERS for kept in ("", "persisted")]  # fmt: skip
-# Spark takes a minute to give a worker up.
-SELDOM = [case for case in LOST if case[1] == "spark" and case != ("visit_attribution", "spark", "")]
-
-
-@pytest.mark.parametrize(
-    ("job", "name", "kept"), [pytest.param(*case, marks=pytest.mark.slow if case in SELDOM else []) for case in LOST]
-)
-def test_a_worker_lost_in_the_middle_changes_nothing(name, kept, job, city):
-    """Kill -9 takes a worker and its children; the other one does what it had done, and the rest."""
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
-    command = [sys.executable, "-c", LOSE_A_WORKER, name, job, str(city), kept]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=300, env=environment)
-    assert done.returncode == 0, done.stderr[-2_000:]
-    assert re.search(r"lost after \[\d+\]", done.stdout), "the work was over before a worker could be lost"
 
 
 # The comparison of `footfall verify`.

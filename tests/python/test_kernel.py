@@ -5,11 +5,9 @@
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 import sys
-from pathlib import Path
 
 import jupyter_kernel_test
 import nbclient
@@ -18,12 +16,12 @@ import notebooks
 import papermill
 import pytest
 from machine import family, listening
-from typer.testing import CliRunner
 from worlds import JOBS_BY, JOBS_BY_USER
 
 import footfall
-from footfall.cli import app
 from footfall.notebook.namespace import Unopened, names
+
+pytestmark = pytest.mark.usefixtures("kernel_prefix")
 
 TZ = "America/Recife"
 OPENED = "type(data) is ff.Dataset"
@@ -33,29 +31,6 @@ import pyarrow as pa
 ana = dict(user_id=["ana"], timestamp=["2024-03-01T12:00:00Z"], latitude=[0.0], longitude=[0.0])
 data = ff.open({"pings": pa.table(ana)})
 """
-
-
-def footfall_kernel(*arguments, code=0):
-    done = CliRunner().invoke(app, ["kernel", *map(str, arguments)])
-    assert done.exit_code == code, done.output
-    return done.output
-
-
-@pytest.fixture(scope="module", autouse=True)
-def prefix(tmp_path_factory):
-    """An environment of its own, with our kernel in it, and nothing of the user's."""
-    folder = tmp_path_factory.mktemp("jupyter")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("JUPYTER_PATH", str(folder / "share" / "jupyter"))
-        patch.setenv("JUPYTER_RUNTIME_DIR", str(folder / "runtime"))
-        patch.setenv("JUPYTER_DATA_DIR", str(folder / "user"))
-        patch.setenv("JUPYTER_CONFIG_DIR", str(folder / "config"))
-        patch.setenv("IPYTHONDIR", str(folder / "ipython"))
-        patch.setenv("PYTHONPATH", os.pathsep.join(path for path in sys.path if path))
-        for name in ("FOOTFALL_DATA", "FOOTFALL_TZ", "FOOTFALL_ENGINE"):
-            patch.delenv(name, raising=False)
-        footfall_kernel("install", "--prefix", folder)
-        yield folder
 
 
 class Conforming(jupyter_kernel_test.KernelTests):
@@ -331,93 +306,6 @@ def test_every_work_stops_when_it_is_told_to(large_city):
             assert notebooks.run(client, "6 * 7").value == "42"
         answer = notebooks.run(client, "data.establishment_visits(by='period').to_arrow().to_pylist()[:3]")
         assert answer.value.replace("\n", "").replace(" ", "") == str(expected).replace(" ", "")
-
-
-def spec_in(folder):
-    return json.loads((Path(folder) / "share/jupyter/kernels/footfall/kernel.json").read_text("utf-8"))
-
-
-def test_the_command_writes_lists_and_removes_a_kernelspec(tmp_path, city):
-    footfall_kernel("install", "--prefix", tmp_path, "--data", city, "--tz", TZ, "--engine", "local")
-    spec = spec_in(tmp_path)
-    assert spec["argv"][0] == sys.executable and "footfall.notebook" in spec["argv"][2]
-    wanted = {"FOOTFALL_DATA": str(city), "FOOTFALL_TZ": TZ, "FOOTFALL_ENGINE": "local"}
-    assert spec["env"] == wanted
-    assert spec["metadata"] == {"debugger": True, "supported_encryption": ["curve"]}
-    assert spec["interrupt_mode"] == "signal"
-    listed = footfall_kernel("list", "--prefix", tmp_path)
-    assert all(text in listed for text in (str(tmp_path), sys.executable, str(city), TZ, "local"))
-    # What was said before is not kept.
-    footfall_kernel("install", "--prefix", tmp_path)
-    assert spec_in(tmp_path)["env"] == {}
-    assert str(tmp_path) in footfall_kernel("remove", "--prefix", tmp_path)
-    assert not list(tmp_path.rglob("kernel.json"))
-    assert "no kernel" in footfall_kernel("list", "--prefix", tmp_path)
-    assert "no kernel" in footfall_kernel("remove", "--prefix", tmp_path, code=2)
-
-
-def test_the_kernel_of_a_written_spec_has_its_data(tmp_path, city, monkeypatch):
-    monkeypatch.setenv("JUPYTER_PATH", str(tmp_path / "share" / "jupyter"))
-    monkeypatch.chdir(city.parent)
-    footfall_kernel("install", "--prefix", tmp_path, "--data", city.name, "--tz", TZ)
-    with notebooks.running(cwd="/") as (_, client):
-        assert notebooks.run(client, "data.source, data.tz").value == repr((str(city), TZ))
-
-
-def test_the_files_of_maps_come_and_go_with_the_kernel(project, tmp_path):
-    """A server in another environment serves them to the pages of its notebooks."""
-    built = project / "python/footfall/maps/static"
-    footfall_kernel("install", "--prefix", tmp_path)
-    served = tmp_path / "share/jupyter/labextensions/footfall/static"
-    assert sorted(path.name for path in served.rglob("*")) == sorted(path.name for path in built.rglob("*"))
-    footfall_kernel("remove", "--prefix", tmp_path)
-    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
-
-
-def test_by_default_the_kernel_is_the_users(prefix):
-    footfall_kernel("install")
-    there = prefix / "user" / "kernels" / "footfall"
-    assert (there / "logo-svg.svg").exists()
-    listed = footfall_kernel("list")
-    assert str(there) in listed and str(prefix / "share") in listed
-    footfall_kernel("remove", "--user")
-    assert not there.exists()
-
-
-@pytest.mark.parametrize(
-    ("options", "said"),
-    [(["--data", "/x", "--tz", "America/Recif"], "America/Recif"),
-     (["--data", "/x", "--engine", "sparkle"], "expected local, dask, spark"),
-     (["--data", "/x", "--engine", "dask://"], "expected local, dask, spark"),
-     (["--tz", "UTC"], "--data"), (["--data", ""], "names no folder"), (["--user"], "only one")],
-)  # fmt: skip
-def test_what_could_not_be_opened_is_refused(tmp_path, options, said):
-    assert said in footfall_kernel("install", "--prefix", tmp_path, *options, code=2)
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_a_folder_that_is_not_there_yet_is_told(tmp_path):
-    told = footfall_kernel("install", "--prefix", tmp_path, "--data", tmp_path / "later")
-    assert "warning" in told and spec_in(tmp_path)["env"]["FOOTFALL_DATA"] == str(tmp_path / "later")
-
-
-def test_a_spec_that_others_wrote_is_listed_as_text(tmp_path):
-    folder = tmp_path / "share/jupyter/kernels/footfall"
-    folder.mkdir(parents=True)
-    for content, said in [("{", "unreadable"), ("[]", "unreadable"), ('{"argv": ["\\u001b[2J[red]x"]}', "[2J[red]x")]:
-        (folder / "kernel.json").write_text(content)
-        listed = footfall_kernel("list", "--prefix", tmp_path)
-        assert said in listed and "\x1b" not in listed
-
-
-def test_the_wheel_carries_the_kernelspec_of_the_package(project):
-    """Pip unpacks `footfall.data/data` into the environment: Jupyter's launcher has the kernel then."""
-    package = project / "python/footfall/notebook/kernelspec"
-    wheel = project / "footfall.data/data/share/jupyter/kernels/footfall"
-    files = {path.name: path.read_bytes() for path in package.iterdir()}
-    assert {"kernel.json", "logo-32x32.png", "logo-64x64.png", "logo-svg.svg"} == set(files)
-    assert {path.name: path.read_bytes() for path in wheel.iterdir()} == files
-    assert json.loads(files["kernel.json"])["argv"][0] == "python"
 
 
 def test_an_unopened_data_set_has_no_names_of_its_own():

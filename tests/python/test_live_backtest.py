@@ -12,10 +12,11 @@ from live_towns import NOON, ads_of, shops, together, walk, wanderers
 
 import footfall
 from footfall.errors import DataError, DefinitionError, MissingTableError
-from footfall.live import Approach, backtest, chances, history, prepare
-from footfall.live.baselines import NAMES
+from footfall.live import Approach, backtest, history, prepare
+from footfall.live.judging import chances
+from footfall.live.judging.baselines import NAMES
+from footfall.live.judging.resampling import Users
 from footfall.live.options import read
-from footfall.live.resampling import Users
 
 OPTIONS = Approach(pause_s=60, cooldown_s=900, cap=20)
 METHODS = ["footfall", *NAMES]
@@ -228,7 +229,7 @@ def test_walkers_beat_a_rule_that_knows_no_heading(town):
 def test_tuning_judges_on_the_other_half_alone(town, tmp_path):
     data, *_, found = town
     tuned = found.tune(budget=4)
-    learn, judge = footfall.live.tuning.halves(history.of_data(data, None, OPTIONS, 1, footfall._native))
+    learn, judge = footfall.live.judging.tuning.halves(history.of_data(data, None, OPTIONS, 1, footfall._native))
     judged = set(tuned.report.suggestions["user_id"].to_pylist())
     assert judged <= set(judge.tracks.user_ids) and not judged & set(learn.tracks.user_ids)
     assert set(learn.tracks.user_ids) | set(judge.tracks.user_ids) == {f"u{user:02d}" for user in range(24)}
@@ -242,8 +243,8 @@ def test_tuning_judges_on_the_other_half_alone(town, tmp_path):
 def test_chances_are_counts_by_class_that_add_up(town):
     data, *_ = town
     of = history.of_data(data, None, OPTIONS, 1, footfall._native)
-    counted = footfall.live.tuning.counted(of, OPTIONS)
-    halves = [footfall.live.tuning.counted(half, OPTIONS) for half in footfall.live.tuning.halves(of)]
+    counted = footfall.live.judging.tuning.counted(of, OPTIONS)
+    halves = [footfall.live.judging.tuning.counted(half, OPTIONS) for half in footfall.live.judging.tuning.halves(of)]
     assert chances.added(*halves).equals(counted)
     for row in counted.to_pylist():
         assert 0 <= row["arrivals"] <= row["approaches"] > 0

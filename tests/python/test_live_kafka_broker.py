@@ -18,8 +18,9 @@ import strangers
 
 import footfall
 from footfall.live import kafka
-from footfall.live.kafka import client, jars
+from footfall.live.kafka import client
 from footfall.live.kafka.client import VARIABLE, Connections
+from footfall.live.kafka.local import jars
 
 
 @pytest.fixture

@@ -20,10 +20,10 @@ from notebooks import notebook, values
 import footfall
 import footfall.live
 from footfall import DefinitionError
-from footfall.live.frames import Frames
-from footfall.live.pacing import Pace
-from footfall.live.positions import APPROACHING, HELD_OUT, MOVING, NOBODY, SUGGESTED, Positions
-from footfall.maps import approaches, corridors
+from footfall.live.showing.frames import Frames
+from footfall.live.showing.pacing import Pace
+from footfall.live.showing.positions import APPROACHING, HELD_OUT, MOVING, NOBODY, SUGGESTED, Positions
+from footfall.maps.shapes import approaches, corridors
 from footfall.notebook import shipped
 from footfall.notebook.namespace import DATA, TZ
 from footfall.notebook.shipped import running as running_of_notebooks

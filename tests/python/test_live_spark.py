@@ -26,8 +26,8 @@ from footfall.engines.cluster import credentials
 from footfall.live import replaying
 from footfall.live.kafka import Topics
 from footfall.live.kafka.client import Connections
-from footfall.live.kafka.forgetting import keep_us
-from footfall.live.kafka.transactions import Transactions
+from footfall.live.kafka.exactly_once.forgetting import keep_us
+from footfall.live.kafka.exactly_once.transactions import Transactions
 from footfall.live.spark import OnSpark, intake, knowledge, progress
 from footfall.live.spark.batches import Batches, Output
 from footfall.live.spark.buckets import SUGGESTIONS, TOLD, Buckets

@@ -16,7 +16,7 @@ from drawn_maps import HOSTILE, SHOPS, around, hexagons, scene_of, unpacked
 import footfall
 from footfall import DefinitionError
 from footfall.maps import Map
-from footfall.maps.layers import Layer
+from footfall.maps.shapes.layers import Layer
 
 
 @pytest.mark.parametrize("name", HOSTILE)

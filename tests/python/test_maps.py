@@ -20,7 +20,8 @@ from hypothesis import strategies as st
 
 import footfall
 from footfall import DataError, DataWarning, DefinitionError, MissingTableError, _native
-from footfall.maps import Map, classes, mercator, questions, tables
+from footfall.maps import Map, mercator, questions, tables
+from footfall.maps.shapes import classes
 
 # Hexagons
 

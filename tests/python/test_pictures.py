@@ -14,7 +14,7 @@ import pytest
 import vl_convert
 from worlds import JOBS_BY, JOBS_BY_USER, UNITS
 
-from footfall.charts import packing, pictures
+from footfall.charts.shown import packing, pictures
 
 BYTES = 150_000
 SVG, LIVE, PNG = "image/svg+xml", "application/vnd.vegalite.v5+json", "image/png"

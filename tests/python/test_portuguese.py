@@ -30,7 +30,7 @@ import footfall
 import footfall.live
 from footfall import lang
 from footfall._native import jobs
-from footfall.live import pictures
+from footfall.live.showing import pictures
 from footfall.maps import Map
 from footfall.report.glossary import terms
 

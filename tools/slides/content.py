@@ -14,8 +14,8 @@ from pygments import highlight
 from pygments.formatters import HtmlFormatter
 from pygments.lexers import get_lexer_by_name
 
-from footfall.charts import pictures
-from footfall.charts.showing import LIVE as VEGA_LITE
+from footfall.charts.shown import pictures
+from footfall.charts.shown.showing import LIVE as VEGA_LITE
 from slides.deck import Cell, DeckError, shows_code
 
 _MARKDOWN = MarkdownIt("commonmark", {"html": False}).enable("table")

@@ -12,7 +12,7 @@ import altair as alt
 import pandas as pd
 
 from footfall import lang
-from footfall.charts import theme
+from footfall.charts.shared import theme
 from footfall.output.colours import INK, PALETTE
 
 _BENCHES = Path(__file__).resolve().parents[2] / "benches"

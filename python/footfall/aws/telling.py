@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from datetime import datetime, timezone
 from typing import Any
 
-from footfall.output.objects import ObjectPath, create, place
+from footfall.output.s3.objects import ObjectPath, create, place
 
 NODES, ACTIVITY = "nodes", "activity"
 

@@ -10,7 +10,7 @@
 | `late` | what Altair imports and no chart needs |
 """
 
-from footfall.charts.late import import_late
+from footfall.charts.shared.late import import_late
 
 # Of jsonschema, where Jupyter is installed: it takes a second to make a grammar of international addresses.
 import_late("rfc3987_syntax", "is_valid_syntax")

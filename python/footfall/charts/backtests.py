@@ -5,8 +5,8 @@ from __future__ import annotations
 import altair as alt
 import pyarrow as pa
 
-from footfall.charts import style
-from footfall.charts.theme import Chart, Drawing, LayerChart
+from footfall.charts.shared import style
+from footfall.charts.shared.theme import Chart, Drawing, LayerChart
 from footfall.lang import known, mark, number, percent_sign, tr, trn
 from footfall.output.colours import MUTED
 from footfall.output.display import percent

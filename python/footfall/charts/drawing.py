@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from footfall.charts import hours, profiles, rates, rows, style, visits
-from footfall.charts.rows import Context, Options
-from footfall.charts.theme import Drawing, unvalidated
+from footfall.charts import hours, profiles, rates, visits
+from footfall.charts.shared import rows, style
+from footfall.charts.shared.rows import Context, Options
+from footfall.charts.shared.theme import Drawing, unvalidated
 from footfall.errors import DefinitionError
 from footfall.inputs.options import ids, whole
 from footfall.lang import tr

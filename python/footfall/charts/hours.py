@@ -9,9 +9,9 @@ import altair as alt
 import pyarrow as pa
 
 from footfall._native import DAY_PARTS
-from footfall.charts import rows, style, units
-from footfall.charts.rows import Context, Options, Row
-from footfall.charts.theme import Chart, ConcatChart, Drawing, LayerChart
+from footfall.charts.shared import rows, style, units
+from footfall.charts.shared.rows import Context, Options, Row
+from footfall.charts.shared.theme import Chart, ConcatChart, Drawing, LayerChart
 from footfall.lang import tr, trn
 from footfall.output.colours import MUTED
 from footfall.output.display import percent

@@ -10,9 +10,9 @@ from typing import Any
 import altair as alt
 import pyarrow as pa
 
-from footfall.charts import rows, style, units
-from footfall.charts.rows import Options, Row
-from footfall.charts.theme import ConcatChart, LayerChart
+from footfall.charts.shared import rows, style, units
+from footfall.charts.shared.rows import Options, Row
+from footfall.charts.shared.theme import ConcatChart, LayerChart
 from footfall.lang import tr
 
 # A year of days still reads as a line.

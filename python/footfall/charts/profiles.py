@@ -9,10 +9,10 @@ import altair as alt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from footfall.charts import rows, style
 from footfall.charts.kinds import Kind, kind_of, ties_of
-from footfall.charts.rows import Context, Options, Row
-from footfall.charts.theme import Chart, ConcatChart, Drawing, LayerChart
+from footfall.charts.shared import rows, style
+from footfall.charts.shared.rows import Context, Options, Row
+from footfall.charts.shared.theme import Chart, ConcatChart, Drawing, LayerChart
 from footfall.lang import number, tr, trn
 from footfall.output.colours import INK
 from footfall.output.display import cell, compact

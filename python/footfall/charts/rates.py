@@ -10,10 +10,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from footfall._native import wilson_interval
-from footfall.charts import over_time, rows, style, units
+from footfall.charts import over_time
 from footfall.charts.ratios import ATTRIBUTION, CTR, Ratio
-from footfall.charts.rows import Context, Options, Row
-from footfall.charts.theme import Chart, Drawing, LayerChart
+from footfall.charts.shared import rows, style, units
+from footfall.charts.shared.rows import Context, Options, Row
+from footfall.charts.shared.theme import Chart, Drawing, LayerChart
 from footfall.lang import tr, trn
 from footfall.output.colours import MUTED
 from footfall.output.display import compact, percent

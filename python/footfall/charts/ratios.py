@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
-from footfall.charts import rows
-from footfall.charts.rows import Row
+from footfall.charts.shared import rows
+from footfall.charts.shared.rows import Row
 from footfall.lang import mark, marks
 from footfall.output.display import cell
 

@@ -8,9 +8,10 @@ from typing import Any
 import altair as alt
 import pyarrow as pa
 
-from footfall.charts import over_time, rows, style, units
-from footfall.charts.rows import Context, Options, Row
-from footfall.charts.theme import Drawing, LayerChart
+from footfall.charts import over_time
+from footfall.charts.shared import rows, style, units
+from footfall.charts.shared.rows import Context, Options, Row
+from footfall.charts.shared.theme import Drawing, LayerChart
 from footfall.lang import mark, number, tr, trn
 from footfall.output.colours import INK, PALETTE
 

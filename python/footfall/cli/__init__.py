@@ -9,8 +9,11 @@ from rich.table import Column, Table
 import footfall
 from footfall import _native
 from footfall import verify as footfall_verify
-from footfall.cli import aws, cluster, doctor, kafka, kernel, live, notebooks, order
+from footfall.cli import cluster, doctor, kernel, notebooks, order
+from footfall.cli.aws import workspace as aws
 from footfall.cli.command import Command
+from footfall.cli.live import broker as kafka
+from footfall.cli.live import history as live
 from footfall.cli.opening import Tz, how_to_read, on_data, on_opening, with_reading
 from footfall.cli.showing import AnyFormat, Out, OutDecimal, Spreadsheet, Top, print_lines, show
 from footfall.definitions import Unit

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from footfall.cli import aws_cluster
+from footfall.cli.aws import cluster as aws_cluster
 from footfall.cli.command import Command, complain, let_signals_interrupt
 from footfall.engines import cluster
 from footfall.engines.cluster import Cluster

@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from footfall.inputs.options import whole
-from footfall.live import chances as packaged
-from footfall.live import preparing, tracks
+from footfall.live import preparing
+from footfall.live.judging import chances as packaged
+from footfall.live.judging import tracks
+from footfall.live.judging.outcomes import Came, Suggested, Truth
+from footfall.live.judging.tracks import Bools, Ints, Tracks
 from footfall.live.options import Approach
-from footfall.live.outcomes import Came, Suggested, Truth
 from footfall.live.tables import Tables
-from footfall.live.tracks import Bools, Ints, Tracks
 
 if TYPE_CHECKING:
     import pyarrow

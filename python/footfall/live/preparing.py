@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from footfall import _native
 from footfall.errors import DataError, DefinitionError, MissingTableError
 from footfall.inputs import arrow, options
-from footfall.live import chances as packaged
+from footfall.live.judging import chances as packaged
 from footfall.live.options import Approach
 from footfall.live.tables import Tables, chance_table
 

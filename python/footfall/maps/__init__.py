@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from footfall.maps.approaches import approach
 from footfall.maps.map import Map
+from footfall.maps.shapes.approaches import approach
 
 __all__ = ["Map", "approach"]

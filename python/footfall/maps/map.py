@@ -15,9 +15,9 @@ from footfall.output.display import plural
 from footfall.output.text import printable
 
 if TYPE_CHECKING:
-    from footfall.maps.layers import Layer
     from footfall.maps.questions import Data
     from footfall.maps.scene import Scene
+    from footfall.maps.shapes.layers import Layer
 
 _THEMES = ("auto", "light", "dark")
 _PIXELS = 200
@@ -106,7 +106,7 @@ class Map(Outputs):
         >>> footfall.maps.Map().establishments(shops, size="visits")
         <footfall map: 1 layer, 1 shape>
         """
-        from footfall.maps import places
+        from footfall.maps.shapes import places
 
         located = self._located("establishments", table)
         below = []
@@ -154,7 +154,8 @@ class Map(Outputs):
         >>> footfall.maps.Map().hexagons(pings, resolution=9)
         <footfall map: 1 layer, 2 shapes>
         """
-        from footfall.maps import cells, questions
+        from footfall.maps import questions
+        from footfall.maps.shapes import cells
 
         id = self._id("hexagons")
         if table is not None:
@@ -187,7 +188,8 @@ class Map(Outputs):
         >>> footfall.maps.Map().track(way)
         <footfall map: 2 layers, 4 shapes>
         """
-        from footfall.maps import questions, tracks
+        from footfall.maps import questions
+        from footfall.maps.shapes import tracks
 
         if (table is None) == (user is None):
             raise DefinitionError("track: give a table, or the user of a data set's pings")
@@ -218,7 +220,7 @@ class Map(Outputs):
         >>> footfall.maps.Map().radius(pa.table({"latitude": [-8.0634], "longitude": [-34.8711]}))
         <footfall map: 1 layer, 1 shape>
         """
-        from footfall.maps import places
+        from footfall.maps.shapes import places
 
         definitions = getattr(self.data, "definitions", None) or Definitions()
         metres = options.radius("radius_m", definitions.visit_radius_m if radius_m is None else radius_m)
@@ -242,7 +244,8 @@ class Map(Outputs):
         Map
             With this layer on top.
         """
-        from footfall.maps import places, questions, tables
+        from footfall.maps import questions, tables
+        from footfall.maps.shapes import places
 
         given = questions.named(self.data, tables.read("areas", table))
         if color is None and "establishment_id" in given.column_names:
@@ -263,14 +266,15 @@ class Map(Outputs):
     @in_own_language
     def _scene(self, *, moving: bool = False) -> Scene:
         """Return what is to be shown; with the layer of a live map, whose points are still to come."""
-        from footfall.maps import layers, scene
+        from footfall.maps import scene
+        from footfall.maps.shapes import layers
 
         shown = [*self._layers, *([layers.moving()] if moving else [])]
         return scene.scene(self.title, self.theme, shown, self._base(), (self.width, self.height), self.tiles_mb)
 
     def _base(self) -> Any:
         """Return the base map that was chosen, or the one beside the data."""
-        from footfall.maps.basemap import BESIDE
+        from footfall.maps.base.basemap import BESIDE
 
         beside = Path(self.data.source) / BESIDE if self.data else None
         return beside if self.basemap is None and beside is not None and beside.is_file() else self.basemap

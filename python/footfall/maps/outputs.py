@@ -11,10 +11,10 @@ from footfall.inputs import options
 from footfall.lang import in_own_language
 
 if TYPE_CHECKING:
-    from footfall.charts.theme import LayerChart
+    from footfall.charts.shared.theme import LayerChart
     from footfall.maps.scene import Scene
     from footfall.maps.widget import LiveMap
-    from footfall.output.objects import Written
+    from footfall.output.s3.objects import Written
 
 # A picture in a notebook is sharp on the screens of today; of so many shapes it would be more than half a megabyte.
 _SHARPNESS = 1.5
@@ -104,7 +104,7 @@ class Outputs:
 
 
 def _written(path: str | os.PathLike[str], content: bytes) -> Written:
-    from footfall.output.objects import place
+    from footfall.output.s3.objects import place
     from footfall.output.writing import whole_file
 
     target = place(path)

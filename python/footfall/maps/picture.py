@@ -9,11 +9,11 @@ from typing import Any
 import altair as alt
 import numpy as np
 
-from footfall.charts.theme import Chart, LayerChart, Rows, unvalidated
+from footfall.charts.shared.theme import Chart, LayerChart, Rows, unvalidated
 from footfall.lang import number
-from footfall.maps.layers import Layer, Legend
 from footfall.maps.mercator import View
 from footfall.maps.scene import LEGEND_PIXELS, Scene
+from footfall.maps.shapes.layers import Layer, Legend
 
 _INK = ("#1F2933", "#E6EBF0")
 _MUTED = ("#5F6B76", "#A3AFBA")

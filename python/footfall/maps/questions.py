@@ -9,7 +9,7 @@ import numpy as np
 
 from footfall.errors import DefinitionError, MissingTableError
 from footfall.inputs import arrow, options
-from footfall.maps.cells import chosen
+from footfall.maps.shapes.cells import chosen
 from footfall.maps.tables import UNITS, with_columns
 
 _MEASURES = {"pings": "count(*)", "users": "count(DISTINCT user_id)", "visits": "count(*)"}

@@ -13,9 +13,9 @@ import numpy as np
 
 from footfall.errors import DefinitionError
 from footfall.lang import mark, tr
-from footfall.maps.basemap import BaseMap, base_map
-from footfall.maps.layers import Layer, Legend
+from footfall.maps.base.basemap import BaseMap, base_map
 from footfall.maps.mercator import Bounds, View, bounds_of, fitted, points_of, union
+from footfall.maps.shapes.layers import Layer, Legend
 from footfall.output.text import printable
 from footfall.output.words import value_text
 

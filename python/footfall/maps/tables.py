@@ -15,8 +15,8 @@ from footfall import _native
 from footfall.errors import DataError, DataWarning, DefinitionError
 from footfall.inputs import arrow, options
 from footfall.inputs.values import to_python
-from footfall.maps.layers import heading
 from footfall.maps.mercator import Floats
+from footfall.maps.shapes.layers import heading
 from footfall.output.display import plural
 from footfall.output.words import value_text
 

@@ -8,8 +8,9 @@ import anywidget
 import traitlets
 
 from footfall.lang import speaking, spoken, tr
-from footfall.maps import layers, places, static
+from footfall.maps import static
 from footfall.maps.scene import Scene, layer_json
+from footfall.maps.shapes import layers, places
 
 
 class LiveMap(anywidget.AnyWidget):  # type: ignore[misc, unused-ignore]

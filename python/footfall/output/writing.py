@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import IO
 
 from footfall.errors import DefinitionError
-from footfall.output.objects import ObjectPath, Written, place, whole_object
+from footfall.output.s3.objects import ObjectPath, Written, place, whole_object
 
 
 @contextmanager

@@ -12,8 +12,8 @@ from footfall._native import __version__
 from footfall.inputs import options
 from footfall.lang import speaking, tr
 from footfall.output.display import duration
-from footfall.output.objects import Written
 from footfall.output.progress import bar
+from footfall.output.s3.objects import Written
 from footfall.output.writing import html_file, whole_file
 from footfall.report.answers import Answer, Answerer, Job, numbered, settled
 from footfall.report.figures import Figures

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
-from footfall.charts import rows as tables
+from footfall.charts.shared import rows as tables
 from footfall.definitions import Unit
 from footfall.errors import FootfallError
 from footfall.lang import mark, tr

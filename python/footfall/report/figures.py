@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-from footfall.charts.pictures import smaller
+from footfall.charts.shown.pictures import smaller
 from footfall.report.vega import Vega
 
 if TYPE_CHECKING:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from footfall import lang
 from footfall._native import DAY_PARTS, EARTH_RADIUS_M
-from footfall.charts.rows import HOURS_PER_DAY_PART
+from footfall.charts.shared.rows import HOURS_PER_DAY_PART
 from footfall.lang import tr
 from footfall.report.source import Source
 

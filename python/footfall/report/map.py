@@ -10,7 +10,7 @@ from footfall.report.source import Source
 from footfall.result import Result
 
 if TYPE_CHECKING:
-    from footfall.charts.theme import LayerChart
+    from footfall.charts.shared.theme import LayerChart
 
 #: Circles that a reader can tell apart, and that keep a report small.
 MOST = 1_000

@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from footfall.charts import rows as tables
+from footfall.charts.shared import rows as tables
 from footfall.inputs.values import to_python
 from footfall.report.source import Source
 from footfall.result import Result

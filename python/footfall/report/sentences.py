@@ -8,8 +8,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from footfall.charts import rows
 from footfall.charts.kinds import kind_of, ties_of
+from footfall.charts.shared import rows
 from footfall.lang import marks, tr, trn
 from footfall.output.display import percent
 from footfall.report.words import listed

@@ -18,8 +18,8 @@ use crate::engine::files::file::TableFile;
 use crate::engine::files::place::FilePlace;
 
 /// Reads the first `count` rows of the first and the last row group of a file of this machine, in the columns of
-/// `wanted`, of which those are not read of which `settled` gives a value in the place of all. `None` if that fails, for
-/// whatever reason, or the file is elsewhere: a scan does better or tells why.
+/// `wanted`; one of which `settled` gives a value in the place of all is not read. `None` if that fails, for whatever
+/// reason, or the file is elsewhere: a scan does better or tells why.
 pub fn first_rows_of_ends(
     file: &TableFile,
     wanted: &SchemaRef,

@@ -2,8 +2,8 @@
 //!
 //! [`mod@footer`] is the one door to footers: [`bounds`] says which statistics can be trusted, and nothing sees the
 //! others. [`reader`] gives them, and pages as `pages` mends them, to DataFusion's scans; [`mod@blame`] names files in
-//! errors. [`mod@first_rows`] reads a few rows at the ends of a file. [`mod@column`] reads a column chunk (of [`chunk`]) as dictionary and codes (runs of them by [`rle`]),
-//! [`take`] the rows of some numbers.
+//! errors. [`mod@first_rows`] reads a few rows at the ends of a file. [`mod@column`] reads a column chunk (of
+//! [`chunk`]) as dictionary and codes (runs of them by [`rle`]), [`take`] the rows of some numbers.
 
 pub mod blame;
 pub mod bounds;

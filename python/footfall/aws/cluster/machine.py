@@ -15,11 +15,11 @@ import time
 from datetime import datetime, timezone
 from urllib.request import ProxyHandler, Request, build_opener
 
-from footfall.aws.cluster import hours
-from footfall.aws.cluster.names import DASK, Launch
-from footfall.aws.cluster.objects import Objects
+from footfall.aws.cluster.records import hours
+from footfall.aws.cluster.records.names import DASK, Launch
+from footfall.aws.cluster.records.objects import Objects
+from footfall.aws.cluster.records.standing import Machine
 from footfall.aws.cluster.service import Aws
-from footfall.aws.cluster.standing import Machine
 from footfall.aws.workspace import Workspace
 
 #: The instance metadata service; boto3 has the same variable for another.

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from footfall.aws.cluster.names import DASK, EMR
+from footfall.aws.cluster.records.names import DASK, EMR
 from footfall.aws.policies import MACHINE, SERVICE_ROLE
 from footfall.aws.workspace import check_group
 from footfall.errors import DefinitionError

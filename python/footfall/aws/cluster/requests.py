@@ -8,8 +8,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from footfall.aws.cluster.names import NETWORK, ROLE_TAG, Launch, of_a_group, pairs
 from footfall.aws.cluster.orders import Order
+from footfall.aws.cluster.records.names import NETWORK, ROLE_TAG, Launch, of_a_group, pairs
 from footfall.aws.cluster.wheelhouse import Wheelhouse
 from footfall.aws.policies import instance_role
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Callable
 
-from footfall.aws.cluster.locks import LEASE_S, Lock, Locks
-from footfall.aws.cluster.objects import Objects
+from footfall.aws.cluster.records.locks import LEASE_S, Lock, Locks
+from footfall.aws.cluster.records.objects import Objects
+from footfall.aws.cluster.records.settling import settled
+from footfall.aws.cluster.records.standing import Standing
 from footfall.aws.cluster.service import Aws
-from footfall.aws.cluster.settling import settled
-from footfall.aws.cluster.standing import Standing
 from footfall.aws.workspace import Workspace
 
 

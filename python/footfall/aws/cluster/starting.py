@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from footfall.aws.cluster import hours, standing
-from footfall.aws.cluster.names import EMR, Launch
+from footfall.aws.cluster.records import hours, standing
+from footfall.aws.cluster.records.names import EMR, Launch
 from footfall.aws.cluster.requests import Json
 from footfall.aws.cluster.service import code
 from footfall.aws.cluster.site import Site

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Callable
 
 from footfall.aws import keys
-from footfall.aws.cluster.names import Launch
-from footfall.aws.cluster.objects import Objects
+from footfall.aws.cluster.records.names import Launch
+from footfall.aws.cluster.records.objects import Objects
 from footfall.aws.cluster.wheelhouse import Wheelhouse
 
 

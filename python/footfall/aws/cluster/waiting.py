@@ -8,12 +8,12 @@ from collections.abc import Sequence
 from datetime import datetime, timezone
 from typing import Any, Callable
 
-from footfall.aws.cluster import standing
-from footfall.aws.cluster.names import EMR
-from footfall.aws.cluster.objects import Objects
+from footfall.aws.cluster.records import standing
+from footfall.aws.cluster.records.names import EMR
+from footfall.aws.cluster.records.objects import Objects
+from footfall.aws.cluster.records.standing import Machine, Standing
 from footfall.aws.cluster.requests import FAILED
 from footfall.aws.cluster.service import Aws
-from footfall.aws.cluster.standing import Machine, Standing
 
 POLL_S = 10.0
 _LAST_LINES = 15

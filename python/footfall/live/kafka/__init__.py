@@ -3,8 +3,9 @@
 None of it imports the client before it is used.
 """
 
-from footfall.live.kafka import broker, client
+from footfall.live.kafka import client
 from footfall.live.kafka.feed import Fed, feed
+from footfall.live.kafka.local import broker
 from footfall.live.kafka.loop import run
 from footfall.live.kafka.settings import Settings
 from footfall.live.kafka.topics import Topics

@@ -12,12 +12,12 @@ from typing import Any, Callable, Protocol
 from footfall import _native
 from footfall.errors import DataWarning, FootfallError
 from footfall.live.kafka.client import Connections
+from footfall.live.kafka.exactly_once.partition import Detector, Work
+from footfall.live.kafka.exactly_once.restore import Restore
 from footfall.live.kafka.membership import LeftBehind, Membership
 from footfall.live.kafka.messages import Raw, Reader
 from footfall.live.kafka.meter import Meter, Stats
-from footfall.live.kafka.partition import Detector, Work
 from footfall.live.kafka.partitioner import partitioner
-from footfall.live.kafka.restore import Restore
 from footfall.live.kafka.settings import Settings
 from footfall.live.kafka.topics import Topics, prepare
 from footfall.live.sinks import Sink, part_name

@@ -8,14 +8,14 @@ from typing import Any, Callable
 
 from footfall.errors import DataError, DefinitionError
 from footfall.live.kafka.client import Connections
-from footfall.live.kafka.forgetting import keep_us
+from footfall.live.kafka.exactly_once.forgetting import keep_us
+from footfall.live.kafka.exactly_once.partition import Detector, Partition
+from footfall.live.kafka.exactly_once.restore import Place, Restore
+from footfall.live.kafka.exactly_once.writer import Writer
 from footfall.live.kafka.messages import Raw
 from footfall.live.kafka.meter import Meter
-from footfall.live.kafka.partition import Detector, Partition
-from footfall.live.kafka.restore import Place, Restore
 from footfall.live.kafka.settings import Settings
 from footfall.live.kafka.topics import Topics
-from footfall.live.kafka.writer import Writer
 
 _FENCED = "Static consumer fenced"
 # How long an idle process waits for a message, and how soon it sees that it shall stop.

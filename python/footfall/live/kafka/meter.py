@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any, Union
 
-from footfall.live.kafka.partition import Partition, Work
+from footfall.live.kafka.exactly_once.partition import Partition, Work
 
 #: What `--stats` writes; None where there is nothing to tell.
 Stats = dict[str, Union[int, float, str, None]]

@@ -11,11 +11,11 @@ from typing import Any
 from footfall.engines import packets
 from footfall.engines.packets import Packet
 from footfall.errors import DataError, DataWarning, DefinitionError, FootfallError
+from footfall.live.kafka.exactly_once.transactions import Transactions
+from footfall.live.kafka.exactly_once.writer import write
 from footfall.live.kafka.loop import Known
 from footfall.live.kafka.messages import Raw
 from footfall.live.kafka.topics import Topics
-from footfall.live.kafka.transactions import Transactions
-from footfall.live.kafka.writer import write
 from footfall.live.sinks import Sink
 from footfall.live.spark import intake, progress
 from footfall.live.spark.buckets import SUGGESTIONS

@@ -11,7 +11,7 @@ from footfall import _native
 from footfall.engines import packets
 from footfall.engines.packets import Packet
 from footfall.errors import FootfallError
-from footfall.live.kafka.forgetting import FixClock
+from footfall.live.kafka.exactly_once.forgetting import FixClock
 from footfall.live.kafka.partitioner import partitioner
 from footfall.live.spark.intake import FIXES, Name
 

@@ -11,7 +11,7 @@ from footfall.engines import cluster, connect
 from footfall.engines.protocol import Adapter
 from footfall.errors import DefinitionError
 from footfall.inputs import options
-from footfall.live.kafka import jars
+from footfall.live.kafka.local import jars
 
 ENGINE = "spark"
 _MOST_BUCKETS = 10_000

@@ -12,11 +12,11 @@ from footfall.engines import connect
 from footfall.engines.packets import Packet
 from footfall.errors import DefinitionError, FootfallError, InternalError
 from footfall.live.kafka.client import Connections, for_java
-from footfall.live.kafka.forgetting import keep_us
+from footfall.live.kafka.exactly_once.forgetting import keep_us
+from footfall.live.kafka.exactly_once.transactions import Transactions
 from footfall.live.kafka.loop import Known
 from footfall.live.kafka.settings import Settings
 from footfall.live.kafka.topics import Topics
-from footfall.live.kafka.transactions import Transactions
 from footfall.live.sinks import Sink
 from footfall.live.spark import progress
 from footfall.live.spark.batches import Batches, Output, another_driver, data_lost

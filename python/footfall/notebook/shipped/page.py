@@ -14,7 +14,7 @@ from jinja2 import Environment, StrictUndefined
 from markdown_it import MarkdownIt
 from markupsafe import Markup
 
-from footfall.charts.showing import LIVE, PNG, SVG
+from footfall.charts.shown.showing import LIVE, PNG, SVG
 from footfall.lang import catalogue, speaking, tr
 from footfall.maps import static
 from footfall.maps.page import in_page

@@ -17,8 +17,8 @@ from footfall import extras
 from footfall._native import __version__
 from footfall.notebook import shipped, spec
 from footfall.output.display import duration
-from footfall.output.objects import Written
 from footfall.output.progress import bar
+from footfall.output.s3.objects import Written
 from footfall.output.text import printable
 from footfall.output.writing import html_file, whole_file
 

@@ -1,0 +1,1 @@
+"""The verbs: up, down, status, list, image."""

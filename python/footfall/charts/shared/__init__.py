@@ -1,0 +1,1 @@
+"""What all charts share: rows, style, theme and words of time."""

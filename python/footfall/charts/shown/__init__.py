@@ -1,0 +1,1 @@
+"""How charts are shown: small pictures, and outputs of notebooks that survive."""

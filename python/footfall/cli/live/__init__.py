@@ -1,0 +1,1 @@
+"""The commands `footfall live` and `footfall kafka`."""

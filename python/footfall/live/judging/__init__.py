@@ -1,0 +1,1 @@
+"""Whether suggestions were worth it: the back-test, its baselines and intervals, chances, tuning, lift."""

@@ -1,0 +1,1 @@
+"""Exactly once: partitions with their states, one transaction a batch, and taking up where it ended."""

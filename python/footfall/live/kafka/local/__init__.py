@@ -1,0 +1,1 @@
+"""A broker on this machine, and the jars that it is made of."""

@@ -1,0 +1,1 @@
+"""A made-up town, and people on its streets."""

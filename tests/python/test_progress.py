@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import sys
+import types
+
 import numpy as np
 import pyarrow as pa
 import pytest
 
 import footfall
-from footfall.output import progress
+from footfall.output import notebook, progress
 
 INSTANT = pa.timestamp("s", "UTC")
 
@@ -52,3 +55,8 @@ def test_what_a_listener_raises_comes_out(busy, monkeypatch):
     data = footfall.open(busy)
     with pytest.raises(Stop):
         data.visit_profile()
+
+
+def test_ipython_that_another_thread_is_importing_is_no_notebook(monkeypatch):
+    monkeypatch.setitem(sys.modules, "IPython", types.ModuleType("IPython"))
+    assert notebook.shell() is None

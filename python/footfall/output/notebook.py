@@ -16,8 +16,9 @@ _BAR = "height:4px;background:var(--jp-brand-color1,#1976d2)"
 
 def shell() -> Any:
     """Return IPython's shell in a kernel of Jupyter's; None in a terminal, a script or a worker."""
-    ipython = sys.modules.get("IPython")
-    found = ipython.get_ipython() if ipython else None
+    # Another thread may be importing it, as Altair does; nobody runs a kernel then.
+    shell_of = getattr(sys.modules.get("IPython"), "get_ipython", None)
+    found = shell_of() if shell_of else None
     return found if getattr(found, "kernel", None) is not None else None
 
 

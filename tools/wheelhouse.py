@@ -39,6 +39,8 @@ EXTRAS = "aws,charts,dask,hub,kafka,notebook,pandas,report,spark"
 NEWEST_GLIBC, OLDEST_MINOR = "2.34", 5
 # PyPI has no wheel of it. It is Python and Java: one that is made here is for all machines.
 SOURCE_ONLY = "pyspark"
+# Spark 3.5, which EMR 7 has, does not take pandas 3.
+BOUNDS = ("pandas<3",)
 NOT_PACKED = ("__pycache__", ".ipynb_checkpoints")
 
 
@@ -90,7 +92,7 @@ def fetch(wheel: Path, extras: str, machine: str, glibc: str, folder: Path) -> N
     # The first of its line: some packages want a later one than nodes have.
     python = f"{sys.version_info.major}.{sys.version_info.minor}.0"
     only = ["--only-binary", ":all:", "--find-links", str(folder), "--python-version", python, *platforms]
-    pip("download", "--dest", str(folder), *only, f"{wheel}[{extras}]")
+    pip("download", "--dest", str(folder), *only, f"{wheel}[{extras}]", *BOUNDS)
 
 
 def pip(*words: str, environment: Optional[dict[str, str]] = None) -> None:

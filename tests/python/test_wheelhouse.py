@@ -162,6 +162,20 @@ def test_the_version_of_what_has_no_wheel_is_that_of_the_tests(tool):
         tool.pinned("nothing")
 
 
+def test_nodes_get_a_pandas_that_their_spark_takes(tool, tmp_path, monkeypatch):
+    """EMR 7 has Spark 3.5, whose functions on Arrow data do not know pandas 3."""
+    offered, fetched = tmp_path / "offered", tmp_path / "fetched"
+    offered.mkdir()
+    fetched.mkdir()
+    for version in ("2.3.1", "3.0.0"):
+        tiny_wheel(offered, "pandas", version)
+    wheel = tiny_wheel(offered, "tiny_shop", needs=["pandas>=2.2"])
+    for name, value in {**NOWHERE, "PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(offered)}.items():
+        monkeypatch.setenv(name, value)
+    tool.fetch(wheel, "pandas", "x86_64", tool.NEWEST_GLIBC, fetched)
+    assert [path.name for path in fetched.glob("pandas-*")] == ["pandas-2.3.1-py3-none-any.whl"]
+
+
 @pytest.mark.slow
 def test_an_environment_installs_from_the_real_wheelhouse_alone(project, tmp_path):
     house = project / "build" / "wheelhouse"

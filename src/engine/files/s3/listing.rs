@@ -1,11 +1,12 @@
 //! Which objects there are: by the manifest of a set that we wrote, else by listing.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use bytes::Bytes;
-use futures::TryStreamExt;
+use futures::{FutureExt, TryStreamExt};
 use object_store::path::Path as Key;
-use object_store::{Error as StoreError, GetOptions, GetRange, ObjectMeta, ObjectStore};
+use object_store::{Error as StoreError, GetOptions, GetRange, ObjectMeta, ObjectStore, Result as StoreResult};
 use serde_json::Value;
 
 use super::bucket::Bucket;
@@ -19,6 +20,9 @@ use crate::engine::threads::wait;
 
 /// Lists the objects of a set, with the state of each; written last, so that a set without it is unfinished.
 pub const SET_MANIFEST: &str = "_manifest.json";
+
+/// How often a listing is asked for of which no whole answer comes.
+const LISTINGS: usize = 3;
 
 /// Is there from the beginning of a set on.
 pub const BEGUN: &str = "_begun.json";
@@ -150,12 +154,27 @@ fn single(bucket: &Bucket, place: &ObjectPlace, traffic: &Traffic) -> Result<Opt
     Ok(Some(S3Object::found(place.clone(), bucket.clone(), stamp, traffic.clone(), Some(end))))
 }
 
+/// Asks for a listing, and again where half of one came: the store repeats only requests without an answer.
+fn whole<T, F>(place: &ObjectPlace, list: impl Fn() -> F) -> Result<T>
+where
+    T: Send + 'static,
+    F: Future<Output = StoreResult<T>> + Send + 'static,
+{
+    let mut answer = wait(list().map(Ok))?;
+    for _ in 1..LISTINGS {
+        if matches!(answer, Err(StoreError::Generic { .. })) {
+            answer = wait(list().map(Ok))?;
+        }
+    }
+    answer.map_err(|error| failure(place, Action::List, &error))
+}
+
 /// Objects and folders right below `root`.
 fn entries_below(bucket: &Bucket, root: &ObjectPlace, traffic: &Traffic) -> Result<BTreeMap<String, Option<S3Object>>> {
-    let (store, key, asked) = (bucket.store()?, root.key.clone(), root.clone());
-    let listed = wait(async move {
-        let listed = store.list_with_delimiter(Some(&key)).await;
-        listed.map_err(|error| failure(&asked, Action::List, &error))
+    let store = bucket.store()?;
+    let listed = whole(root, || {
+        let (store, key) = (Arc::clone(&store), root.key.clone());
+        async move { store.list_with_delimiter(Some(&key)).await }
     })?;
     traffic.listed();
     let folders = listed.common_prefixes.iter().filter_map(|key| Some((key.filename()?.to_string(), None)));
@@ -169,10 +188,10 @@ fn entries_below(bucket: &Bucket, root: &ObjectPlace, traffic: &Traffic) -> Resu
 
 /// All objects below a key, save hidden ones and markers such as `_SUCCESS`, in the order of folders.
 fn below(bucket: &Bucket, root: &ObjectPlace, traffic: &Traffic) -> Result<Vec<S3Object>> {
-    let (store, key, asked) = (bucket.store()?, root.key.clone(), root.clone());
-    let listed: Vec<ObjectMeta> = wait(async move {
-        let listed = store.list(Some(&key)).try_collect().await;
-        listed.map_err(|error| failure(&asked, Action::List, &error))
+    let store = bucket.store()?;
+    let listed: Vec<ObjectMeta> = whole(root, || {
+        let (store, key) = (Arc::clone(&store), root.key.clone());
+        async move { store.list(Some(&key)).try_collect().await }
     })?;
     traffic.listed();
     let is_data = |meta: &ObjectMeta| !is_folder_marker(meta) && !is_hidden(meta, &root.key);

@@ -329,7 +329,8 @@ def written(live, messages):
 
     def is_over():
         assert live.process.poll() is None, live.said()[-3_000:]
-        last = progress.read(Connections(live.broker.client), Topics(live.topic, live.topic))
+        topics = Topics(live.topic, live.topic)
+        last = progress.read(Connections(live.broker.client), topics, brokers.PATIENCE_S)
         return last is not None and sum(last.next.values()) >= messages
 
     # Of two Javas that start beside others' work.

@@ -92,8 +92,9 @@ class Bench:
     def restart(self, rate: int) -> list[tuple[str, str]]:
         """How long after kill -9 suggestions come again; all users are remembered."""
         live = self.live("restart")
-        producing = self.producing("restart", rate, WARM_S + 30)
-        self.waits("restart", WARM_S, 1)
+        warm_s = max(WARM_S, 1.2 * self.users / rate)
+        producing = self.producing("restart", rate, warm_s + 60)
+        self.waits("restart", warm_s, 1)
         live.kill()
         live.wait()
         users = self.told("restart")["users"][-1]

@@ -17,6 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from benches.live_kafka import REPORTS_S, Bench, produce
+from benches.processor import family_s
 from footfall.live import kafka, spark, stats
 from footfall.live.tables import Watch
 
@@ -47,10 +48,12 @@ class Recorder(stats.Stats):
     def __init__(self) -> None:
         super().__init__()
         self.batches: list[tuple[float, int, float]] = []
+        self.processor_s: list[float] = []
         self.users = self.state_bytes = 0
 
     def took(self, fixes: int, seconds: float, lag_s: float | None = None) -> None:
         self.batches.append((time.time(), fixes, lag_s or 0.0))
+        self.processor_s.append(family_s())
 
     def tell(self, detectors, version: str, *, now: bool = False) -> None:  # type: ignore[no-untyped-def]
         (tally,) = detectors
@@ -79,6 +82,8 @@ class Both(Bench):
         yield f"{fixes:,} fixes that lie there: fixes/s", f"{direct:,.0f}", f"{BATCH / np.median(warm):,.0f}"
         yield f"a warm batch of {BATCH:,}, median", "-", f"{np.median(warm):.2f} s"
         yield "the slowest of them", "-", f"{warm.max():.2f} s"
+        used = np.diff(recorder.processor_s[COLD - 1 :])
+        yield "processor time of a warm batch, broker and all, median", "-", f"{np.median(used):.2f} s"
         yield "users; bytes of their states", f"{told['users'][-1]:,}", f"{recorder.users:,}; {recorder.state_bytes:,}"
 
     def rate(self, rate: int, seconds: int) -> Iterator[tuple[str, str, str]]:

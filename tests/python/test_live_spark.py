@@ -28,7 +28,7 @@ from footfall.live.kafka import Topics
 from footfall.live.kafka.client import Connections
 from footfall.live.kafka.forgetting import keep_us
 from footfall.live.kafka.transactions import Transactions
-from footfall.live.spark import OnSpark, intake, knowledge, progress
+from footfall.live.spark import OnSpark, intake, knowledge, placing, progress
 from footfall.live.spark.batches import Batches, Output
 from footfall.live.spark.buckets import SUGGESTIONS, TOLD, Buckets
 from footfall.live.spark.intake import Intake
@@ -196,6 +196,17 @@ def test_settings_that_will_not_do_are_refused(tmp_path):
     ]:
         with pytest.raises(footfall.DefinitionError, match=said):
             OnSpark(**{"checkpoint": str(tmp_path), **wrong})
+
+
+def test_only_a_cluster_of_our_own_is_told_how_its_java_compiles(monkeypatch, tmp_path):
+    told = {}
+    monkeypatch.setattr(placing, "_connector", lambda: tmp_path)
+    monkeypatch.setattr(placing.connect, "local", lambda name, settings: told.update(own=settings))
+    monkeypatch.setattr(placing.connect, "remote", lambda *where, insecure, settings: told.update(other=settings))
+    OnSpark(str(tmp_path)).connect()
+    OnSpark(str(tmp_path), engine="spark://127.0.0.1:1").connect()
+    java = {"spark.driver.extraJavaOptions", "spark.executor.extraJavaOptions"}
+    assert java <= told["own"].keys() and not java & told["other"].keys()
 
 
 class Frame:

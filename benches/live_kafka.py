@@ -65,7 +65,8 @@ class Bench:
         producing = self.producing("latency", rate, WARM_S + seconds)
         waits = self.waits("latency", WARM_S, seconds)
         producing.wait()
-        told = self.told("latency")
+        # Of the seconds in which suggestions were timed, too.
+        told = {name: values[-seconds:] for name, values in self.told("latency").items()}
         self.end(live)
         middle, tail, most = np.percentile(waits, [50, 99, 100])
         return [
@@ -101,6 +102,7 @@ class Bench:
         killed = time.time()
         live = self.live("restart")
         first = self.first_after("restart", killed)
+        producing.terminate()
         producing.wait()
         self.end(live)
         return [(f"kill -9 with {users:,} users, started again: the first commit after", f"{first - killed:.1f} s")]

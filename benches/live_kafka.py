@@ -13,6 +13,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -26,7 +27,8 @@ REPORTS_S = 5.0
 SIDE_M = 12_000.0
 SHOPS = 1_000
 PARTITIONS = 4
-WARM_S = 30
+#: All begin to walk at once, and are first called after some ten fixes.
+WARM_FIXES = 15
 # Suggested as often as can be, so that there is much to time.
 EAGER = {"pause_s": 1, "cooldown_s": 60, "inside_pause_s": 1, "cap": 100_000, "holdout": 0.1}
 COMMAND = [sys.executable, "-c", "from footfall.cli import main; main()"]
@@ -62,15 +64,17 @@ class Bench:
     def latency(self, rate: int, seconds: int) -> list[tuple[str, str]]:
         """How long a suggestion takes from the fix that triggers it to a reader of what is committed."""
         live = self.live("latency")
-        producing = self.producing("latency", rate, WARM_S + seconds)
-        waits = self.waits("latency", WARM_S, seconds)
+        warm_s = self.warm_s(rate)
+        producing = self.producing("latency", rate, warm_s + seconds)
+        waits = self.waits("latency", warm_s, seconds)
         producing.wait()
-        told = self.told("latency")
+        # Of the seconds in which suggestions were timed, too.
+        told = {name: values[-seconds:] for name, values in self.told("latency").items()}
         self.end(live)
         middle, tail, most = np.percentile(waits, [50, 99, 100])
         return [
             (f"{rate:,} fixes/s, {self.users:,} users: fixes/s of the live process", f"{np.median(told['rate']):,.0f}"),
-            (f"suggestions timed, after {WARM_S} s", f"{len(waits):,}"),
+            (f"suggestions timed, after {warm_s:.0f} s", f"{len(waits):,}"),
             ("produce to read-committed reader, p50", f"{middle:,.0f} ms"),
             ("p99", f"{tail:,.0f} ms"),
             ("most", f"{most:,.0f} ms"),
@@ -90,19 +94,39 @@ class Bench:
         return [(f"{fixes:,} fixes that lie there: median of seconds", f"{np.median(rates):,.0f} fixes/s")]
 
     def restart(self, rate: int) -> list[tuple[str, str]]:
-        """How long after kill -9 suggestions come again; all users are remembered."""
+        """How long after kill -9 the group's offsets move again; all users are remembered."""
         live = self.live("restart")
-        producing = self.producing("restart", rate, WARM_S + 30)
-        self.waits("restart", WARM_S, 1)
+        warm_s = max(30.0, 1.2 * self.users / rate)
+        producing = self.producing("restart", rate, warm_s + 60)
+        time.sleep(warm_s)
         live.kill()
         live.wait()
-        users = self.told("restart")["users"][-1]
-        killed = time.time()
+        users, killed, stood = self.told("restart")["users"][-1], time.time(), self.stands("restart")
         live = self.live("restart")
-        first = self.first_after("restart", killed)
+        while self.stands("restart") <= stood:
+            time.sleep(0.01)
+        first = time.time()
+        producing.terminate()
         producing.wait()
         self.end(live)
         return [(f"kill -9 with {users:,} users, started again: the first commit after", f"{first - killed:.1f} s")]
+
+    def warm_s(self, rate: int) -> float:
+        """How long until Java is warm and the first calls of all are over."""
+        return WARM_FIXES * self.users / rate
+
+    def stands(self, group: str) -> int:
+        """The sum of a group's offsets; of a transaction that is pending, nothing counts."""
+        from confluent_kafka import KafkaException, TopicPartition
+
+        reader = Connections(self.broker.client).consumer(group_id=group, isolation_level="read_uncommitted")
+        asked = [TopicPartition(group, number) for number in range(PARTITIONS)]
+        while True:
+            with suppress(KafkaException):
+                told = reader.committed(asked, timeout=1)
+                if not any(each.error for each in told):
+                    reader.close()
+                    return sum(max(each.offset, 0) for each in told)
 
     def live(self, topic: str) -> subprocess.Popen[bytes]:
         make(self.broker.client, topic)
@@ -143,15 +167,6 @@ class Bench:
                 found.extend((now - instant(message)) * 1_000 for message in messages if message.error() is None)
         reader.close()
         return np.array(found)
-
-    def first_after(self, topic: str, since: float) -> float:
-        """When the first suggestion is read whose fix was produced after an instant."""
-        reader = self.reader(topic)
-        while True:
-            for message in reader.consume(1_000, 0.05):
-                if message.error() is None and instant(message) > since:
-                    reader.close()
-                    return time.time()
 
 
 def instant(message: object) -> float:

@@ -17,10 +17,10 @@ from pathlib import Path
 import numpy as np
 
 from benches.live_kafka import REPORTS_S, Bench, produce
+from benches.processor import family_s
 from footfall.live import kafka, spark, stats
 from footfall.live.tables import Watch
 
-WARM_S = 40
 #: The first batches compile what the others only run.
 COLD = 3
 BATCH = 20_000
@@ -47,10 +47,12 @@ class Recorder(stats.Stats):
     def __init__(self) -> None:
         super().__init__()
         self.batches: list[tuple[float, int, float]] = []
+        self.processor_s: list[float] = []
         self.users = self.state_bytes = 0
 
     def took(self, fixes: int, seconds: float, lag_s: float | None = None) -> None:
         self.batches.append((time.time(), fixes, lag_s or 0.0))
+        self.processor_s.append(family_s())
 
     def tell(self, detectors, version: str, *, now: bool = False) -> None:  # type: ignore[no-untyped-def]
         (tally,) = detectors
@@ -79,20 +81,22 @@ class Both(Bench):
         yield f"{fixes:,} fixes that lie there: fixes/s", f"{direct:,.0f}", f"{BATCH / np.median(warm):,.0f}"
         yield f"a warm batch of {BATCH:,}, median", "-", f"{np.median(warm):.2f} s"
         yield "the slowest of them", "-", f"{warm.max():.2f} s"
+        used = np.diff(recorder.processor_s[COLD - 1 :])
+        yield "processor time of a warm batch, broker and all, median", "-", f"{np.median(used):.2f} s"
         yield "users; bytes of their states", f"{told['users'][-1]:,}", f"{recorder.users:,}; {recorder.state_bytes:,}"
 
     def rate(self, rate: int, seconds: int) -> Iterator[tuple[str, str, str]]:
         """How long suggestions take at a rate that lasts."""
-        direct, recorder = self.direct_waits(rate, seconds), Recorder()
+        direct, recorder, warm_s = self.direct_waits(rate, seconds), Recorder(), self.warm_s(rate)
         # What lies there starts the query.
         produce(self.settings, "spark-rate", 0, BATCH / self.users * REPORTS_S, self.users)
         with self.on_spark("spark-rate", recorder):
-            producing = self.producing("spark-rate", rate, WARM_S + seconds)
+            producing = self.producing("spark-rate", rate, warm_s + seconds)
             begun = time.time()
-            spark_waits = self.waits("spark-rate", WARM_S, seconds)
+            spark_waits = self.waits("spark-rate", warm_s, seconds)
             producing.wait()
-        measured = [batch for batch in recorder.batches if batch[0] > begun + WARM_S]
-        worked = sum(batch[1] for batch in measured) / (measured[-1][0] - begun - WARM_S)
+        measured = [batch for batch in recorder.batches if batch[0] > begun + warm_s]
+        worked = sum(batch[1] for batch in measured) / (measured[-1][0] - begun - warm_s)
         yield f"{rate:,} fixes/s for {seconds} s: fixes/s", f"{direct[1]:,.0f}", f"{worked:,.0f}"
         for name, share in (("p50", 50), ("p99", 99)):
             ours, theirs = np.percentile(direct[0], share), np.percentile(spark_waits, share)
@@ -101,9 +105,9 @@ class Both(Bench):
         yield "the last fix of a batch is behind, at the beginning and the end", "-", behind
 
     def direct_waits(self, rate: int, seconds: int) -> tuple[np.ndarray, float]:
-        live = self.live("direct-rate")
-        producing = self.producing("direct-rate", rate, WARM_S + seconds)
-        waits = self.waits("direct-rate", WARM_S, seconds)
+        live, warm_s = self.live("direct-rate"), self.warm_s(rate)
+        producing = self.producing("direct-rate", rate, warm_s + seconds)
+        waits = self.waits("direct-rate", warm_s, seconds)
         producing.wait()
         told = self.told("direct-rate")
         self.end(live)

@@ -28,7 +28,7 @@ from footfall.live.kafka import Topics
 from footfall.live.kafka.client import Connections
 from footfall.live.kafka.exactly_once.forgetting import keep_us
 from footfall.live.kafka.exactly_once.transactions import Transactions
-from footfall.live.spark import OnSpark, intake, knowledge, progress
+from footfall.live.spark import OnSpark, intake, knowledge, placing, progress
 from footfall.live.spark.batches import Batches, Output
 from footfall.live.spark.buckets import SUGGESTIONS, TOLD, Buckets
 from footfall.live.spark.intake import Intake
@@ -198,6 +198,17 @@ def test_settings_that_will_not_do_are_refused(tmp_path):
             OnSpark(**{"checkpoint": str(tmp_path), **wrong})
 
 
+def test_only_a_cluster_of_our_own_is_told_how_its_java_compiles(monkeypatch, tmp_path):
+    told = {}
+    monkeypatch.setattr(placing, "_connector", lambda: tmp_path)
+    monkeypatch.setattr(placing.connect, "local", lambda name, settings: told.update(own=settings))
+    monkeypatch.setattr(placing.connect, "remote", lambda *where, insecure, settings: told.update(other=settings))
+    OnSpark(str(tmp_path)).connect()
+    OnSpark(str(tmp_path), engine="spark://127.0.0.1:1").connect()
+    java = {"spark.driver.extraJavaOptions", "spark.executor.extraJavaOptions"}
+    assert java <= told["own"].keys() and not java & told["other"].keys()
+
+
 class Frame:
     """A batch whose packets are there already, for drivers at a real broker."""
 
@@ -329,7 +340,8 @@ def written(live, messages):
 
     def is_over():
         assert live.process.poll() is None, live.said()[-3_000:]
-        last = progress.read(Connections(live.broker.client), Topics(live.topic, live.topic))
+        topics = Topics(live.topic, live.topic)
+        last = progress.read(Connections(live.broker.client), topics, brokers.PATIENCE_S)
         return last is not None and sum(last.next.values()) >= messages
 
     # Of two Javas that start beside others' work.

@@ -169,6 +169,17 @@ class Connections:
             raise DefinitionError(f"Kafka's settings: {error.args[0].str()}") from error
 
 
+def passes(error: Any) -> bool:
+    """Return whether a consumer gets over an error by itself."""
+    from confluent_kafka import KafkaError
+
+    return error.retriable() or error.code() in (
+        KafkaError._TRANSPORT,
+        KafkaError._ALL_BROKERS_DOWN,
+        KafkaError._TIMED_OUT,
+    )
+
+
 def _of_file(path: Path) -> dict[str, str]:
     try:
         text = path.read_text(encoding="utf-8")

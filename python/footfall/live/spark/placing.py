@@ -19,6 +19,8 @@ _GROUP = "org.apache.spark"
 #: Of the states of a batch, those of so many batches before are kept, too.
 _KEPT_BATCHES = 10
 _ROWS_AT_ONCE = 20_000
+# Java does little here itself, and its second compiler takes more of two cores than all the work.
+_QUICK = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
 
 
 @dataclass(frozen=True)
@@ -81,7 +83,7 @@ class OnSpark:
         told = {**_settings(), "spark.jars": ",".join(map(str, sorted(_connector().glob("*.jar"))))}
         address = self.engine.removeprefix(ENGINE).removeprefix("://") if self.engine != ENGINE else ""
         if not address:
-            return connect.local(ENGINE, told)
+            return connect.local(ENGINE, {**told, **_of_own_cluster()})
         return connect.remote(ENGINE, address, insecure=self.insecure, settings=told)
 
 
@@ -94,6 +96,10 @@ def _settings() -> Mapping[str, Any]:
         "spark.scheduler.barrier.maxConcurrentTasksCheck.interval": "1s",
         "spark.scheduler.barrier.maxConcurrentTasksCheck.maxFailures": 120,
     }
+
+
+def _of_own_cluster() -> Mapping[str, Any]:
+    return {f"spark.{who}.extraJavaOptions": _QUICK for who in ("driver", "executor")}
 
 
 def _connector() -> Path:

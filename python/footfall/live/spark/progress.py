@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 
 from footfall.errors import DataError, DefinitionError
-from footfall.live.kafka.client import Connections
+from footfall.live.kafka.client import Connections, passes
 from footfall.live.kafka.topics import ASK_SECONDS, STATES, Topics, count_of_fixes, make, partitions_of, stored
 
 _POLL_SECONDS = 0.2
@@ -79,8 +79,14 @@ def prepare(connections: Connections, topics: Topics) -> int:
     return count
 
 
-def read(connections: Connections, topics: Topics) -> Progress | None:
-    """Return the last that was committed; None if nothing was."""
+def read(connections: Connections, topics: Topics, patience_s: float = ASK_SECONDS) -> Progress | None:
+    """Return the last that was committed; None if nothing was.
+
+    Raises
+    ------
+    TimeoutError
+        If nothing comes from the broker for `patience_s`.
+    """
     from confluent_kafka import OFFSET_BEGINNING, KafkaError, KafkaException, TopicPartition
 
     reader = connections.consumer(
@@ -91,20 +97,20 @@ def read(connections: Connections, topics: Topics) -> Progress | None:
         auto_offset_reset="earliest",
     )
     reader.assign([TopicPartition(topics.progress, 0, OFFSET_BEGINNING)])
-    deadline, last = time.monotonic() + ASK_SECONDS, None
+    deadline, last = time.monotonic() + patience_s, None
     try:
         while time.monotonic() < deadline:
             for message in reader.consume(10_000, _POLL_SECONDS):
                 error = message.error()
                 if error is None:
-                    last, deadline = message.value(), time.monotonic() + ASK_SECONDS
+                    last, deadline = message.value(), time.monotonic() + patience_s
                 elif error.code() == KafkaError._PARTITION_EOF:
                     return None if last is None else Progress.of_bytes(last)
-                elif not error.retriable():
+                elif error.fatal() or not passes(error):
                     raise KafkaException(error)
     finally:
         reader.close()
-    raise TimeoutError(f"{topics.progress}: its end was not reached in {ASK_SECONDS:g} s; is a broker away?")
+    raise TimeoutError(f"{topics.progress}: its end was not reached in {patience_s:g} s; is a broker away?")
 
 
 def is_written(last: Progress | None, query: str, batch: int, topics: Topics) -> bool:

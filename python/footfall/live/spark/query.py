@@ -102,7 +102,7 @@ class Query:
         name = f"spark:{self._topics.group}.{self._topics.topic}"
         transactions = self._transactions(name)
         try:
-            last = progress.read(self._connections, self._topics)
+            last = progress.read(self._connections, self._topics, self._settings.patience_s)
             self._refuse_other_buckets(last)
             shelf = self._apart(lambda: Shelf(session, self._place.checkpoint))
             batches = Batches(
@@ -211,8 +211,11 @@ def _taking_in(intake: Intake) -> Callable[[Iterable[Any]], Iterator[Any]]:
         import pyarrow as pa
 
         schema = pa.schema({"share": pa.int32(), "name": pa.string(), "payload": pa.binary()})
-        for packet in intake(batches):
-            yield pa.RecordBatch.from_arrays([[value] for value in packet], schema=schema)
+        for batch in batches:
+            found = list(intake([batch]))
+            if found:
+                # Packets of a batch travel together, since Spark takes long to read a batch, however small.
+                yield pa.RecordBatch.from_arrays([list(values) for values in zip(*found)], schema=schema)
 
     return taking_in
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from footfall.errors import DataError, DefinitionError
-from footfall.live.kafka.client import Connections
+from footfall.live.kafka.client import Connections, passes
 from footfall.live.kafka.exactly_once.partition import Partition, State
 from footfall.live.kafka.exactly_once.writer import OFFSET
 from footfall.live.kafka.settings import Settings
@@ -203,7 +203,7 @@ class Restore:
                 found.setdefault(number, {})[state.user_id] = state
             elif error.code() == KafkaError._PARTITION_EOF:
                 reached[number] = message.offset()
-            elif error.fatal() or not _passes(error):
+            elif error.fatal() or not passes(error):
                 raise KafkaException(error)
         return found
 
@@ -232,17 +232,6 @@ class Restore:
             f"and nothing came after {reached[number]}: somebody has a transaction open there. It ends at its timeout, "
             f"or by kafka-transactions.sh --abort; --patience waits longer{f' (the broker: {why})' if why else ''}"
         )
-
-
-def _passes(error: Any) -> bool:
-    """Return whether a consumer gets over an error by itself."""
-    from confluent_kafka import KafkaError
-
-    return error.retriable() or error.code() in (
-        KafkaError._TRANSPORT,
-        KafkaError._ALL_BROKERS_DOWN,
-        KafkaError._TIMED_OUT,
-    )
 
 
 def _offset_of(message: Any) -> int | None:

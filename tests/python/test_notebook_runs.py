@@ -17,6 +17,8 @@ import pytest
 from course import NAMES, PREFERRED, code, command, jobs_of, number
 from test_real_data import DATA, ZONES
 
+from footfall.engines import cluster
+from footfall.engines.cluster.credentials import VARIABLE
 from footfall.notebook import shipped
 from footfall.notebook.namespace import DATA as FOLDER
 from footfall.notebook.namespace import ENGINE, TZ
@@ -30,9 +32,9 @@ LIVE = "application/vnd.vegalite.v5+json"
 # On every engine
 
 
-def run(name, root, tz, engine):
+def run(name, root, tz, engine, **environment):
     """A notebook with its outputs."""
-    told = {FOLDER: str(root), TZ: tz, ENGINE: engine, "PYTHONPATH": lab.import_path()}
+    told = {FOLDER: str(root), TZ: tz, ENGINE: engine, "PYTHONPATH": lab.import_path(), **environment}
     notebook = running.run(shipped.read(name), name, told, progress=False)
     shown = [output for cell in code(notebook) for output in cell.outputs]
     assert not [output for output in shown if output.get("name") == "stderr"], name
@@ -69,10 +71,13 @@ def test_it_runs_on_this_machine(local, name):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", ["dask", "spark"])
-def test_it_shows_the_same_on_a_cluster(local, city, clusters, kind):
-    for name in NAMES:
-        there = run(name, city, "America/Recife", clusters(kind))
-        assert shown_by(there)[4:] == shown_by(local[name])[4:], name
+def test_it_shows_the_same_on_a_cluster(local, city, kind):
+    """One that nobody else is connected to: a session of Spark's keeps all cores of its workers from others."""
+    with cluster.start(kind) as running_cluster:
+        for name in NAMES:
+            there = run(name, city, "America/Recife", running_cluster.address,
+                        **{VARIABLE: str(running_cluster.credentials)})  # fmt: skip
+            assert shown_by(there)[4:] == shown_by(local[name])[4:], name
 
 
 @pytest.mark.slow

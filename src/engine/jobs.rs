@@ -1,4 +1,4 @@
-//! The registry of the jobs. What each is in SQL, [`statements`] say.
+//! The registry of the jobs. What each is in SQL, `statements` say.
 
 mod statements;
 

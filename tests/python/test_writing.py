@@ -323,3 +323,10 @@ def test_the_command_writes_decimal_commas_to_files_and_pipes(tmp_path):
     for wrong in (["--format", "json"], ["--out-decimal", ";", "--format", "csv"], []):
         refused = subprocess.run([*command, *wrong], capture_output=True, text=True)
         assert refused.returncode == 2 and "--out-decimal" in refused.stderr
+
+
+def test_a_scheme_in_capitals_is_no_folder(data, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(footfall.DefinitionError, match="in small letters"):
+        data.campaign_ctr().write("S3://bucket/ctr.csv")
+    assert list(tmp_path.iterdir()) == []

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import IO, Union
 
 from footfall import _native
-from footfall.errors import DataError
+from footfall.errors import DataError, DefinitionError
 
 SCHEME = "s3://"
 
@@ -55,19 +55,29 @@ Written = Union[Path, ObjectPath]
 
 
 def is_object(path: str | os.PathLike[str]) -> bool:
-    """Return whether a path is one in S3."""
-    return os.fspath(path).startswith(SCHEME)
+    """Return whether a path is one in S3, however its scheme is written."""
+    return os.fspath(path)[: len(SCHEME)].lower() == SCHEME
 
 
 def place(path: str | os.PathLike[str]) -> Written:
     """Return where something is to be written.
+
+    Raises
+    ------
+    DefinitionError
+        If it looks like a place in S3, and its scheme is not written as it has to be.
 
     Examples
     --------
     >>> place("s3://bucket/visits.csv")
     ObjectPath(text='s3://bucket/visits.csv')
     """
-    return ObjectPath(os.fspath(path)) if is_object(path) else Path(path).expanduser()
+    if not is_object(path):
+        return Path(path).expanduser()
+    told = os.fspath(path)
+    if not told.startswith(SCHEME):
+        raise DefinitionError(f"path = {told!r}: places in S3 begin with {SCHEME}, in small letters")
+    return ObjectPath(told)
 
 
 def read(target: str) -> bytes:

@@ -155,28 +155,38 @@ fn single(bucket: &Bucket, place: &ObjectPlace, traffic: &Traffic) -> Result<Opt
 }
 
 /// Asks for a listing, and again where half of one came: the store repeats only requests without an answer.
-fn whole<T, F>(place: &ObjectPlace, list: impl Fn() -> F) -> Result<T>
+fn whole<T, F>(place: &ObjectPlace, traffic: &Traffic, list: impl Fn() -> F) -> Result<T>
 where
     T: Send + 'static,
     F: Future<Output = StoreResult<T>> + Send + 'static,
 {
-    let mut answer = wait(list().map(Ok))?;
+    let ask = || {
+        traffic.listed();
+        wait(list().map(Ok))
+    };
+    let mut answer = ask()?;
     for _ in 1..LISTINGS {
-        if matches!(answer, Err(StoreError::Generic { .. })) {
-            answer = wait(list().map(Ok))?;
+        if answer.as_ref().is_err_and(is_half) {
+            answer = ask()?;
         }
     }
     answer.map_err(|error| failure(place, Action::List, &error))
 }
 
+/// Whether the store's error is about a body of which it could not read all, by its own words.
+fn is_half(error: &StoreError) -> bool {
+    let StoreError::Generic { source, .. } = error else { return false };
+    let said = source.to_string();
+    ["Error getting list response body", "Got invalid list response"].iter().any(|words| said.starts_with(words))
+}
+
 /// Objects and folders right below `root`.
 fn entries_below(bucket: &Bucket, root: &ObjectPlace, traffic: &Traffic) -> Result<BTreeMap<String, Option<S3Object>>> {
     let store = bucket.store()?;
-    let listed = whole(root, || {
+    let listed = whole(root, traffic, || {
         let (store, key) = (Arc::clone(&store), root.key.clone());
         async move { store.list_with_delimiter(Some(&key)).await }
     })?;
-    traffic.listed();
     let folders = listed.common_prefixes.iter().filter_map(|key| Some((key.filename()?.to_string(), None)));
     let mut entries: BTreeMap<_, _> = folders.collect();
     for meta in listed.objects.into_iter().filter(|meta| !is_folder_marker(meta)) {
@@ -189,11 +199,10 @@ fn entries_below(bucket: &Bucket, root: &ObjectPlace, traffic: &Traffic) -> Resu
 /// All objects below a key, save hidden ones and markers such as `_SUCCESS`, in the order of folders.
 fn below(bucket: &Bucket, root: &ObjectPlace, traffic: &Traffic) -> Result<Vec<S3Object>> {
     let store = bucket.store()?;
-    let listed: Vec<ObjectMeta> = whole(root, || {
+    let listed: Vec<ObjectMeta> = whole(root, traffic, || {
         let (store, key) = (Arc::clone(&store), root.key.clone());
         async move { store.list(Some(&key)).try_collect().await }
     })?;
-    traffic.listed();
     let is_data = |meta: &ObjectMeta| !is_folder_marker(meta) && !is_hidden(meta, &root.key);
     let mut found: Vec<_> = listed.into_iter().filter(is_data).collect();
     found.sort_by(|a, b| a.location.parts().cmp(b.location.parts()));

@@ -13,9 +13,9 @@ import re
 from dataclasses import dataclass
 
 from footfall.errors import DefinitionError
-from footfall.output.s3.objects import SCHEME, is_object
 
 VARIABLE = "FOOTFALL_WORKSPACE"
+S3 = "s3://"
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 # A group is a folder, a tag and a part of names of AWS's, and stands in policies, where * ? and $ are not themselves.
 _GROUP = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,30}[a-z0-9])?")
@@ -49,13 +49,13 @@ class Workspace:
         DefinitionError
             If it is written otherwise.
         """
-        bucket, slash, group = written[len(SCHEME) :].removesuffix("/").partition("/")
-        if not written.startswith(SCHEME) or not slash or "/" in group:
+        bucket, slash, group = written[len(S3) :].removesuffix("/").partition("/")
+        if not written.startswith(S3) or not slash or "/" in group:
             raise DefinitionError(f"{VARIABLE} = {written!r}: is written as s3://bucket/group")
         return cls(bucket, group)
 
     def __str__(self) -> str:
-        return f"{SCHEME}{self.bucket}/{self.group}"
+        return f"{S3}{self.bucket}/{self.group}"
 
     def place(self, *parts: str) -> str:
         """Return the place of something in it."""
@@ -94,12 +94,17 @@ def must_hold(place: str | os.PathLike[str]) -> None:
         If it does, or the environment names no workspace that can be.
     """
     told = os.fspath(place)
-    space = current() if is_object(told) else None
+    space = current() if is_in_s3(told) else None
     if space is not None and not space.holds(told.rstrip("/")):
         # What has a key in it is not shown.
-        shown = f"{SCHEME}..." if ":" in told[len(SCHEME) :] else told
+        shown = f"{S3}..." if ":" in told[len(S3) :] else told
         reason = f"{shown} is not in it, and nothing is written elsewhere in S3"
         raise DefinitionError(f"{VARIABLE} = {str(space)!r}: {reason}; write to {space.place('...')}")
+
+
+def is_in_s3(place: str | os.PathLike[str]) -> bool:
+    """Return whether a place is in S3, however its scheme is written."""
+    return os.fspath(place)[: len(S3)].lower() == S3
 
 
 def check_bucket(name: str) -> None:

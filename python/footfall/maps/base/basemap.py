@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from footfall import extras
+from footfall.aws.workspace import is_in_s3
 from footfall.errors import DataError, DefinitionError
 from footfall.lang import spoken
 from footfall.maps.base import geojson, natural_earth
@@ -72,7 +73,7 @@ def base_map(chosen: Any, view: View, megabytes: float) -> BaseMap:
         raise DefinitionError(f"basemap = {chosen!r}: must be a path, an address, or a style or GeoJSON as a mapping")
     if str(chosen).startswith(("https://", "http://")):
         return _of_address(str(chosen), view)
-    if objects.is_object(chosen):
+    if is_in_s3(chosen):
         return _of_json(_parsed(objects.read(str(chosen)), str(chosen)), str(chosen), view)
     path = Path(chosen).expanduser()
     if not path.is_file():

@@ -12,9 +12,8 @@ from pathlib import Path
 from typing import IO, Union
 
 from footfall import _native
+from footfall.aws.workspace import S3, is_in_s3, must_hold
 from footfall.errors import DataError, DefinitionError
-
-SCHEME = "s3://"
 
 
 @dataclass(frozen=True)
@@ -54,11 +53,6 @@ class ObjectPath:
 Written = Union[Path, ObjectPath]
 
 
-def is_object(path: str | os.PathLike[str]) -> bool:
-    """Return whether a path is one in S3, however its scheme is written."""
-    return os.fspath(path)[: len(SCHEME)].lower() == SCHEME
-
-
 def place(path: str | os.PathLike[str]) -> Written:
     """Return where something is to be written.
 
@@ -72,11 +66,11 @@ def place(path: str | os.PathLike[str]) -> Written:
     >>> place("s3://bucket/visits.csv")
     ObjectPath(text='s3://bucket/visits.csv')
     """
-    if not is_object(path):
+    if not is_in_s3(path):
         return Path(path).expanduser()
     told = os.fspath(path)
-    if not told.startswith(SCHEME):
-        raise DefinitionError(f"path = {told!r}: places in S3 begin with {SCHEME}, in small letters")
+    if not told.startswith(S3):
+        raise DefinitionError(f"path = {told!r}: places in S3 begin with {S3}, in small letters")
     return ObjectPath(told)
 
 
@@ -105,9 +99,7 @@ def whole_object(target: ObjectPath, *, overwrite: bool = False) -> Iterator[IO[
     DataError
         If an object is there already; with `overwrite`, if it is no longer the one that was there at the beginning.
     """
-    from footfall.aws import workspace
-
-    workspace.must_hold(target.text)
+    must_hold(target.text)
     seen = _native.look_at_object(target.text) if overwrite else None
     with io.BytesIO() as file:
         yield file

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from footfall import _native
+from footfall.aws.workspace import must_hold
 from footfall.errors import DataError
 from footfall.output.s3.objects import ObjectPath, create
 
@@ -37,9 +38,7 @@ def whole_set(root: ObjectPath, tick: Callable[[int, int], None] | None = None) 
     DataError
         If another set is there or was begun there.
     """
-    from footfall.aws import workspace
-
-    workspace.must_hold(root.text)
+    must_hold(root.text)
     with tempfile.TemporaryDirectory(prefix="footfall-set-") as beside:
         yield Path(beside)
         upload(Path(beside), root, tick)

@@ -15,6 +15,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+import machine
 import pytest
 import strangers
 
@@ -52,11 +53,7 @@ class Account:
 
 def skip_unless_possible():
     """Skip a test where it can make no accounts."""
-    if sys.platform != "linux" or os.getuid() != 0:
-        pytest.skip("makes accounts of this machine, which needs root")
-    for tool in TOOLS:
-        if shutil.which(tool) is None:
-            pytest.skip(f"there is no {tool}; {WHERE_FROM}")
+    machine.skip_unless_possible("accounts of this machine", TOOLS, WHERE_FROM)
 
 
 def readable_python():

@@ -16,7 +16,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import pytest
+from machine import skip_unless_possible as skip_unless
 
 PROJECT = Path(__file__).parents[2]
 #: Made once, and kept: it takes minutes.
@@ -42,11 +42,7 @@ INIT = (
 
 def skip_unless_possible():
     """Skip a test where it cannot make roots and namespaces."""
-    if sys.platform != "linux" or os.getuid() != 0:
-        pytest.skip("makes roots and namespaces, which needs root")
-    for tool in TOOLS:
-        if shutil.which(tool) is None:
-            pytest.skip(f"there is no {tool}; apt-get install debootstrap iproute2 util-linux")
+    skip_unless("roots and namespaces", TOOLS, "apt-get install debootstrap iproute2 util-linux")
 
 
 def debian():

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import re
+import shutil
 import subprocess
+import sys
+
+import pytest
 
 
 def family(*ancestors):
@@ -22,3 +27,12 @@ def listening(processes):
     lines = [line.split() for line in listed.splitlines()]
     return [line[3].rsplit(":", 1) for line in lines
             if processes & set(map(int, re.findall(r"pid=(\d+)", line[-1])))]  # fmt: skip
+
+
+def skip_unless_possible(makes, tools, where_from):
+    """Skip a test that makes what needs root and `tools`, where one of these is lacking."""
+    if sys.platform != "linux" or os.getuid() != 0:
+        pytest.skip(f"makes {makes}, which needs root")
+    for tool in tools:
+        if shutil.which(tool) is None:
+            pytest.skip(f"there is no {tool}; {where_from}")

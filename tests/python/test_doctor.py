@@ -111,6 +111,15 @@ def test_workers_of_another_python_are_found(monkeypatch, tmp_path):
         assert told.state is State.WRONG and why in told.seen and "PYSPARK_PYTHON=" in told.do
 
 
+@pytest.mark.parametrize(("spark", "pandas", "state"), [("3.5.7", "3.0.1", State.WRONG), ("3.5.7", "2.3.1", State.FINE),
+                                                        ("4.0.5", "3.0.1", State.FINE)])  # fmt: skip
+def test_a_pandas_that_spark_does_not_take(monkeypatch, spark, pandas, state):
+    pytest.importorskip("pyspark")
+    monkeypatch.setattr(engines.metadata, "version", {"pyspark": spark, "pandas": pandas}.__getitem__)
+    told = engines.spark(Patient())
+    assert told.state is state and (state is State.FINE or "pandas<3" in told.do)
+
+
 def test_a_cluster_that_does_not_answer(monkeypatch):
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]

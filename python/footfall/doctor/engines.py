@@ -24,6 +24,8 @@ _CONNECT_SECONDS = 3.0
 _PYTHON_SECONDS = 60
 _WORKER = "import sys, footfall; print('%d.%d' % sys.version_info[:2], footfall.__version__)"
 _FOR_OTHERS = 0o077
+# Functions on Arrow data of Spark 3 were written for pandas 1 and 2.
+_SPARK_OF_PANDAS_3, _LAST_OF_SPARK_3 = 4, 2
 
 
 def java_there(_: Patient) -> Finding:
@@ -46,10 +48,13 @@ def dask(patient: Patient) -> Finding:
 
 
 def spark(patient: Patient) -> Finding:
-    """See whether Spark is installed, and whether its workers' Python has this Footfall."""
+    """See whether Spark is installed with a pandas that it takes, and whether its workers' Python has this Footfall."""
     if not extras.is_there("pyspark"):
         return absent("not installed", extras.how_to_install("spark"))
-    seen = f"pyspark {metadata.version('pyspark')}"
+    pyspark, pandas = metadata.version("pyspark"), metadata.version("pandas")
+    seen = f"pyspark {pyspark}"
+    if _major(pyspark) < _SPARK_OF_PANDAS_3 and _major(pandas) > _LAST_OF_SPARK_3:
+        return wrong(f"{seen} does not take pandas {pandas}", f"install 'pandas<{_LAST_OF_SPARK_3 + 1}'")
     chosen = patient.environment.get("PYSPARK_PYTHON")
     if chosen:
         told, here = _of_workers(chosen), f"{sys.version_info[0]}.{sys.version_info[1]} {footfall.__version__}"
@@ -59,6 +64,10 @@ def spark(patient: Patient) -> Finding:
                 f"set PYSPARK_PYTHON={sys.executable}, and install the same wheel on all nodes",
             )
     return _reached("spark", seen, patient)
+
+
+def _major(version: str) -> int:
+    return int(version.partition(".")[0])
 
 
 def _of_workers(python: str) -> str:

@@ -77,8 +77,9 @@ def test_it_is_written_as_a_place(written):
 
 
 WRONG = ["course/g7", "/course/g7", "s3://course", "s3://course/", "s3:///g7", "s3://course/g7/deeper",
-         "S3://course/g7", "s3://course/g*", "s3://course/$g", "s3://co*/g7", "s3://Course/g7", "s3://course/-g", "s3://course/g-",
-         "s3://course/../g7", "s3://course/..", "s3://course/\x1b[2J", "s3://course/" + "g" * 33]  # fmt: skip
+         "S3://course/g7", "s3://course/g*", "s3://course/$g", "s3://co*/g7", "s3://Course/g7", "s3://course/-g",
+         "s3://course/g-", "s3://course/../g7", "s3://course/..", "s3://course/\x1b[2J",
+         "s3://course/" + "g" * 33]  # fmt: skip
 
 
 @pytest.mark.parametrize("written", WRONG)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import re
 import sys
+import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from importlib.util import find_spec
@@ -160,6 +161,8 @@ def connect(
     DefinitionError
         If this process has a session of another master.
     """
+    # What we send to Spark is Arrow data, for which no version of pandas matters.
+    warnings.filterwarnings("ignore", message="PySpark does not yet fully support pandas", category=FutureWarning)
     from pyspark import SparkContext
     from pyspark.sql import SparkSession
 

@@ -19,6 +19,8 @@ set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 project=$(cd "$here/../.." && pwd)
 umask 022
+# shellcheck source=deploy/system_packages.sh
+. "$here/../system_packages.sh"
 
 wheel="" wheelhouse="" extras=dask,spark prefix=/opt/footfall-hub state=/var/lib/footfall-hub
 settings=/etc/footfall-hub/hub.toml files_only="" service=yes
@@ -85,35 +87,11 @@ find_wheel() {
 # otherwise left alone.
 system_packages() {
     wanted=""
-    find_python >/dev/null || wanted=$(package_of python)
+    find_python >/dev/null || wanted=$(package_of python 3.11)
     command -v useradd >/dev/null || wanted="$wanted $(package_of useradd)"
     case ",$extras," in *,spark,*) command -v java >/dev/null || wanted="$wanted $(package_of java)" ;; esac
-    [ -n "$wanted" ] || return 0
-    step "system packages: $wanted"
     # shellcheck disable=SC2086 # one word per package
-    case "$(manager)" in
-        apt-get) apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends $wanted ;;
-        dnf) dnf install -y $wanted ;;
-        *) fail "neither apt-get nor dnf is here; install by hand: $wanted" ;;
-    esac
-}
-
-manager() {
-    for name in apt-get dnf; do
-        if command -v "$name" >/dev/null; then echo "$name"; return; fi
-    done
-    echo none
-}
-
-package_of() {
-    case "$(manager):$1" in
-        dnf:python) echo python3.11 ;;
-        *:python) echo python3 python3-venv ;;
-        dnf:useradd) echo shadow-utils ;;
-        *:useradd) echo passwd ;;
-        dnf:java) echo java-17-amazon-corretto-headless ;;
-        *:java) echo openjdk-17-jre-headless ;;
-    esac
+    install_system_packages $wanted
 }
 
 find_python() {

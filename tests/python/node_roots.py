@@ -84,7 +84,7 @@ def sourced(script, *, root="", path=None):
     lines = [f'root="{root}" prefix=$root/opt/footfall settings=$root/etc/footfall state=$root/state logs=$root/log']
     lines += ["set -eEuo pipefail; kind='' role='' primary='' run='' credentials='' yarn='' power_off=''"]
     lines += ['fail() { echo "$1" >&2; exit 1; }; step() { echo "$*"; }', f"here={NODE}"]
-    lines += [f". {NODE / name}.sh" for name in names]
+    lines += [f". {NODE.parents[1]}/system_packages.sh", *(f". {NODE / name}.sh" for name in names)]
     environment = {**os.environ, "PATH": path or os.environ["PATH"]}
     command = ["/bin/bash", "-c", "\n".join([*lines, script])]
     return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60)

@@ -21,7 +21,8 @@ from footfall.aws import keys, memory, standalone
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="nodes are Linux")
 # What Linux says of the 8 GiB with which an m4.large is sold, and less.
 MEMORY_OF_8_GB = (7750, 7600)
-SCRIPTS = [PROJECT / "bootstrap.sh", *sorted(node_roots.NODE.glob("*.sh")), node_roots.NODE / "supervise"]
+PACKAGES = PROJECT / "deploy" / "system_packages.sh"
+SCRIPTS = [PROJECT / "bootstrap.sh", PACKAGES, *sorted(node_roots.NODE.glob("*.sh")), node_roots.NODE / "supervise"]
 
 
 @pytest.fixture(scope="module")

@@ -58,7 +58,9 @@ def test_another_address_has_tls(tmp_path):
 def test_scripts_are_sh(script):
     if shutil.which("shellcheck") is None:
         pytest.skip("there is no shellcheck")
-    done = subprocess.run(["shellcheck", hubs.DEPLOY / script], capture_output=True, text=True, timeout=60)
+    done = subprocess.run(
+        ["shellcheck", "-x", hubs.DEPLOY / script], cwd=hubs.PROJECT, capture_output=True, text=True, timeout=60
+    )
     assert done.stdout == ""
 
 

@@ -4,36 +4,12 @@
 # The system's Python makes the environment and is otherwise left alone. EMR brings its own Spark and Java.
 system_packages() {
     wanted=""
-    find_python >/dev/null || wanted=$(package_of python)
+    find_python >/dev/null || wanted=$(package_of python "$(python_version)")
     command -v useradd >/dev/null || wanted="$wanted $(package_of useradd)"
-    command -v setpriv >/dev/null || wanted="$wanted util-linux"
+    command -v setpriv >/dev/null || wanted="$wanted $(package_of setpriv)"
     [ -n "$emr" ] || command -v java >/dev/null || wanted="$wanted $(package_of java)"
-    [ -n "${wanted# }" ] || return 0
-    step "system packages:$wanted"
     # shellcheck disable=SC2086 # one word per package
-    case "$(manager)" in
-        apt-get) apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends $wanted ;;
-        dnf) dnf install -y $wanted ;;
-        *) fail "neither apt-get nor dnf is here; install by hand:$wanted" ;;
-    esac
-}
-
-manager() {
-    for name in apt-get dnf; do
-        if command -v "$name" >/dev/null; then echo "$name"; return; fi
-    done
-    echo none
-}
-
-package_of() {
-    case "$(manager):$1" in
-        dnf:python) echo "python$(python_version)" ;;
-        *:python) echo python3 python3-venv ;;
-        dnf:useradd) echo shadow-utils ;;
-        *:useradd) echo passwd ;;
-        dnf:java) echo java-17-amazon-corretto-headless ;;
-        *:java) echo openjdk-17-jre-headless ;;
-    esac
+    install_system_packages $wanted
 }
 
 # Wheels of a wheelhouse are for one Python.

@@ -19,6 +19,8 @@ kind="" role="" primary="" run="" credentials="" yarn="" idle=30 max_hours=12 po
 
 # shellcheck source=deploy/aws/node/role.sh
 . "$here/role.sh"
+# shellcheck source=deploy/system_packages.sh
+. "$here/../../system_packages.sh"
 # shellcheck source=deploy/aws/node/environment.sh
 . "$here/environment.sh"
 # shellcheck source=deploy/aws/node/credentials.sh

@@ -8,7 +8,7 @@ use datafusion::arrow::array::{Array, ArrayRef, AsArray};
 use datafusion::arrow::compute::prep_null_mask_filter;
 use datafusion::arrow::datatypes::{DataType, Int64Type, Schema, SchemaRef, UInt64Type};
 use datafusion::common::tree_node::TreeNodeRecursion;
-use datafusion::common::{Result as PlanResult, internal_err};
+use datafusion::common::{Result as PlanResult, exec_err, internal_err};
 use datafusion::execution::TaskContext;
 use datafusion::physical_expr::expressions::Column;
 use datafusion::physical_expr::utils::collect_columns;
@@ -154,27 +154,38 @@ impl Grouping {
                 numbers.extend(all.numbers_of(&own.keys_from(numbers.len())?, new));
             }
             let counts = self.measure.counts().map(of).transpose()?;
-            let users = of(&self.keys[self.user])?;
-            if let Some(users) = users.as_primitive_opt::<UInt64Type>() {
-                let of_rows = users.values().iter().zip(groups);
-                of_rows.for_each(|(user, group)| buffered.buffer_at(place_of_user(*user), numbers[group as usize]));
-                continue;
-            }
-            let users = users.as_string_view();
-            let id = |row: usize| if users.is_valid(row) { Id::at(users, row) } else { Id::null() };
-            let groups = groups.into_iter().map(|group| numbers[group as usize]).enumerate();
-            match counts {
-                None => groups.for_each(|(row, combination)| buffered.buffer(id(row), combination)),
-                Some(counts) => {
-                    let counts = counts.as_primitive::<Int64Type>().values();
-                    groups.zip(counts).for_each(|((row, combination), count)| {
-                        buffered.buffer_weighted(id(row), combination, u32::try_from(*count).unwrap_or(u32::MAX));
-                    });
-                }
-            }
+            let groups = groups.into_iter().map(|group| numbers[group as usize]);
+            buffer(&mut buffered, &of(&self.keys[self.user])?, counts.as_ref(), groups)?;
         }
         buffered.finish()
     }
+}
+
+/// Buffers rows of `users`, each with its combination and, if there are `counts`, so many times.
+fn buffer(
+    rows: &mut UserBuffer,
+    users: &ArrayRef,
+    counts: Option<&ArrayRef>,
+    combinations: impl Iterator<Item = u32>,
+) -> PlanResult<()> {
+    if let Some(users) = users.as_primitive_opt::<UInt64Type>() {
+        let places = users.values().iter().map(|user| place_of_user(*user));
+        places.zip(combinations).for_each(|(place, combination)| rows.buffer_at(place, combination));
+        return Ok(());
+    }
+    let users = users.as_string_view();
+    let ids = (0..users.len()).map(|row| if users.is_valid(row) { Id::at(users, row) } else { Id::null() });
+    let Some(counts) = counts else {
+        ids.zip(combinations).for_each(|(id, combination)| rows.buffer(id, combination));
+        return Ok(());
+    };
+    for ((id, combination), count) in ids.zip(combinations).zip(counts.as_primitive::<Int64Type>().values()) {
+        let Ok(count) = u32::try_from(*count) else {
+            return exec_err!("a user's group has {count} rows, more than {} can be counted", u32::MAX);
+        };
+        rows.buffer_weighted(id, combination, count);
+    }
+    Ok(())
 }
 
 /// A condition that is null is not met.

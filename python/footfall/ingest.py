@@ -74,8 +74,8 @@ def ingest(
 ) -> Ingested:
     """Rewrite a data set: by month, near places together, compact, its rows counted.
 
-    Every job answers the same from the new folder as from the old one. The source is only read. The work takes
-    bounded memory; when it is interrupted, the same call goes on where it was.
+    Every job answers the same from the new folder as from the old one. The source is only read. The work takes bounded
+    memory; interrupted, the same call goes on where it was.
 
     Parameters
     ----------
@@ -88,10 +88,8 @@ def ingest(
     tz : str, optional
         IANA time zone of the months that name the folders: by default what ``footfall.toml`` says, else UTC. Other time
         zones can be asked for all the same.
-    columns : mapping, optional
-        Your column names, as in `footfall.open`; the new files have ours, and no others.
-    actions : mapping, optional
-        Your names of actions, as in `footfall.open`; the new files have ours.
+    columns, actions : mapping, optional
+        Your names of columns and actions, as in `footfall.open`; the new files have ours, and no other columns.
     epoch_unit : {"s", "ms", "us", "ns"}, optional
         The unit of timestamps that are integers; the new files have instants.
     naive_tz : str, optional
@@ -99,7 +97,7 @@ def ingest(
     csv : Csv, or mapping from table names to Csv, optional
         How CSV is written, as in `footfall.open`.
     config : bool
-        Read ``footfall.toml`` in `src`, if it is there, for all of this that is not given here.
+        Read ``footfall.toml`` in `src` for all of this that is not given here.
     progress : bool
         Show a bar when it takes a while.
 

@@ -34,16 +34,15 @@ Config = Annotated[
 Pairs = Annotated[
     Optional[list[str]], typer.Option("--kafka", metavar="NAME=VALUE", help="One more setting; give it once per one.")
 ]
+Known = Annotated[
+    Path,
+    typer.Option("--tables", help="Folder of `footfall live prepare`; newer ones are taken up.", show_default=False),
+]
 
 
 def topic(
     topic: Topic,
-    live: Annotated[
-        Path,
-        typer.Option(
-            "--tables", help="Folder of `footfall live prepare`; newer ones are taken up.", show_default=False
-        ),
-    ],
+    live: Known,
     bootstrap: Bootstrap = None,
     kafka_config: Config = None,
     kafka: Pairs = None,
@@ -116,14 +115,17 @@ def topic(
             watch = _distances(distances, users, known)
             run(topics, broker, known, settings=settings, sinks=beside, stats=line.write, watch=watch)
         else:
-            asked = DistanceRows(known.tables.establishments, users or None) if distances is not None else None
-            written = [] if distances is None else [_distance_sink(distances)]
-            spark.run(
-                topics, broker, known, place, settings=settings, sinks=beside, stats=line,
-                distances=asked, distance_sinks=written,
-            )  # fmt: skip
+            on_spark = _distances_on_spark(distances, users, known)
+            spark.run(topics, broker, known, place, settings=settings, sinks=beside, stats=line, **on_spark)
     finally:
         line.close()
+
+
+def _distances_on_spark(to: Optional[str], users: Optional[list[str]], known: tables.Watch) -> dict[str, Any]:
+    if to is None:
+        return {}
+    asked = DistanceRows(known.tables.establishments, users or None)
+    return {"distances": asked, "distance_sinks": [_distance_sink(to)]}
 
 
 def _distances(to: Optional[str], users: Optional[list[str]], known: tables.Watch) -> Any:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -182,3 +183,79 @@ def kernel_prefix(tmp_path_factory):
             patch.delenv(name, raising=False)
         notebooks.footfall_kernel("install", "--prefix", folder)
         yield folder
+
+
+# Of live suggestions.
+
+
+@pytest.fixture(params=["oracle", "native"])
+def live(request):
+    """A module with LiveTables and Detector: the extension, and the oracle that must agree with the same prose."""
+    import live_oracle
+
+    from footfall import _native
+
+    if request.param == "oracle":
+        return live_oracle
+    return SimpleNamespace(LiveTables=_native.LiveTables, Detector=_native.Detector)
+
+
+@pytest.fixture(params=[1, 30, 120], ids=lambda every: f"{every}s")
+def every(request):
+    """The seconds between two fixes."""
+    return request.param
+
+
+@pytest.fixture
+def town(kafka_broker, tmp_path):
+    """Tables, fixes, what is suggested, and a topic."""
+    import kafka_towns
+
+    return kafka_towns.Town(kafka_broker, tmp_path)
+
+
+@pytest.fixture(scope="session")
+def known():
+    """What a detector knows of a small town."""
+    import live_traffic
+
+    return live_traffic.tables()
+
+
+@pytest.fixture(scope="session")
+def fixes():
+    """Fixes of the small town."""
+    import live_traffic
+
+    return live_traffic.fixes()
+
+
+@pytest.fixture(scope="session")
+def wanted(known, fixes):
+    """The ids of what an uninterrupted replay of these fixes suggests."""
+    import live_traffic
+
+    return sorted(live_traffic.replayed(known, fixes)["suggestion_id"].to_pylist())
+
+
+# Of clusters on AWS.
+
+
+@pytest.fixture(scope="session")
+def wheelhouse(tmp_path_factory):
+    """A wheelhouse with all that `footfall cluster up` reads of one."""
+    import aws_groups
+
+    return aws_groups.small_wheelhouse(tmp_path_factory.mktemp("aws") / "wheelhouse")
+
+
+@pytest.fixture
+def group(moto, wheelhouse, monkeypatch):
+    """A group at moto, which has nothing yet."""
+    import aws_groups
+
+    for name, value in moto.environment().items():
+        monkeypatch.setenv(name, value)
+    new = aws_groups.Group(moto, moto.bucket(), wheelhouse)
+    yield new
+    new.clear()

@@ -155,3 +155,16 @@ def watch(detector, fixes):
 def see(live, shops, fixes, **knows):
     """What a new detector says of these fixes."""
     return watch(live.Detector(knowledge(live, shops, **knows)), fixes)
+
+
+HERE = Map()
+EVERY = [1, 30, 120]
+DAY = 86_400
+WALKING = 1.4
+CAFE = HERE.shop("cafe", 900, 0)
+TO_THE_CAFE = [(0, 0), (900, 0)]
+
+
+def towards(every, start=NOON, user="ana", **how):
+    """Somebody walks 900 m straight to the cafe."""
+    return HERE.walk(TO_THE_CAFE, every, start=start, user=user, **how)

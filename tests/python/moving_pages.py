@@ -6,8 +6,12 @@ import base64
 import json
 
 import browsers
+import pyarrow as pa
 
 from footfall.maps import static
+
+START_US = 1_709_553_600_000_000
+MINUTE_US = 60_000_000
 
 PAGE = """<!DOCTYPE html><meta charset="utf-8"><body style="margin: 0"><div id="holder"></div><script type="module">
 const { scene, words, height, library } = window.given;
@@ -62,3 +66,15 @@ class Moving(browsers.Watched):
             [longitude, latitude],
         )
         return round(x), round(y)
+
+
+def fixes(rows):
+    """A table of fixes: user, minutes, latitude, longitude, accuracy."""
+    user, minute, latitude, longitude, accuracy = zip(*rows) if rows else ([],) * 5
+    return pa.table({
+        "user_id": pa.array(user, pa.string()),
+        "timestamp": pa.array([None if m is None else START_US + int(m * MINUTE_US) for m in minute],
+                              pa.timestamp("us", "UTC")),
+        "latitude": pa.array(latitude, pa.float64()), "longitude": pa.array(longitude, pa.float64()),
+        "accuracy_m": pa.array(accuracy, pa.float64()),
+    })  # fmt: skip

@@ -7,38 +7,20 @@ import subprocess
 import sys
 import threading
 import time
-from datetime import datetime, timedelta, timezone
+from datetime import timedelta, timezone
 
 import aws_groups
 import pytest
-from aws_groups import Group, aws, emr_tags
+from aws_groups import IMAGE, PATIENCE_S, Group, aws, emr_tags
 from s3_proxy import Fault, Proxy
 
 from footfall import DefinitionError
-from footfall.aws.cluster import requests, waiting
-from footfall.aws.cluster.records import hours, names, settling
-from footfall.aws.cluster.records.hours import Stay
-from footfall.aws.cluster.verbs import down, image, listing, status
+from footfall.aws.cluster import waiting
+from footfall.aws.cluster.records import settling
+from footfall.aws.cluster.verbs import down, listing, status
 from footfall.aws.cluster.verbs import up as starting
-from footfall.aws.workspace import Workspace
 
 COMMAND = [sys.executable, "-c", "from footfall.cli import main; main()"]
-IMAGE = "ami-12c6146b"
-PATIENCE_S = 60
-
-
-@pytest.fixture(scope="module")
-def wheelhouse(tmp_path_factory):
-    return aws_groups.small_wheelhouse(tmp_path_factory.mktemp("aws") / "wheelhouse")
-
-
-@pytest.fixture
-def group(moto, wheelhouse, monkeypatch):
-    for name, value in moto.environment().items():
-        monkeypatch.setenv(name, value)
-    new = Group(moto, moto.bucket(), wheelhouse)
-    yield new
-    new.clear()
 
 
 def run(group, *words, address=None, space=None, code=0):
@@ -289,74 +271,6 @@ def test_progress_is_told_once_for_each_change(group):
     ]
 
 
-# Hours.
-
-
-def at(day, hour, month=11, minute=0):
-    return datetime(2026, month, day, hour, minute, tzinfo=timezone.utc)
-
-
-def test_hours_are_those_of_the_month():
-    stays = [
-        Stay("i-1", "m4.large", "emr", at(31, 22, 10), at(1, 2)),
-        Stay("i-2", "m4.large", "emr", at(31, 22, 10), at(31, 23, 10)),
-        Stay("i-3", "m4.large", "emr", at(5, 0), at(5, 0, minute=30)),
-        Stay("i-4", "m4.large", "dask", at(30, 20), None),
-        Stay("i-5", "m4.large", "dask", at(1, 0, 12), at(1, 5, 12)),
-    ]
-    assert hours.in_month(stays, at(30, 23)) == 2 + 0.5 + 3
-    assert hours.in_month(stays, at(31, 23, 10)) == 1 + 1
-    assert hours.in_month(stays, at(2, 0, 12)) == 24 + 5
-    assert hours.month(at(1, 0, 1))[1] == at(1, 0, 2)
-
-
-def recorded(group, machine, month, begin, end=None, by=None):
-    told = {"machine": machine, "type": "m4.large", "role": "dask", "started": begin.isoformat()}
-    told["ends_by"] = (by or begin + timedelta(hours=8)).isoformat()
-    group.say(f"cluster/machines/2026-{month}/{machine}.begin.json", json.dumps(told))
-    if end:
-        group.say(f"cluster/machines/2026-{month}/{machine}.end.json", json.dumps({"ended": end.isoformat()}))
-
-
-def test_machines_that_ec2_has_forgotten_are_counted_by_their_records(group):
-    recorded(group, "i-a", "10", at(31, 20, 10), end=at(1, 3))
-    recorded(group, "i-b", "11", at(2, 0), end=at(2, 1))
-    recorded(group, "i-c", "11", at(3, 0))
-    site = group.site()
-    stays = hours.of_group(site.aws, site.objects, at(20, 0))
-    assert {stay.machine: stay.end for stay in stays} == {"i-a": at(1, 3), "i-b": at(2, 1), "i-c": at(3, 8)}
-    assert hours.in_month(stays, at(20, 0)) == 3 + 1 + 8
-
-
-def test_hours_are_warned_of_and_refused(group, monkeypatch):
-    monkeypatch.setattr(hours, "of_group", lambda *_: [Stay("i-1", "m4.large", "emr", *used)])
-    now = datetime.now(timezone.utc)
-    used = now - timedelta(hours=1), now
-    if used[0] < hours.month(now)[0]:
-        pytest.skip("the month is an hour old")
-    with pytest.raises(DefinitionError, match=r"1.0 of 1 machine hours used this month, 0.0 left"):
-        group.up(limit=1)
-    with pytest.raises(DefinitionError, match=r"3 machines for an hour are more than that"):
-        group.up(limit=3.9)
-    assert group.clusters() == {}
-    there = group.up(limit=7.1, max_hours=8)
-    assert there.launch.hours == 2
-    assert group.told[0] == "it will end after 2 h in any case: 1.0 of 7.1 machine hours used this month, 6.1 left"
-    assert hours.Budget(80, 100).is_low and not hours.Budget(79.9, 100).is_low
-
-
-def test_hours_of_emr_are_those_of_its_machines(group):
-    there = group.up()
-    settling.end([there], aws(), group.told.append)
-    site = group.site()
-    later = datetime.now(timezone.utc) + timedelta(hours=5)
-    stays = hours.of_group(site.aws, site.objects, later)
-    assert len(stays) == 3 and all(stay.end is not None for stay in stays)
-    again = group.up()
-    stays = hours.of_group(site.aws, site.objects, later)
-    assert len(stays) == 6 and sum(stay.end is None for stay in stays) == 3 and again.id != there.id
-
-
 # What is there, and its end.
 
 
@@ -447,123 +361,3 @@ def test_status_tells_of_each_node_the_end_and_the_way_in(group):
     ends = f"{there.created.astimezone(timezone.utc) + timedelta(hours=8):%Y-%m-%d %H:%M} UTC at the latest"
     assert f"ends at: {ends}, or when idle for 30 min" in shown
     assert "of 100 machine hours used this month" in shown and "m4.large for emr: 0.0 h, 0.00 USD" in shown
-
-
-# Machines of an image.
-
-
-def test_machines_of_an_image_are_closed_and_gone_once_they_shut_down(group):
-    group.make_role()
-    there = group.up(engine="dask", image=IMAGE)
-    ec2 = group.server.client("ec2")
-    told = [each for one in ec2.describe_instances(InstanceIds=[m.id for m in there.machines])["Reservations"]
-            for each in one["Instances"]]  # fmt: skip
-    assert len(told) == 3 and all(each["MetadataOptions"]["HttpTokens"] == "required" for each in told)
-    asked = {"InstanceId": told[0]["InstanceId"], "Attribute": "instanceInitiatedShutdownBehavior"}
-    assert ec2.describe_instance_attribute(**asked)["InstanceInitiatedShutdownBehavior"] == {"Value": "terminate"}
-    (one,) = {each["GroupId"] for instance in told for each in instance["SecurityGroups"]}
-    (network,) = ec2.describe_security_groups(GroupIds=[one])["SecurityGroups"]
-    (rule,) = network["IpPermissions"]
-    assert [each["GroupId"] for each in rule["UserIdGroupPairs"]] == [one] and not rule["IpRanges"]
-    assert group.up(engine="dask", image=IMAGE).id == there.id
-    with pytest.raises(DefinitionError, match="has machines for dask already"):
-        group.up()
-    begun = [key for key in group.server.keys(group.bucket) if key.endswith(".begin.json")]
-    assert len(begun) == 3
-    assert down.down(group.site(), PATIENCE_S, 0.1) == []
-    assert len([key for key in group.server.keys(group.bucket) if key.endswith(".end.json")]) == 3
-    assert ec2.describe_security_groups(Filters=[{"Name": "group-name", "Values": [f"footfall-{group.name}"]}])[
-        "SecurityGroups"
-    ] == []  # fmt: skip
-
-
-def made(group, answers):
-    """Have an image made; its id, or the error, goes to `answers`."""
-    group.make_role()
-    order = group.order(engine="dask", workers=0, max_hours=1)
-    try:
-        answers.append(image.image(group.site(), order, group.wheelhouse, poll_s=0.1))
-    except Exception as error:
-        answers.append(error)
-
-
-@pytest.fixture
-def no_tags_of_snapshots(monkeypatch):
-    """Have moto make images: it knows no tags of their snapshots."""
-    whole = requests.image_of
-    told = whole(names.Launch(Workspace.of("s3://bucket/team"), "image", "000001-ab", 1), "i-1")
-    assert [each["ResourceType"] for each in told["TagSpecifications"]] == ["image", "snapshot"]
-
-    def without(launch, machine):
-        told = whole(launch, machine)
-        return {**told, "TagSpecifications": told["TagSpecifications"][:1]}
-
-    monkeypatch.setattr(requests, "image_of", without)
-
-
-@pytest.mark.usefixtures("no_tags_of_snapshots")
-def test_an_image_is_made_of_a_machine_that_is_ended(group):
-    answers = []
-    making = threading.Thread(target=made, args=(group, answers))
-    making.start()
-    (machine,) = waited_for(group.machines)
-    launch = launch_of(group, machine)
-    group.say(f"cluster/{launch}/logs/ip-10-0-0-7-bootstrap-1.log", "x\nbootstrap.sh: done after 99 s; log: y\n")
-    making.join(PATIENCE_S)
-    (found,) = group.server.client("ec2").describe_images(ImageIds=answers)["Images"]
-    assert {tag["Key"]: tag["Value"] for tag in found["Tags"]}["Name"] == group.name
-    assert group.machines() == {machine: "terminated"}
-
-
-def test_an_image_whose_bootstrap_fails_is_not_made(group):
-    answers = []
-    making = threading.Thread(target=made, args=(group, answers))
-    making.start()
-    (machine,) = waited_for(group.machines)
-    group.say(f"cluster/{launch_of(group, machine)}/failed-ip-10-0-0-7", "fatal error: 403\n")
-    making.join(PATIENCE_S)
-    assert isinstance(answers[0], ChildProcessError) and str(answers[0]).endswith("fatal error: 403")
-    assert group.machines() == {machine: "terminated"}
-
-
-@pytest.mark.usefixtures("no_tags_of_snapshots")
-def test_an_image_is_gone_on_with_where_it_was_cut_off(group):
-    """As it stands after a death: the machine has stopped and nobody waits for it."""
-    group.make_role()
-    order = group.order(engine="dask", workers=0, max_hours=1)
-    site = group.site()
-    with pytest.raises(InterruptedError):
-        site.tell = stop_at("stopping")
-        launch_done = threading.Thread(target=say_done, args=(group,))
-        launch_done.start()
-        image.image(site, order, group.wheelhouse, poll_s=0.1)
-    launch_done.join()
-    (machine,) = group.machines()
-    found = image.image(group.site(), order, group.wheelhouse, poll_s=0.1)
-    assert found.startswith("ami-") and group.machines() == {machine: "terminated"}
-
-
-def stop_at(word):
-    def tell(line):
-        if line.startswith(word):
-            raise InterruptedError
-
-    return tell
-
-
-def say_done(group):
-    (machine,) = waited_for(group.machines)
-    group.say(f"cluster/{launch_of(group, machine)}/logs/a-bootstrap-1.log", "bootstrap.sh: done after 99 s\n")
-
-
-def launch_of(group, machine):
-    told = group.server.client("ec2").describe_tags(Filters=[{"Name": "resource-id", "Values": [machine]}])["Tags"]
-    return next(tag["Value"] for tag in told if tag["Key"] == "footfall-launch")
-
-
-def waited_for(what):
-    deadline = time.monotonic() + PATIENCE_S
-    while not (found := what()):
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
-    return found

@@ -83,9 +83,9 @@ def keys_of_manifest():
 def bootstrap(machine, **more):
     """Start the bootstrap, as one file from S3, on a machine."""
     role = machine.name.partition("-")[0]
-    (machine.root / "root" / "bootstrap.sh").write_bytes((PROJECT / "bootstrap.sh").read_bytes())
+    (machine.root / "srv" / "bootstrap.sh").write_bytes((PROJECT / "bootstrap.sh").read_bytes())
     told = ["--role", role, "--primary", ADDRESSES["primary"], "--run", RUN, "--idle", "30", "--max-hours", "8"]
-    return machine.start("bash", "/root/bootstrap.sh", "--node", place(), *told, **more)
+    return machine.start("bash", "/srv/bootstrap.sh", "--node", place(), *told, **more)
 
 
 def all_three(nodes):

@@ -16,8 +16,6 @@ use crate::ids::{Id, Ids};
 
 /// Cells beyond which groups are hashed instead: 8 MB of cells.
 const LARGEST_TABLE_BITS: u32 = 21;
-/// Groups beyond which the counts so far are given away and counting begins anew.
-const MOST_GROUPS: usize = 1 << 20;
 /// A cell's number has 128 bits, and a code 32 at most.
 pub const MOST_KEYS: usize = 4;
 /// The code of a null; values have 1, 2, 3 as they come.
@@ -152,11 +150,6 @@ impl Counts {
         let codes = self.keys.capacity() + self.scratch.iter().map(Vec::capacity).sum::<usize>();
         let counts: usize = self.counts.iter().map(Vec::capacity).sum();
         coders + self.cells.size() + codes * size_of::<u32>() + counts * size_of::<i64>()
-    }
-
-    /// Whether it is time to [`Counts::take`] what there is.
-    pub fn is_full(&self) -> bool {
-        self.len() > MOST_GROUPS
     }
 
     /// Counts `rows` rows with the keys `keys`; a measure counts the rows where its condition is true, or all.
@@ -369,7 +362,7 @@ mod tests {
         for factor in [1, 7] {
             counts.add(&[integers(1), integers(factor)], &[None], 20_000);
         }
-        assert!(matches!(counts.cells, Cells::Hashed(_)) && !counts.is_full());
+        assert!(matches!(counts.cells, Cells::Hashed(_)));
         let columns = counts.take().unwrap();
         let numbers = columns[2].as_primitive::<Int64Type>();
         assert_eq!(numbers.iter().flatten().sum::<i64>(), 40_000);

@@ -16,7 +16,7 @@ use super::kernels;
 use crate::attribution::Visit;
 use crate::candidates::by_piece::VisitFilter;
 use crate::engine::context::thread_count;
-use crate::engine::counting::by_user::IS_COUNT;
+use crate::engine::counting::spec::IS_COUNT;
 use crate::engine::jobs::{Job, Reads, Request};
 use crate::engine::nouns::{EVIDENCE, INTERACTIONS, PINGS, VISITS};
 use crate::engine::run::{Heartbeat, Table, run};

@@ -251,9 +251,9 @@ def test_scalar_subqueries_limit_visits(data):
 
 
 # The operators of each job's plan: from Parquet, and from memory.
-COUNTED = ["CodedCountExec"], ["CountExec", "LookupExec"]
+COUNTED = ["CodedCountExec"], ["AggregateExec", "HashJoinExec"]
 VISITED = ["CodedVisitsExec", "UserCountExec"], ["VisitJoinExec", "UserCountExec"]
-OF_USERS = ["CodedCountExec", "TotalsExec"], ["UserCountExec", "LookupExec", "TotalsExec"]
+OF_USERS = ["CodedCountExec", "TotalsExec"], ["UserCountExec", "HashJoinExec", "TotalsExec"]
 JOBS = {
     "campaign_ctr": COUNTED,
     "establishment_visits": (["CodedVisitsExec"], ["VisitJoinExec"]),

@@ -11,7 +11,7 @@ use datafusion::physical_plan::filter::FilterExec;
 use datafusion::physical_plan::projection::ProjectionExec;
 
 use super::function::{Derived, Function};
-use super::lookup::LookupExec;
+use super::lookup::Lookup;
 use crate::engine::guard::{plain, same_rows, whole_parquet_files};
 
 /// Where rows come from.
@@ -112,11 +112,11 @@ impl ColumnwisePlan {
     }
 
     fn looked_up(plan: &Arc<dyn ExecutionPlan>) -> PlanResult<Option<Self>> {
-        let Some(lookup) = LookupExec::in_place_of(plan)? else { return Ok(None) };
-        let Some(mut rows) = Self::of(lookup.input())? else { return Ok(None) };
-        let Some(key) = rows.columns[lookup.key()].clone() else { return Ok(None) };
+        let Some(lookup) = Lookup::of(plan)? else { return Ok(None) };
+        let Some(mut rows) = Self::of(lookup.input)? else { return Ok(None) };
+        let Some(key) = rows.columns[lookup.key].clone() else { return Ok(None) };
         let with = |function: Function| Derived { column: key.column, function: Arc::new(function) };
-        let table = lookup.table();
+        let table = &lookup.table;
         let found = Function::Found { table: Arc::clone(table), key: Arc::clone(&key.function) };
         let width = table.rows.num_columns();
         let column = |number: &usize| match number.checked_sub(width) {
@@ -126,7 +126,7 @@ impl ColumnwisePlan {
                 Some(with(Function::LookedUp { table: Arc::clone(table), column: *number, key }))
             }
         };
-        let columns = lookup.columns().iter().map(column).collect();
+        let columns = lookup.columns.iter().map(column).collect();
         rows.conditions.push(with(found));
         Ok(Some(Self { columns, ..rows }))
     }

@@ -29,7 +29,7 @@ const MOST_COUNTED_CELLS: usize = 1 << 21;
 #[derive(Debug)]
 pub struct CodedCount {
     /// The specification.
-    pub question: Arc<CodeSpec>,
+    pub spec: Arc<CodeSpec>,
     /// The columns of the counts.
     pub schema: SchemaRef,
     /// Their order, if they have one.
@@ -42,14 +42,14 @@ impl Coded for CodedCount {
     }
 
     fn columns(&self) -> Vec<(usize, DataType)> {
-        self.question.asked.iter().map(|asked| (asked.column, asked.data_type.clone())).collect()
+        self.spec.asked.iter().map(|asked| (asked.column, asked.data_type.clone())).collect()
     }
 
     fn in_order(&self, keys: &LexOrdering) -> Option<Arc<dyn Coded>> {
-        let (user, _) = self.question.user?;
-        let (question, schema) = (Arc::clone(&self.question), Arc::clone(&self.schema));
-        let ordered = Self { question, schema, order: Some(keys.clone()) };
-        UserGroups::can_come_in(keys, user, self.question.keys.len()).then(|| Arc::new(ordered) as Arc<dyn Coded>)
+        let (user, _) = self.spec.user?;
+        let (spec, schema) = (Arc::clone(&self.spec), Arc::clone(&self.schema));
+        let ordered = Self { spec, schema, order: Some(keys.clone()) };
+        UserGroups::can_come_in(keys, user, self.spec.keys.len()).then(|| Arc::new(ordered) as Arc<dyn Coded>)
     }
 
     fn order(&self) -> Option<&LexOrdering> {
@@ -57,12 +57,12 @@ impl Coded for CodedCount {
     }
 
     fn first_read(&self, group: &RowGroup) -> PlanResult<Option<Vec<bool>>> {
-        group.needed(&self.question.asked, UNITS).map(Some)
+        group.needed(&self.spec.asked, UNITS).map(Some)
     }
 
     fn run(self: Arc<Self>, groups: Arc<RowGroups>, outputs: OutputChannels) -> BoxFuture<'static, PlanResult<()>> {
         Box::pin(async move {
-            match self.question.user {
+            match self.spec.user {
                 Some(user) => self.count_users(user, groups, outputs).await,
                 None => self.count(groups, outputs).await,
             }
@@ -72,8 +72,7 @@ impl Coded for CodedCount {
 
 impl CodedCount {
     async fn count(&self, groups: Arc<RowGroups>, outputs: OutputChannels) -> PlanResult<()> {
-        let task =
-            |_, _| count(Arc::clone(&self.question), Arc::clone(&groups), Tally::new(Arc::clone(&self.question)));
+        let task = |_, _| count(Arc::clone(&self.spec), Arc::clone(&groups), Tally::new(Arc::clone(&self.spec)));
         let mut totals: Option<Counts> = None;
         for (mut tally, held) in at_once(groups.tasks, &outputs, task).await? {
             match &mut totals {
@@ -98,16 +97,15 @@ impl CodedCount {
     ) -> PlanResult<()> {
         let (key, place) = user;
         let places = groups.integers(place).and_then(|ends| DenseIds::new(ends, groups.rows().ok()?));
-        let ids = match (places, &self.question.asked[place].data_type) {
+        let ids = match (places, &self.spec.asked[place].data_type) {
             (Some(places), _) => IdForm::DenseIds(places),
             (None, DataType::Utf8View) => IdForm::Text,
             (None, _) => IdForm::Integers,
         };
-        let users =
-            Arc::new(UserTally::new(ids, key, &self.question.keys, Arc::clone(&self.schema), groups.disk.clone()));
+        let users = Arc::new(UserTally::new(ids, key, &self.spec.keys, Arc::clone(&self.schema), groups.disk.clone()));
         let tasks = groups.tasks;
-        let tally = || UserCodesTally::new(Arc::clone(&self.question), Arc::clone(&users));
-        let task = |_, _| count(Arc::clone(&self.question), Arc::clone(&groups), tally());
+        let tally = || UserCodesTally::new(Arc::clone(&self.spec), Arc::clone(&users));
+        let task = |_, _| count(Arc::clone(&self.spec), Arc::clone(&groups), tally());
         drop(at_once(tasks, &outputs, task).await?);
         let emission = Emission { users, order: self.order.clone(), has_condition: false, tasks };
         emission.run(outputs, &groups.disk).await
@@ -116,14 +114,14 @@ impl CodedCount {
 
 /// Reads row groups until there are no more; what is counted comes with the memory that it takes.
 async fn count<T: CountsPieces>(
-    question: Arc<CodeSpec>,
+    spec: Arc<CodeSpec>,
     groups: Arc<RowGroups>,
     mut tally: T,
 ) -> PlanResult<(T, MemoryReservation)> {
     let memory = groups.memory.new_empty();
     while let Some(group) = groups.take() {
         let work = async {
-            let mut reader = group.open(&question.asked, UNITS).await?;
+            let mut reader = group.open(&spec.asked, UNITS).await?;
             let mut piece = Piece::default();
             while let Some(next) = reader.next(piece)? {
                 tally.add(&next)?;
@@ -143,7 +141,7 @@ async fn count<T: CountsPieces>(
 
 /// Counts by keys of few values: first by cell, and when the classes change, by key.
 struct Tally {
-    question: Arc<CodeSpec>,
+    spec: Arc<CodeSpec>,
     totals: Counts,
     cells: ClassCells,
     counts: Vec<u32>,
@@ -151,9 +149,9 @@ struct Tally {
 }
 
 impl Tally {
-    fn new(question: Arc<CodeSpec>) -> Self {
-        let totals = Counts::new(&question.keys, question.measures);
-        Self { question, totals, cells: ClassCells::default(), counts: vec![], of_rows: vec![] }
+    fn new(spec: Arc<CodeSpec>) -> Self {
+        let totals = Counts::new(&spec.keys, spec.measures);
+        Self { spec, totals, cells: ClassCells::default(), counts: vec![], of_rows: vec![] }
     }
 
     /// Adds what is counted by cell to the totals.
@@ -172,9 +170,9 @@ impl Tally {
             };
             met.iter().enumerate().map(count).collect()
         };
-        let measures: Vec<Vec<i64>> = (0..self.question.measures).map(of_measure).collect();
+        let measures: Vec<Vec<i64>> = (0..self.spec.measures).map(of_measure).collect();
         if !met.is_empty() {
-            self.totals.merge(&self.cells.keys(&self.question, &classes, met.len())?, &measures);
+            self.totals.merge(&self.cells.keys(&self.spec, &classes, met.len())?, &measures);
         }
         self.cells = ClassCells::default();
         Ok(())
@@ -183,8 +181,8 @@ impl Tally {
     /// Counts rows one by one, where there are too many cells.
     fn add_rows(&mut self, piece: &Piece) -> PlanResult<()> {
         let classes: Vec<Vec<u32>> = piece.columns.iter().map(|part| part.classes_of_rows(piece.rows)).collect();
-        let (keys, counting) = keys_of_rows(&self.question, piece, &classes)?;
-        let mut conditions: Vec<Option<BooleanArray>> = vec![None; self.question.measures];
+        let (keys, counting) = keys_of_rows(&self.spec, piece, &classes)?;
+        let mut conditions: Vec<Option<BooleanArray>> = vec![None; self.spec.measures];
         for (part, classes) in piece.columns.iter().zip(&classes) {
             for (number, holds) in &part.classes.measures {
                 let holds: BooleanArray = classes.iter().map(|class| Some(holds[*class as usize])).collect();

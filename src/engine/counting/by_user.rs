@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use datafusion::arrow::array::{Array, ArrayRef, AsArray};
 use datafusion::arrow::compute::prep_null_mask_filter;
-use datafusion::arrow::datatypes::{DataType, Int64Type, Schema, SchemaRef, UInt64Type};
+use datafusion::arrow::datatypes::{DataType, Int64Type, SchemaRef, UInt64Type};
 use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::common::{Result as PlanResult, exec_err, internal_err};
 use datafusion::execution::TaskContext;
@@ -23,10 +23,10 @@ use datafusion::physical_plan::{
 use futures::StreamExt;
 
 use super::emit::{Emission, UserGroups};
-use super::spec::{counts_all, has_few_values};
+use super::spec::{CountSpec, Measure, has_few_values};
 use super::sums::SumsOfUsers;
 use super::users::{IdForm, UserBuffer, UserTally};
-use crate::counting::{Counts, MOST_KEYS, is_countable};
+use crate::counting::Counts;
 use crate::engine::attribution::exec::with_numbers_of_users;
 use crate::engine::attribution::work::{NUMBERS_OF_USERS, place_of_user};
 use crate::engine::exchange::channels::OutputChannels;
@@ -35,13 +35,10 @@ use crate::engine::exchange::task::{SharedTask, all};
 use crate::engine::exchange::yielding;
 use crate::ids::Id;
 
-/// In the metadata of a column of integers: they are counts of rows, made by this engine.
-pub const IS_COUNT: &str = "footfall.is_count";
-
 /// Counts rows by user; each group comes once.
 pub struct UserCountExec {
     input: Arc<dyn ExecutionPlan>,
-    grouping: Arc<Grouping>,
+    count: Arc<UserCount>,
     output: Emitted,
     properties: Arc<PlanProperties>,
     metrics: ExecutionPlanMetricsSet,
@@ -57,81 +54,40 @@ enum Emitted {
     Sums(Arc<SumsOfUsers>),
 }
 
-/// Keys and measure of a grouping by user.
+/// What is counted by user, in one measure or in two of which the second has a condition, and the columns of the groups.
 #[derive(Debug)]
-struct Grouping {
-    keys: Vec<Arc<dyn PhysicalExpr>>,
-    types: Vec<DataType>,
-    /// The number of the key that is the user.
+struct UserCount {
+    spec: CountSpec,
     user: usize,
-    measure: Measure,
     schema: SchemaRef,
 }
 
-/// The measure of a group.
-#[derive(Debug)]
-enum Measure {
-    /// Its rows.
-    Rows,
-    /// Its rows, and those that meet a condition.
-    RowsAndThose(Arc<dyn PhysicalExpr>),
-    /// Counts, which are added up.
-    Counts(Arc<dyn PhysicalExpr>),
-}
-
-impl Measure {
-    fn of(stage: &AggregateExec) -> Option<Self> {
-        match (stage.aggr_expr(), stage.filter_expr()) {
-            ([rows], [None]) if counts_all(rows) => Some(Self::Rows),
-            ([rows, those], [None, Some(condition)]) if counts_all(rows) && counts_all(those) => {
-                let is_condition = condition.data_type(&stage.input_schema()).is_ok_and(|of| of == DataType::Boolean);
-                is_condition.then(|| Self::RowsAndThose(Arc::clone(condition)))
-            }
-            ([sum], [None]) => match &sum.expressions()[..] {
-                [of] if sum.fun().name() == "sum" && is_count(of, &stage.input_schema()) => {
-                    Some(Self::Counts(Arc::clone(of)))
-                }
-                _ => None,
-            },
-            _ => None,
-        }
-    }
-
-    fn condition(&self) -> Option<&Arc<dyn PhysicalExpr>> {
-        match self {
-            Self::RowsAndThose(condition) => Some(condition),
-            _ => None,
-        }
-    }
-
-    fn counts(&self) -> Option<&Arc<dyn PhysicalExpr>> {
-        match self {
-            Self::Counts(counts) => Some(counts),
-            _ => None,
-        }
-    }
-}
-
-impl Grouping {
-    fn of(stage: &AggregateExec, schema: SchemaRef) -> Option<Self> {
-        let input = stage.input_schema();
-        let keys: Vec<_> = stage.group_expr().expr().iter().map(|(key, _)| Arc::clone(key)).collect();
-        let types = keys.iter().map(|key| key.data_type(&input)).collect::<PlanResult<Vec<_>>>().ok()?;
-        let users = keys.iter().zip(&types).enumerate().filter(|(_, (key, _))| is_user(key));
-        let users: Vec<_> = users.filter(|(_, (_, id))| **id == DataType::Utf8View).map(|(number, _)| number).collect();
-        let [user] = users[..] else { return None };
-        let measure = Measure::of(stage)?;
+impl UserCount {
+    fn of(spec: CountSpec, schema: SchemaRef) -> Option<Self> {
+        let user = spec.user?;
         // The groups that workers counted have the few keys of a job beside the user.
-        let is_few = |key| measure.counts().is_some() || has_few_values(key);
-        let is_other = |number: usize| is_few(&keys[number]) && is_countable(&types[number]);
-        let are_few = (0..keys.len()).filter(|number| *number != user).all(is_other);
-        (are_few && keys.len() <= MOST_KEYS).then(|| Self { keys, types, user, measure, schema })
+        let are_few = !spec.counts_rows() || spec.other_keys().all(has_few_values);
+        let fits =
+            matches!(spec.measures[..], [Measure::Rows | Measure::Sum(_)] | [Measure::Rows, Measure::RowsWhere(_)]);
+        (are_few && fits).then_some(Self { spec, user, schema })
+    }
+
+    /// The condition, if there is one.
+    fn condition(&self) -> Option<&Arc<dyn PhysicalExpr>> {
+        self.spec.conditions().flatten().next()
+    }
+
+    /// The counts that are added up, if rows have counts.
+    fn counts(&self) -> Option<&Arc<dyn PhysicalExpr>> {
+        match &self.spec.measures[..] {
+            [Measure::Sum(counts)] => Some(counts),
+            _ => None,
+        }
     }
 
     /// The expressions of a combination: the other keys, and the condition, if there is one.
     fn others(&self) -> Vec<Arc<dyn PhysicalExpr>> {
-        let keys = self.keys.iter().enumerate().filter(|(number, _)| *number != self.user).map(|(_, key)| key);
-        keys.chain(self.measure.condition()).cloned().collect()
+        self.spec.other_keys().chain(self.condition()).cloned().collect()
     }
 
     /// Counts the `rows` of one task: the combinations of the other keys get numbers of its own first, so that tasks
@@ -145,17 +101,17 @@ impl Grouping {
             buffered.check()?;
             let of = |expression: &Arc<dyn PhysicalExpr>| expression.evaluate(&rows)?.into_array(rows.num_rows());
             let mut others = expressions.iter().map(of).collect::<PlanResult<Vec<_>>>()?;
-            if self.measure.condition().is_some() {
-                others.iter_mut().skip(self.keys.len() - 1).for_each(never_null);
+            if self.condition().is_some() {
+                others.last_mut().into_iter().for_each(never_null);
             }
             let groups = own.groups_of(&others, rows.num_rows());
             if own.len() > numbers.len() {
                 let new = own.len() - numbers.len();
                 numbers.extend(all.numbers_of(&own.keys_from(numbers.len())?, new));
             }
-            let counts = self.measure.counts().map(of).transpose()?;
+            let counts = self.counts().map(of).transpose()?;
             let groups = groups.into_iter().map(|group| numbers[group as usize]);
-            buffer(&mut buffered, &of(&self.keys[self.user])?, counts.as_ref(), groups)?;
+            buffer(&mut buffered, &of(&self.spec.keys[self.user])?, counts.as_ref(), groups)?;
         }
         buffered.finish()
     }
@@ -195,26 +151,17 @@ fn never_null(condition: &mut ArrayRef) {
     }
 }
 
-fn is_user(key: &Arc<dyn PhysicalExpr>) -> bool {
-    key.downcast_ref::<Column>().is_some_and(|column| column.name() == "user_id")
-}
-
-fn is_count(of: &Arc<dyn PhysicalExpr>, schema: &Schema) -> bool {
-    let column = of.downcast_ref::<Column>().map(|column| schema.field(column.index()));
-    column.is_some_and(|column| column.metadata().contains_key(IS_COUNT))
-}
-
 impl UserCountExec {
     /// Counts what `stage` groups, whose groups leave in `schema`; `None` if it does not only count by user.
     pub fn of(stage: &AggregateExec, schema: SchemaRef) -> Option<Self> {
-        let grouping = Arc::new(Grouping::of(stage, schema)?);
-        Some(Self::new(Arc::clone(stage.input()), grouping, Emitted::Groups(None)))
+        let count = UserCount::of(CountSpec::of(stage)?, schema)?;
+        Some(Self::new(Arc::clone(stage.input()), Arc::new(count), Emitted::Groups(None)))
     }
 
-    fn new(input: Arc<dyn ExecutionPlan>, grouping: Arc<Grouping>, output: Emitted) -> Self {
+    fn new(input: Arc<dyn ExecutionPlan>, count: Arc<UserCount>, output: Emitted) -> Self {
         let (schema, order, partitions) = match &output {
-            Emitted::Groups(None) => (&grouping.schema, None, input.output_partitioning().partition_count()),
-            Emitted::Groups(order) => (&grouping.schema, order.clone().map(Vec::from), 1),
+            Emitted::Groups(None) => (&count.schema, None, input.output_partitioning().partition_count()),
+            Emitted::Groups(order) => (&count.schema, order.clone().map(Vec::from), 1),
             Emitted::Sums(sums) => (&sums.schema, None, 1),
         };
         let properties = PlanProperties::new(
@@ -224,19 +171,19 @@ impl UserCountExec {
             Boundedness::Bounded,
         );
         let (properties, metrics) = (Arc::new(properties), ExecutionPlanMetricsSet::new());
-        Self { input, grouping, output, properties, metrics, shared: SharedTask::default() }
+        Self { input, count, output, properties, metrics, shared: SharedTask::default() }
     }
 
     fn with(&self, input: Arc<dyn ExecutionPlan>, output: Emitted) -> Self {
-        Self::new(input, Arc::clone(&self.grouping), output)
+        Self::new(input, Arc::clone(&self.count), output)
     }
 
     /// A variant that emits only `sums` over users, which then need no ids.
     pub fn summed(&self, sums: SumsOfUsers) -> PlanResult<Self> {
-        let Grouping { keys, user, .. } = self.grouping.as_ref();
-        let column = keys[*user].downcast_ref::<Column>().map(Column::index);
+        let UserCount { spec, user, .. } = self.count.as_ref();
+        let column = spec.keys[*user].downcast_ref::<Column>().map(Column::index);
         let asks = |other: &Arc<dyn PhysicalExpr>| collect_columns(other).iter().any(|of| Some(of.index()) == column);
-        let is_asked_for = self.grouping.others().iter().any(asks);
+        let is_asked_for = self.count.others().iter().any(asks);
         let numbered = match column.filter(|_| !is_asked_for) {
             Some(column) => with_numbers_of_users(&self.input, column)?,
             None => None,
@@ -251,31 +198,31 @@ impl UserCountExec {
 
     /// How many keys are not the user.
     pub fn other_keys(&self) -> usize {
-        self.grouping.keys.len() - 1
+        self.count.spec.keys.len() - 1
     }
 
     /// The number of a key among those that are not the user; `None` for the user.
     pub fn number_of_other(&self, key: usize) -> Option<usize> {
-        let user = self.grouping.user;
+        let user = self.count.user;
         (key != user).then_some(key - usize::from(key > user))
     }
 }
 
 async fn run(
-    grouping: Arc<Grouping>,
+    count: Arc<UserCount>,
     rows: Vec<SendableRecordBatchStream>,
     emitted: Emitted,
     outputs: OutputChannels,
     disk: Disk,
 ) -> PlanResult<()> {
-    let has_condition = grouping.measure.condition().is_some();
-    let mut types = grouping.types.clone();
+    let has_condition = count.condition().is_some();
+    let mut types = count.spec.types.clone();
     types.extend(has_condition.then_some(DataType::Boolean));
-    let user = rows.first().map(|rows| grouping.keys[grouping.user].data_type(&rows.schema())).transpose()?;
+    let user = rows.first().map(|rows| count.spec.keys[count.user].data_type(&rows.schema())).transpose()?;
     let ids = if user == Some(NUMBERS_OF_USERS) { IdForm::Numbers } else { IdForm::Text };
-    let users = UserTally::new(ids, grouping.user, &types, Arc::clone(&grouping.schema), disk.clone());
+    let users = UserTally::new(ids, count.user, &types, Arc::clone(&count.schema), disk.clone());
     let (users, tasks) = (Arc::new(users), rows.len());
-    all(rows.into_iter().map(|rows| Arc::clone(&grouping).count(rows, Arc::clone(&users)))).await?;
+    all(rows.into_iter().map(|rows| Arc::clone(&count).count(rows, Arc::clone(&users)))).await?;
     match emitted {
         Emitted::Groups(order) => Emission { users, order, has_condition, tasks }.run(outputs, &disk).await,
         Emitted::Sums(sums) => outputs.send(Ok(sums.batch(&users, has_condition, tasks).await?)).await,
@@ -284,13 +231,13 @@ async fn run(
 
 impl fmt::Debug for UserCountExec {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        f.debug_struct("UserCountExec").field("grouping", &self.grouping).finish_non_exhaustive()
+        f.debug_struct("UserCountExec").field("count", &self.count).finish_non_exhaustive()
     }
 }
 
 impl DisplayAs for UserCountExec {
     fn fmt_as(&self, _: DisplayFormatType, f: &mut fmt::Formatter) -> fmt::Result {
-        let keys: Vec<String> = self.grouping.keys.iter().map(ToString::to_string).collect();
+        let keys: Vec<String> = self.count.spec.keys.iter().map(ToString::to_string).collect();
         let output = match &self.output {
             Emitted::Groups(None) => String::new(),
             Emitted::Groups(Some(order)) => format!(", order=[{order}]"),
@@ -317,8 +264,7 @@ impl ExecutionPlan for UserCountExec {
         &self,
         f: &mut dyn FnMut(&Arc<dyn PhysicalExpr>) -> PlanResult<TreeNodeRecursion>,
     ) -> PlanResult<TreeNodeRecursion> {
-        let measure = &self.grouping.measure;
-        for expression in self.grouping.keys.iter().chain(measure.condition()).chain(measure.counts()) {
+        for expression in self.count.spec.expressions() {
             if f(expression)? == TreeNodeRecursion::Stop {
                 return Ok(TreeNodeRecursion::Stop);
             }
@@ -331,8 +277,8 @@ impl ExecutionPlan for UserCountExec {
         order: &[PhysicalSortExpr],
     ) -> PlanResult<SortOrderPushdownResult<Arc<dyn ExecutionPlan>>> {
         let order = LexOrdering::new(order.to_vec())
-            .filter(|_| self.is_by_user() && self.grouping.measure.condition().is_none())
-            .filter(|order| UserGroups::can_come_in(order, self.grouping.user, self.grouping.keys.len()));
+            .filter(|_| self.is_by_user() && self.count.condition().is_none())
+            .filter(|order| UserGroups::can_come_in(order, self.count.user, self.count.spec.keys.len()));
         Ok(match order {
             Some(order) => {
                 let ordered = self.with(Arc::clone(&self.input), Emitted::Groups(Some(order)));
@@ -358,7 +304,7 @@ impl ExecutionPlan for UserCountExec {
             let rows = 0..self.input.output_partitioning().partition_count();
             let rows = rows.map(|partition| self.input.execute(partition, Arc::clone(&context)));
             let rows = rows.collect::<PlanResult<Vec<_>>>()?;
-            Ok(Box::pin(run(Arc::clone(&self.grouping), rows, self.output.clone(), outputs, disk)) as _)
+            Ok(Box::pin(run(Arc::clone(&self.count), rows, self.output.clone(), outputs, disk)) as _)
         };
         self.shared.stream(partition, partitions, self.schema(), metrics, work)
     }

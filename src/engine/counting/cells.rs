@@ -95,15 +95,15 @@ impl ClassCells {
     }
 
     /// The keys, in their order, of rows whose `classes` are known by column.
-    pub fn keys(&self, question: &CodeSpec, classes: &[Vec<u32>], rows: usize) -> PlanResult<Vec<ArrayRef>> {
-        keys(question, &self.classes, classes, rows)
+    pub fn keys(&self, spec: &CodeSpec, classes: &[Vec<u32>], rows: usize) -> PlanResult<Vec<ArrayRef>> {
+        keys(spec, &self.classes, classes, rows)
     }
 }
 
 /// The keys, in their order, of rows whose class in each column is known.
-fn keys(question: &CodeSpec, columns: &[Arc<Classes>], classes: &[Vec<u32>], rows: usize) -> PlanResult<Vec<ArrayRef>> {
-    let mut keys: Vec<Option<ArrayRef>> = vec![None; question.keys.len()];
-    for (number, constant) in &question.constants {
+fn keys(spec: &CodeSpec, columns: &[Arc<Classes>], classes: &[Vec<u32>], rows: usize) -> PlanResult<Vec<ArrayRef>> {
+    let mut keys: Vec<Option<ArrayRef>> = vec![None; spec.keys.len()];
+    for (number, constant) in &spec.constants {
         keys[*number] = Some(take(constant, &UInt32Array::from(vec![0; rows]), None)?);
     }
     for (column, classes) in columns.iter().zip(classes) {
@@ -115,15 +115,11 @@ fn keys(question: &CodeSpec, columns: &[Arc<Classes>], classes: &[Vec<u32>], row
 }
 
 /// The keys of those rows of a piece that count, and which rows those are; `classes` has each row's class, by column.
-pub fn keys_of_rows(
-    question: &CodeSpec,
-    piece: &Piece,
-    classes: &[Vec<u32>],
-) -> PlanResult<(Vec<ArrayRef>, BooleanArray)> {
+pub fn keys_of_rows(spec: &CodeSpec, piece: &Piece, classes: &[Vec<u32>]) -> PlanResult<(Vec<ArrayRef>, BooleanArray)> {
     let counts = |row: usize| Some(classes.iter().all(|classes| classes[row] != DROPPED));
     let counting: BooleanArray = (0..piece.rows).map(counts).collect();
     let columns: Vec<_> = piece.columns.iter().map(|part| Arc::clone(&part.classes)).collect();
-    let keys = keys(question, &columns, classes, piece.rows)?;
+    let keys = keys(spec, &columns, classes, piece.rows)?;
     let keys = keys.iter().map(|key| filter(key, &counting)).collect::<Result<Vec<_>, _>>()?;
     Ok((keys, counting))
 }

@@ -2,8 +2,8 @@
 //!
 //! | | rows as batches | rows as codes |
 //! |---|---|---|
-//! | few keys | [`few`] | [`by_code`] |
-//! | keys of users | [`by_user`] | [`user_codes`] |
+//! | keys of few values | DataFusion's own | [`by_code`] |
+//! | users, and such keys | [`by_user`] | [`user_codes`] |
 //!
 //! [`rules`] choose the operator by what [`spec`] finds in a grouping. Codes are counted in [`cells`]. Keys of users
 //! are tallied in [`users`], by [`user_shard`], and leave by [`emit`], or as [`sums`]; [`totals`] are windows of whole
@@ -13,7 +13,6 @@ pub mod by_code;
 pub mod by_user;
 pub mod cells;
 pub mod emit;
-pub mod few;
 pub mod rules;
 pub mod spec;
 pub mod sums;

@@ -1,4 +1,4 @@
-//! Which groupings are counted by our operators: of codes, by user, by few keys; all others are left to DataFusion.
+//! Which groupings are counted by our operators: of codes, and by user; all others are left to DataFusion.
 
 use std::sync::Arc;
 
@@ -17,26 +17,33 @@ use datafusion::physical_plan::projection::ProjectionExec;
 
 use super::by_code::CodedCount;
 use super::by_user::UserCountExec;
-use super::few::CountExec;
-use super::spec::{CodeSpec, CountedStage, counts_all, first_stage};
+use super::spec::{CodeSpec, CountSpec, counts_all, first_stage};
 use super::sums::{Key, Sum, SumsOfUsers};
 use crate::engine::codes::exec::CodedExec;
 use crate::engine::codes::plan::ColumnwisePlan;
 use crate::engine::guard::plain;
 
-/// Puts [`CountExec`] in the place of a first stage of grouping that only counts, by keys of few values.
+/// Puts our operators in the place of whole groupings that only count: `CodedCount` where each key and each condition
+/// depends on one column of Parquet files, [`UserCountExec`] for other rows by user and keys of few values, and for
+/// counts of such rows, which are added up.
 #[derive(Debug)]
 pub struct UseCounts;
 
 impl PhysicalOptimizerRule for UseCounts {
     fn optimize(&self, plan: Arc<dyn ExecutionPlan>, _: &ConfigOptions) -> PlanResult<Arc<dyn ExecutionPlan>> {
-        plan.transform_up(|node| {
-            Ok(match CountExec::in_place_of(&node) {
-                Some(counts) => Transformed::yes(Arc::new(counts) as Arc<dyn ExecutionPlan>),
+        let of_codes = plan.transform_down(|node| {
+            Ok(match of_codes(&node)? {
+                Some(counts) => Transformed::new(Arc::new(counts) as _, true, TreeNodeRecursion::Jump),
                 None => Transformed::no(node),
             })
-        })
-        .data()
+        });
+        let of_batches = of_codes.data()?.transform_up(|node| {
+            Ok(match by_user(&node)? {
+                Some(counts) => Transformed::yes(Arc::new(counts) as _),
+                None => Transformed::no(node),
+            })
+        });
+        of_batches.data()
     }
 
     fn name(&self) -> &str {
@@ -48,65 +55,14 @@ impl PhysicalOptimizerRule for UseCounts {
     }
 }
 
-/// Puts `CodedCount` in the place of grouping that only counts rows of Parquet files, where each key and each
-/// condition depends on one column of the files.
-#[derive(Debug)]
-pub struct UseCodes;
-
-impl PhysicalOptimizerRule for UseCodes {
-    fn optimize(&self, plan: Arc<dyn ExecutionPlan>, _: &ConfigOptions) -> PlanResult<Arc<dyn ExecutionPlan>> {
-        plan.transform_down(|node| {
-            Ok(match of_codes(&node)? {
-                Some(counts) => {
-                    Transformed::new(Arc::new(counts) as Arc<dyn ExecutionPlan>, true, TreeNodeRecursion::Jump)
-                }
-                None => Transformed::no(node),
-            })
-        })
-        .data()
-    }
-
-    fn name(&self) -> &str {
-        "use_codes"
-    }
-
-    fn schema_check(&self) -> bool {
-        true
-    }
-}
-
 /// Replaces `node`, if it only counts rows of Parquet files.
 fn of_codes(node: &Arc<dyn ExecutionPlan>) -> PlanResult<Option<CodedExec>> {
-    let Some(counted) = first_stage(node).and_then(CountedStage::of) else { return Ok(None) };
-    let Some((rows, files)) = ColumnwisePlan::of_files(&counted.input)? else { return Ok(None) };
-    let Some(question) = CodeSpec::of(&counted, &rows)? else { return Ok(None) };
-    let work = CodedCount { question: Arc::new(question), schema: node.schema(), order: None };
+    let Some(stage) = first_stage(node) else { return Ok(None) };
+    let Some(spec) = CountSpec::of(stage).filter(CountSpec::counts_rows) else { return Ok(None) };
+    let Some((rows, files)) = ColumnwisePlan::of_files(stage.input())? else { return Ok(None) };
+    let Some(by_column) = CodeSpec::of(&spec, &stage.input_schema(), &rows)? else { return Ok(None) };
+    let work = CodedCount { spec: Arc::new(by_column), schema: node.schema(), order: None };
     Ok(Some(CodedExec::new(Arc::clone(node), files, Arc::new(work))))
-}
-
-/// Puts [`UserCountExec`] in the place of grouping by user and keys of few values that only counts rows, or adds up
-/// counts of rows.
-#[derive(Debug)]
-pub struct UseUserCounts;
-
-impl PhysicalOptimizerRule for UseUserCounts {
-    fn optimize(&self, plan: Arc<dyn ExecutionPlan>, _: &ConfigOptions) -> PlanResult<Arc<dyn ExecutionPlan>> {
-        plan.transform_up(|node| {
-            Ok(match by_user(&node)? {
-                Some(counts) => Transformed::yes(Arc::new(counts) as Arc<dyn ExecutionPlan>),
-                None => Transformed::no(node),
-            })
-        })
-        .data()
-    }
-
-    fn name(&self) -> &str {
-        "use_user_counts"
-    }
-
-    fn schema_check(&self) -> bool {
-        true
-    }
 }
 
 /// Replaces `node`, if it only counts by user.

@@ -21,35 +21,97 @@ use crate::engine::guard::plain;
 /// Columns that have few values, so that counting by them is best done in a table of cells.
 const FEW_VALUES: [&str; 3] = ["campaign_id", "category", "establishment_id"];
 
-/// A first stage of grouping that only counts.
-pub struct CountedStage {
-    /// The input.
-    pub input: Arc<dyn ExecutionPlan>,
-    /// Its schema.
-    pub schema: SchemaRef,
+/// In the metadata of a column of integers: they are counts of rows, made by this engine.
+pub const IS_COUNT: &str = "footfall.is_count";
+
+/// Specification of a count: the keys and measures of a grouping that only counts.
+#[derive(Debug)]
+pub struct CountSpec {
     /// The groups' keys.
     pub keys: Vec<Arc<dyn PhysicalExpr>>,
-    /// Each measure's condition, if it has one.
-    pub conditions: Vec<Option<Arc<dyn PhysicalExpr>>>,
+    /// Their types.
+    pub types: Vec<DataType>,
+    /// The number of the key that is the user, if one is.
+    pub user: Option<usize>,
+    /// The measures, at least one.
+    pub measures: Vec<Measure>,
 }
 
-impl CountedStage {
-    /// Reads the counts of `stage`; `None` if it does anything else.
+/// A measure of a group.
+#[derive(Debug)]
+pub enum Measure {
+    /// How many rows it has.
+    Rows,
+    /// How many of its rows meet a condition.
+    RowsWhere(Arc<dyn PhysicalExpr>),
+    /// The sum of counts.
+    Sum(Arc<dyn PhysicalExpr>),
+}
+
+impl CountSpec {
+    /// Reads what `stage`, which sees the rows, counts; `None` if it does anything else.
     pub fn of(stage: &AggregateExec) -> Option<Self> {
-        let groups = stage.group_expr();
-        let only_counts = !stage.aggr_expr().is_empty() && stage.aggr_expr().iter().all(|measure| counts_all(measure));
         let schema = stage.input_schema();
-        let keys: Vec<_> = groups.expr().iter().map(|(key, _)| Arc::clone(key)).collect();
-        let is_condition = |of: &Arc<dyn PhysicalExpr>| of.data_type(&schema).is_ok_and(|of| of == DataType::Boolean);
-        let countable = |key: &Arc<dyn PhysicalExpr>| key.data_type(&schema).is_ok_and(|known| is_countable(&known));
-        let fits = (1..=MOST_KEYS).contains(&keys.len()) && stage.filter_expr().iter().flatten().all(is_condition);
-        (fits && only_counts && keys.iter().all(countable)).then(|| Self {
-            input: Arc::clone(stage.input()),
-            schema,
-            keys,
-            conditions: stage.filter_expr().to_vec(),
+        let keys: Vec<_> = stage.group_expr().expr().iter().map(|(key, _)| Arc::clone(key)).collect();
+        let types = keys.iter().map(|key| key.data_type(&schema)).collect::<PlanResult<Vec<_>>>().ok()?;
+        let measures = stage.aggr_expr().iter().zip(stage.filter_expr());
+        let measures = measures.map(|(measure, filter)| Measure::of(measure, filter.as_ref(), &schema));
+        let measures = measures.collect::<Option<Vec<_>>>()?;
+        let mut users = (0..keys.len()).filter(|key| is_user(&keys[*key]) && types[*key] == DataType::Utf8View);
+        let user = users.next().filter(|_| users.next().is_none());
+        let fits = (1..=MOST_KEYS).contains(&keys.len()) && types.iter().all(is_countable) && !measures.is_empty();
+        fits.then_some(Self { keys, types, user, measures })
+    }
+
+    /// Whether all measures count rows.
+    pub fn counts_rows(&self) -> bool {
+        !self.measures.iter().any(|measure| matches!(measure, Measure::Sum(_)))
+    }
+
+    /// Each measure's condition, if it has one.
+    pub fn conditions(&self) -> impl Iterator<Item = Option<&Arc<dyn PhysicalExpr>>> {
+        self.measures.iter().map(|measure| match measure {
+            Measure::RowsWhere(condition) => Some(condition),
+            _ => None,
         })
     }
+
+    /// The keys but the user.
+    pub fn other_keys(&self) -> impl Iterator<Item = &Arc<dyn PhysicalExpr>> {
+        self.keys.iter().enumerate().filter(|(number, _)| Some(*number) != self.user).map(|(_, key)| key)
+    }
+
+    /// All that is evaluated.
+    pub fn expressions(&self) -> impl Iterator<Item = &Arc<dyn PhysicalExpr>> {
+        let measured = self.measures.iter().filter_map(|measure| match measure {
+            Measure::Rows => None,
+            Measure::RowsWhere(of) | Measure::Sum(of) => Some(of),
+        });
+        self.keys.iter().chain(measured)
+    }
+}
+
+impl Measure {
+    fn of(measure: &AggregateFunctionExpr, filter: Option<&Arc<dyn PhysicalExpr>>, schema: &SchemaRef) -> Option<Self> {
+        match filter {
+            None if counts_all(measure) => Some(Self::Rows),
+            None => sum_of_counts(measure, schema).map(Self::Sum),
+            Some(condition) => {
+                let is_condition = condition.data_type(schema).is_ok_and(|of| of == DataType::Boolean);
+                (is_condition && counts_all(measure)).then(|| Self::RowsWhere(Arc::clone(condition)))
+            }
+        }
+    }
+}
+
+fn sum_of_counts(measure: &AggregateFunctionExpr, schema: &SchemaRef) -> Option<Arc<dyn PhysicalExpr>> {
+    let [of] = &measure.expressions()[..] else { return None };
+    let column = schema.field(of.downcast_ref::<Column>()?.index());
+    (measure.fun().name() == "sum" && column.metadata().contains_key(IS_COUNT)).then(|| Arc::clone(of))
+}
+
+fn is_user(key: &Arc<dyn PhysicalExpr>) -> bool {
+    key.downcast_ref::<Column>().is_some_and(|column| column.name() == "user_id")
 }
 
 /// The stage of grouping that sees the rows, if `node` is the last one.
@@ -99,31 +161,30 @@ pub struct CodeSpec {
 }
 
 impl CodeSpec {
-    /// Splits the counts of `stage` by column of `rows`; `None` if a key or condition depends on several.
-    pub fn of(stage: &CountedStage, rows: &ColumnwisePlan) -> PlanResult<Option<Self>> {
-        let mut question = Self { measures: stage.conditions.len(), ..Self::default() };
+    /// Splits a count of rows of this `schema` by column of `rows`; `None` if a key or condition depends on several.
+    pub fn of(spec: &CountSpec, schema: &SchemaRef, rows: &ColumnwisePlan) -> PlanResult<Option<Self>> {
+        let mut split = Self { measures: spec.measures.len(), keys: spec.types.clone(), ..Self::default() };
         for condition in &rows.conditions {
             match condition.column {
-                Some(column) => question.about(column, rows).conditions.push(Arc::clone(&condition.function)),
+                Some(column) => split.about(column, rows).conditions.push(Arc::clone(&condition.function)),
                 None => return Ok(None),
             }
         }
-        for (number, key) in stage.keys.iter().enumerate() {
-            let Some(derived) = Derived::new(key, &rows.columns, &stage.schema)? else { return Ok(None) };
-            question.keys.push(key.data_type(&stage.schema)?);
-            if !question.ask_key(number, derived, has_few_values(key), rows)? {
+        for (number, key) in spec.keys.iter().enumerate() {
+            let Some(derived) = Derived::new(key, &rows.columns, schema)? else { return Ok(None) };
+            if !split.ask_key(number, derived, has_few_values(key), rows)? {
                 return Ok(None);
             }
         }
-        for (number, condition) in stage.conditions.iter().enumerate() {
+        for (number, condition) in spec.conditions().enumerate() {
             let Some(condition) = condition else { continue };
-            let Some(derived) = Derived::new(condition, &rows.columns, &stage.schema)? else { return Ok(None) };
-            match (derived.column, question.user) {
-                (Some(column), None) => question.about(column, rows).measures.push((number, derived.function)),
+            let Some(derived) = Derived::new(condition, &rows.columns, schema)? else { return Ok(None) };
+            match (derived.column, split.user) {
+                (Some(column), None) => split.about(column, rows).measures.push((number, derived.function)),
                 _ => return Ok(None),
             }
         }
-        Ok(Some(question))
+        Ok(Some(split))
     }
 
     /// Adds a key; whether it can be counted by code.

@@ -21,7 +21,7 @@ const NOT_COUNTED: u32 = u32::MAX - 1;
 
 /// A task's counter of rows as codes, by user.
 pub struct UserCodesTally {
-    question: Arc<CodeSpec>,
+    spec: Arc<CodeSpec>,
     all: Arc<UserTally>,
     rows: UserBuffer,
     cells: ClassCells,
@@ -31,10 +31,10 @@ pub struct UserCodesTally {
 }
 
 impl UserCodesTally {
-    /// Counts rows of `all` users, as `question` asks.
-    pub fn new(question: Arc<CodeSpec>, all: Arc<UserTally>) -> Self {
+    /// Counts rows of `all` users, as `spec` asks.
+    pub fn new(spec: Arc<CodeSpec>, all: Arc<UserTally>) -> Self {
         let rows = UserBuffer::new(Arc::clone(&all));
-        Self { question, all, rows, cells: ClassCells::default(), combinations: vec![], of_rows: vec![] }
+        Self { spec, all, rows, cells: ClassCells::default(), combinations: vec![], of_rows: vec![] }
     }
 
     /// Numbers the combinations of those cells of `of_rows` that have none.
@@ -51,7 +51,7 @@ impl UserCodesTally {
         if counting.is_empty() {
             return Ok(());
         }
-        let keys = self.cells.keys(&self.question, &classes, counting.len())?;
+        let keys = self.cells.keys(&self.spec, &classes, counting.len())?;
         let numbers = self.all.numbers_of(&keys, counting.len());
         counting.into_iter().zip(numbers).for_each(|(cell, number)| self.combinations[cell] = number);
         Ok(())
@@ -60,7 +60,7 @@ impl UserCodesTally {
     /// Numbers the combination of each row of `piece`, of which there are too many for cells.
     fn number_rows(&mut self, piece: &Piece) -> PlanResult<()> {
         let classes: Vec<Vec<u32>> = piece.columns.iter().map(|part| part.classes_of_rows(piece.rows)).collect();
-        let (keys, counting) = keys_of_rows(&self.question, piece, &classes)?;
+        let (keys, counting) = keys_of_rows(&self.spec, piece, &classes)?;
         self.combinations = self.all.numbers_of(&keys, counting.true_count());
         self.combinations.push(NOT_COUNTED);
         let dropped = self.combinations.len() as u32 - 1;
@@ -74,7 +74,7 @@ impl UserCodesTally {
     /// Buffers the rows of `piece` that count.
     fn buffer_all(&mut self, piece: &Piece) -> PlanResult<()> {
         self.rows.check()?;
-        let part = self.question.user.map(|(_, place)| &piece.columns[place]);
+        let part = self.spec.user.map(|(_, place)| &piece.columns[place]);
         let Some((part, values)) = part.and_then(|part| Some((part, part.values.as_ref()?))) else { return Ok(()) };
         let rows = self.of_rows.iter().map(|cell| self.combinations[*cell as usize]).enumerate();
         let rows = rows.filter(|(_, combination)| *combination != NOT_COUNTED);

@@ -7,8 +7,7 @@ use datafusion::physical_optimizer::optimizer::PhysicalOptimizer;
 
 use super::corrections::{SkipInOrder, SortAsDemanded, SortAsMerged, YieldInJoins};
 use super::order::KeepOrder;
-use crate::engine::codes::lookup::UseLookups;
-use crate::engine::counting::rules::{UseCodes, UseCounts, UseUserCounts};
+use crate::engine::counting::rules::UseCounts;
 use crate::engine::counting::totals::UseTotals;
 
 type Rule = Arc<dyn PhysicalOptimizerRule + Send + Sync>;
@@ -29,17 +28,14 @@ fn in_order() -> Vec<Rule> {
     rules
 }
 
-/// Lists these and the rules that use our operators. `UseCodes`, `UseUserCounts` and `UseTotals` come before filters
-/// are pushed into scans, rows repartitioned and sorted; `KeepOrder`, `UseLookups` and `UseCounts` come last.
+/// Lists these and the rules that use our operators. `UseCounts` and `UseTotals` come before filters are pushed into
+/// scans, rows repartitioned and sorted; `KeepOrder` comes last.
 pub fn rules() -> Vec<Rule> {
     let mut rules = in_order();
     let joined = after("join_selection", &rules);
-    rules.insert(joined, Arc::new(UseCodes));
-    rules.insert(joined + 1, Arc::new(UseUserCounts));
-    rules.insert(joined + 2, Arc::new(UseTotals));
+    rules.insert(joined, Arc::new(UseCounts));
+    rules.insert(joined + 1, Arc::new(UseTotals));
     rules.push(Arc::new(KeepOrder));
-    rules.push(Arc::new(UseLookups));
-    rules.push(Arc::new(UseCounts));
     rules.push(Arc::new(YieldInJoins));
     rules
 }

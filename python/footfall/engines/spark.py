@@ -41,6 +41,10 @@ class Rows:
     works: tuple[Callable[[Any], Any], ...] = ()
 
 
+# Spark's number for tasks that shall run at once, and have no room.
+_NO_ROOM = "SPARK-24819"
+
+
 class SparkAdapter:
     """The executors of a ``SparkSession``.
 
@@ -53,6 +57,8 @@ class SparkAdapter:
     ------
     DefinitionError
         If an executor has no Footfall, or another version of it.
+    ConnectionError
+        If no executor comes, since others hold all cores of the cluster.
     """
 
     def __init__(self, session: SparkSession) -> None:
@@ -163,7 +169,15 @@ class SparkAdapter:
             yield task.getTaskInfos()[task.partitionId()].address, ask()
 
         context, cores = self.session.sparkContext, self.cores
-        return dict(context.parallelize(range(cores), cores).barrier().mapPartitions(told).collect())
+        try:
+            return dict(context.parallelize(range(cores), cores).barrier().mapPartitions(told).collect())
+        except Exception as error:
+            if _NO_ROOM not in str(error):
+                raise
+            raise ConnectionError(
+                f"engine = {context.master!r}: none of its {cores} cores was free for minutes; another session may hold "
+                "them all: stop it, or start it with fewer of them (spark.cores.max)"
+            ) from None
 
 
 def _partition(works: Sequence[Work]) -> Callable[[Iterator[pyarrow.RecordBatch]], Iterator[pyarrow.RecordBatch]]:

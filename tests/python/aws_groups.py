@@ -22,7 +22,7 @@ from footfall.aws.workspace import Workspace
 
 #: Long enough for a request to moto, and no longer.
 LEASE_S = 3.0
-PATIENCE_S = 60
+PATIENCE_S = 180
 IMAGE = "ami-12c6146b"
 EMR_SETTINGS = [{"Classification": "spark-defaults", "Properties": {"spark.executor.cores": "2"}}]
 PACKAGES = "footfall==1.2.3 \\\n    --hash=sha256:00\ndask==2026.8.0\ndistributed==2026.8.0\npyspark==4.2.0\n"

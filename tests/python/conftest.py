@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
+import zlib
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -51,7 +53,7 @@ def pytest_generate_tests(metafunc):
 
 
 # A job on a cluster takes as long as a hundred on one machine: clusters answer for the first of the seeded worlds.
-SEEDS_ON_CLUSTERS = 4
+SEEDS_ON_CLUSTERS = 2
 
 
 def pytest_collection_modifyitems(config, items):
@@ -63,6 +65,40 @@ def pytest_collection_modifyitems(config, items):
     if left_out:
         config.hook.pytest_deselected(items=left_out)
         items[:] = [item for item in items if not is_left_out(item)]
+    items.sort(key=lambda item: rank_of(process_of(item.nodeid)))
+
+
+# What several processes begin first, since it lasts. Tests at one server that takes long to start share a process.
+LONG = ("spark", "kafka", "dask", "test_jupyterhub", "test_notebook_outputs", "test_doors", "test_aws_machines")
+WITH_OWN_CLUSTERS = ("test_doors", "test_cluster", "test_notebook_runs")
+OF_ENGINE = re.compile(r"\[(?:.*-)?(spark|dask)(?:-.*)?\]$")
+
+
+def process_of(nodeid):
+    """Name the process that runs a test, if several do: that of its file, or of the server that it needs."""
+    file = Path(nodeid.partition("::")[0]).stem
+    if file.startswith(("test_live_kafka", "test_live_spark")):
+        return "kafka"
+    if file == "test_many_worlds":
+        return f"{file} {zlib.crc32(nodeid.encode()) % 8}"
+    engine = OF_ENGINE.search(nodeid)
+    return engine[1] if engine and file not in WITH_OWN_CLUSTERS else file
+
+
+def rank_of(process):
+    """How early a process begins: the least first."""
+    return LONG.index(process) if process in LONG else len(LONG)
+
+
+def pytest_xdist_make_scheduler(config, log):
+    from xdist.scheduler import LoadScopeScheduling
+
+    class ByProcess(LoadScopeScheduling):
+        def _split_scope(self, nodeid):
+            return process_of(nodeid)
+
+    config.option.loadscopereorder = False
+    return ByProcess(config, log)
 
 
 @pytest.fixture(scope="session")

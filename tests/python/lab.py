@@ -149,12 +149,12 @@ class Tab(browsers.Watched):
         """Open a notebook and wait until its cells are there."""
         self.server, self.name = server, name
         self.page.goto(server.page(app, name), wait_until="domcontentloaded")
-        self.page.locator(".jp-Notebook .jp-Cell").first.wait_for(timeout=60_000)
+        self.page.locator(".jp-Notebook .jp-Cell").first.wait_for(timeout=180_000)
         return self
 
     def choose_no_kernel(self):
         """Answer the question that comes where there is no kernel."""
-        self.page.locator(".jp-Dialog button.jp-mod-reject").click(timeout=30_000)
+        self.page.locator(".jp-Dialog button.jp-mod-reject").click(timeout=120_000)
         self.page.locator(".jp-Dialog").wait_for(state="detached")
 
     def wait_for_kernel(self, seconds=60):

@@ -51,11 +51,11 @@ class Moving(browsers.Watched):
     def take(self, told, buffers, number):
         """Give the page a frame, and wait until it says that it is drawn."""
         self.give(told, buffers, number)
-        self.page.wait_for_function(f"window.said.some(({{ drawn }}) => drawn === {number})", timeout=60_000)
+        self.page.wait_for_function(f"window.said.some(({{ drawn }}) => drawn === {number})", timeout=180_000)
 
     def settle(self):
         """Wait until nobody glides any more."""
-        self.page.wait_for_function("window.shown.overlay.people.share(performance.now()) >= 1", timeout=60_000)
+        self.page.wait_for_function("window.shown.overlay.people.share(performance.now()) >= 1", timeout=180_000)
         self.page.wait_for_timeout(300)
 
     def at(self, latitude, longitude):

@@ -30,7 +30,7 @@ class Page(browsers.Watched):
 
     def wait_until_drawn(self):
         """Wait for the live map; the milliseconds since the page began."""
-        self.page.wait_for_selector(".footfall-drawn", timeout=60_000)
+        self.page.wait_for_selector(".footfall-drawn", timeout=180_000)
         return self.page.evaluate("performance.now()")
 
     def shot(self, **clip):

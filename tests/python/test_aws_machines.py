@@ -27,7 +27,7 @@ from footfall.aws.cluster.wheelhouse import Wheelhouse
 from footfall.aws.workspace import Workspace
 
 COMMAND = [sys.executable, "-c", "from footfall.cli import main; main()"]
-PATIENCE_S = 60
+PATIENCE_S = 180
 TOKEN = "the token of the test"
 
 

@@ -249,7 +249,7 @@ def run_and_save(tab, file):
     tab.choose("Run", "Run All Cells")
     first, bar, drawn = None, None, []
     if file.stem in ("tour", "short"):
-        tab.page.locator(".jp-OutputArea-output table tbody td").first.wait_for(timeout=60_000)
+        tab.page.locator(".jp-OutputArea-output table tbody td").first.wait_for(timeout=180_000)
         first = time.monotonic() - began
     if file.stem == "slow":
         bar = tab.page.locator(".jp-OutputArea-output", has_text="Slow work").first.inner_text(timeout=20_000)
@@ -270,7 +270,7 @@ def colours_of_live_maps(tab, count):
     """How many colours each map has, once all are live; what draws them came from the server of the notebook."""
     tab.page.wait_for_function(
         f"() => document.querySelectorAll('.footfall-drawn canvas.maplibregl-canvas').length === {count}",
-        timeout=60_000,
+        timeout=180_000,
     )
     assert tab.page.evaluate(SERVED) == 1 and tab.page.locator(".footfall-map > img").count() == 0
     return [browsers.colours(tab.pixels(place)) for place in tab.page.locator(".footfall-drawn").all()]
@@ -378,7 +378,7 @@ def colours_of_charts(tab, count):
     """How many colours each chart has, once all are drawn."""
     charts = tab.page.locator(".jp-OutputArea-output canvas.marks")
     if count:
-        charts.nth(count - 1).wait_for(timeout=30_000)
+        charts.nth(count - 1).wait_for(timeout=120_000)
     found = charts.evaluate_all(COLOURS)
     assert len(found) == count
     return found

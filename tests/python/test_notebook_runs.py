@@ -137,9 +137,9 @@ def test_a_page_asks_nobody_and_shows_charts_and_live_maps(written, tabs, job):
     charts = text.count('<div class="chart"')
     with tabs(written[job], width=1280, height=900) as tab:
         live, maps = tab.page.locator(".chart svg.marks"), tab.page.locator(".footfall-drawn")
-        live.nth(charts - 1).wait_for(timeout=60_000)
+        live.nth(charts - 1).wait_for(timeout=180_000)
         if MAPS.get(job):
-            maps.nth(MAPS[job] - 1).wait_for(timeout=60_000)
+            maps.nth(MAPS[job] - 1).wait_for(timeout=180_000)
         assert (live.count(), maps.count()) == (charts, MAPS.get(job, 0))
         assert tab.foreign == [] and tab.errors == [] and charts >= 2
         for place in tab.page.locator(".chart svg.marks, .footfall-drawn").all():
@@ -173,7 +173,7 @@ def test_without_scripts_all_is_a_picture(written, tabs, tmp_path):
 def test_the_wheel_scrolls_past_a_map(written, tabs):
     with tabs(written[2], width=1280, height=700) as tab:
         place = tab.page.locator(".footfall-drawn").first
-        place.wait_for(timeout=60_000)
+        place.wait_for(timeout=180_000)
         place.scroll_into_view_if_needed()
         box, before = place.bounding_box(), tab.page.evaluate("scrollY")
         tab.page.mouse.move(box["x"] + 300, box["y"] + 100)

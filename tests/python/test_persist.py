@@ -16,7 +16,7 @@ from footfall.engines import connect, dask, distributed
 
 BUSY = random_world(15, events=400)
 CLUSTERS = ["dask", "spark"]
-PATIENCE_S = 20
+PATIENCE_S = 60
 
 
 @pytest.fixture(params=CLUSTERS)

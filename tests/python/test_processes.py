@@ -18,7 +18,7 @@ from worlds import random_world
 import footfall
 
 BUSY = random_world(15, events=400)
-PATIENCE_S = 60
+PATIENCE_S = 180
 forks = pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
 
 

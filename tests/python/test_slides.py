@@ -156,10 +156,10 @@ def test_the_key_s_opens_the_notes_of_a_page_from_disk(made, opened, talk, lang)
         with shown.page.expect_popup() as popup:
             shown.page.keyboard.press("s")
         notes = popup.value
-        notes.locator(".speaker-controls-notes:not(.hidden) .value").wait_for(timeout=30_000)
+        notes.locator(".speaker-controls-notes:not(.hidden) .value").wait_for(timeout=120_000)
         told = notes.locator(".speaker-controls-notes .value").inner_text()
         assert " ".join(first.notes[0].source.split()) in " ".join(told.split())
-        notes.locator(".pacing").wait_for(timeout=30_000)
+        notes.locator(".pacing").wait_for(timeout=120_000)
         assert notes.locator(".pacing").inner_text().startswith("00:00:"), "the first slide takes seconds"
         assert [url for url in asked if not url.startswith(pages.OWN) and url != "about:blank"] == []
 

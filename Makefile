@@ -26,9 +26,6 @@ STEP := @tools/step
 # Lint and documentation read the same settings as the build, so that build scripts and macros are compiled once.
 CARGO_CHECK := --release --locked --features python
 
-# Tests wait for servers more than they compute, so that some more processes than two cores are used well.
-PROCESSES := 3
-
 START := $(shell date +%s)
 TOOK = $$(( ($$(date +%s) - $(START)) / 60 )) min $$(( ($$(date +%s) - $(START)) % 60 )) s
 
@@ -58,13 +55,13 @@ rehearse: start tools $(EXTENSION) $(CITY) js/node_modules/.ready ## play slides
 .PHONY: test
 test: start tools tools-of-tests check $(PROXY) ## everything: check, then all Rust and Python tests (from nothing: 40-50 min)
 	$(STEP) "Rust tests" "4 min from nothing, else 2 min" cargo test --release --locked
-	$(STEP) "Python tests and docstring examples" "15 min" $(BIN)/python -m pytest -ra -n $(PROCESSES) --durations 20
+	$(STEP) "Python tests and docstring examples" "20 min" tools/tests $(BIN)/python
 	$(STEP) "examples of README and docs" "1 min" $(BIN)/python tools/run_examples.py
 	@echo "test: passed in $(TOOK)."
 
 .PHONY: test-slow
 test-slow: start tools tools-of-tests $(EXTENSION) $(PROXY) ## what takes long and rarely breaks, such as 300 more worlds (20 min)
-	$(STEP) "slow tests" "60 min" $(BIN)/python -m pytest -ra -n $(PROCESSES) -m slow -o timeout=1800 -o faulthandler_timeout=2400 tests/python
+	$(STEP) "slow tests" "60 min" $(BIN)/python -m pytest -ra -n 2 -m slow -o timeout=1800 -o faulthandler_timeout=2400 tests/python
 
 .PHONY: fuzz
 fuzz: start tools $(EXTENSION) ## broken files, hostile texts, random options; a find keeps its files and fails (5 min)

@@ -34,7 +34,7 @@ c.Spawner.default_url = "/lab"
 c.Spawner.pre_spawn_hook = servers.prepare(hub)
 c.Spawner.post_stop_hook = servers.clean_up(hub)
 # Many may come at once, when a course begins.
-c.Spawner.http_timeout = 180
+c.Spawner.start_timeout = c.Spawner.http_timeout = 180
 c.Spawner.poll_interval = min(30, hub.every_seconds)
 c.Spawner.mem_limit, c.Spawner.cpu_limit = hub.memory, hub.cpus
 c.SystemdSpawner.isolate_tmp = c.SystemdSpawner.isolate_devices = c.SystemdSpawner.disable_user_sudo = True

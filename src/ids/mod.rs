@@ -137,11 +137,6 @@ impl Ids {
         self.look(id).ok()
     }
 
-    /// The ids that were added by [`Id::number`], by number.
-    pub fn as_numbers(&self) -> &[u128] {
-        &self.keys
-    }
-
     /// The ids that were added by [`Id::integer`], by number.
     pub fn integers(&self) -> impl Iterator<Item = i64> {
         self.keys.iter().map(|key| (key >> 32) as i64)

@@ -298,11 +298,12 @@ fn ranks(combinations: &[u32]) -> Vec<u32> {
 }
 
 impl Groups {
-    fn of(counts: ByUser, ranks: &[u32]) -> Self {
+    fn of(mut counts: ByUser, ranks: &[u32]) -> Self {
         if let ByUser::Dense(counts, width) = counts {
             return Self::Dense(counts, width);
         }
         let mut groups = vec![];
+        counts.settle();
         counts.for_each(|user, combination, count| {
             groups.push((u64::from(user) << 32 | u64::from(ranks[combination as usize]), count));
         });

@@ -58,7 +58,7 @@ impl SumsOfUsers {
             let mut parts = vec![];
             while !shards.is_empty() {
                 let (some, pairs) = (shards.split_off(shards.len().saturating_sub(per_task)), Arc::clone(&pairs));
-                parts.push(async move { sums_of(&some, &pairs) });
+                parts.push(async move { sums_of(some, &pairs) });
             }
             for more in all(parts).await? {
                 sums.resize(more.len(), Sums::default());
@@ -177,9 +177,10 @@ impl ConditionPairs {
 }
 
 /// Sums over the users of some shards, by the first combination.
-fn sums_of(shards: &[UserShard], pairs: &ConditionPairs) -> PlanResult<Vec<Sums>> {
+fn sums_of(shards: Vec<UserShard>, pairs: &ConditionPairs) -> PlanResult<Vec<Sums>> {
     let (mut sums, mut is_full) = (vec![Sums::default(); pairs.others.len()], false);
-    for counts in shards.iter().map(|shard| &shard.counts) {
+    for mut counts in shards.into_iter().map(|shard| shard.counts) {
+        counts.settle();
         counts.for_each(|user, combination, count| {
             is_full |= count == u32::MAX;
             let (first, holds) = pairs.of(combination);

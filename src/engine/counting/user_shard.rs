@@ -29,7 +29,51 @@ pub enum ByUser {
     /// A table: for each user, a count for each combination.
     Dense(Vec<u32>, usize),
     /// Only those that there are: the user's number above the combination's.
-    Sparse(Ids, Vec<u32>),
+    Sparse(GroupCounts),
+}
+
+/// Counts of groups, each known by a number: buffered as they come, and from time to time sorted and added up.
+#[derive(Default)]
+pub struct GroupCounts {
+    groups: Vec<(u64, u32)>,
+    /// How many of the first are sorted, each group once.
+    settled: usize,
+}
+
+/// Groups up to which they are only buffered.
+const LEAST_SETTLED: usize = 16_384;
+
+impl GroupCounts {
+    #[inline]
+    fn push(&mut self, user: u32, combination: u32, count: u32) {
+        self.groups.push((group_of(user, combination), count));
+    }
+
+    /// Sorts and adds up where there are twice as many as before.
+    fn settle_if_many(&mut self) {
+        if self.groups.len() >= 2 * self.settled.max(LEAST_SETTLED) {
+            self.settle();
+        }
+    }
+
+    fn settle(&mut self) {
+        if self.settled < self.groups.len() {
+            self.groups.sort_unstable_by_key(|(group, _)| *group);
+            self.groups.dedup_by(|(group, count), (kept, sum)| {
+                let is_same = group == kept;
+                if is_same {
+                    *sum = sum.saturating_add(*count);
+                }
+                is_same
+            });
+            self.settled = self.groups.len();
+        }
+    }
+}
+
+#[inline]
+fn group_of(user: u32, combination: u32) -> u64 {
+    u64::from(user) << 32 | u64::from(combination)
 }
 
 impl Default for ByUser {
@@ -108,14 +152,6 @@ fn combination_of(row: u128) -> u32 {
     row as u32 >> 8
 }
 
-fn raise(groups: &mut Ids, counts: &mut Vec<u32>, user: u32, combination: u32, more: u32) {
-    let group = groups.add(Id::number(u128::from(user) << 32 | u128::from(combination))) as usize;
-    if group == counts.len() {
-        counts.push(0);
-    }
-    counts[group] = counts[group].saturating_add(more);
-}
-
 impl ByUser {
     /// Counts rows of so many users, each with its user, its combination and how often it counts.
     pub fn add_all(&mut self, rows: impl Iterator<Item = (u32, u32, u32)> + Clone, users: usize) {
@@ -128,9 +164,17 @@ impl ByUser {
                     *count = count.saturating_add(more);
                 });
             }
-            Self::Sparse(groups, counts) => {
-                rows.for_each(|(user, combination, more)| raise(groups, counts, user, combination, more));
+            Self::Sparse(groups) => {
+                rows.for_each(|(user, combination, more)| groups.push(user, combination, more));
+                groups.settle_if_many();
             }
+        }
+    }
+
+    /// Adds up what is buffered; then the counts can be read.
+    pub fn settle(&mut self) {
+        if let Self::Sparse(groups) = self {
+            groups.settle();
         }
     }
 
@@ -142,11 +186,11 @@ impl ByUser {
             let width = (most as usize + 1).next_power_of_two();
             let mut wider = match width <= MOST_DENSE {
                 true => Self::Dense(vec![0; users * width], width),
-                false => Self::Sparse(Ids::default(), vec![]),
+                false => Self::Sparse(GroupCounts::default()),
             };
             std::mem::take(self).for_each(|user, combination, count| match &mut wider {
                 Self::Dense(counts, width) => counts[user as usize * *width + combination as usize] = count,
-                Self::Sparse(groups, counts) => raise(groups, counts, user, combination, count),
+                Self::Sparse(groups) => groups.push(user, combination, count),
             });
             *self = wider;
         } else if counts.len() < users * *width {
@@ -157,11 +201,11 @@ impl ByUser {
     fn size(&self) -> usize {
         match self {
             Self::Dense(counts, _) => counts.capacity() * size_of::<u32>(),
-            Self::Sparse(groups, counts) => groups.size() + counts.capacity() * size_of::<u32>(),
+            Self::Sparse(counts) => counts.groups.capacity() * size_of::<(u64, u32)>(),
         }
     }
 
-    /// The count of one user and combination.
+    /// The count of one user and combination, once it is settled.
     #[inline]
     pub fn count_of(&self, user: u32, combination: u32) -> u32 {
         match self {
@@ -169,14 +213,14 @@ impl ByUser {
                 counts.get(user as usize * *width + combination as usize).copied().unwrap_or_default()
             }
             Self::Dense(..) => 0,
-            Self::Sparse(groups, counts) => {
-                let group = groups.find(Id::number(u128::from(user) << 32 | u128::from(combination)));
-                group.map_or(0, |group| counts[group as usize])
+            Self::Sparse(counts) => {
+                let found = counts.groups.binary_search_by_key(&group_of(user, combination), |(group, _)| *group);
+                found.map_or(0, |place| counts.groups[place].1)
             }
         }
     }
 
-    /// Calls `group(user, combination, count)` for each group.
+    /// Calls `group(user, combination, count)` for each group, once they are settled.
     pub fn for_each(&self, mut group: impl FnMut(u32, u32, u32)) {
         match self {
             Self::Dense(counts, width) => {
@@ -186,8 +230,9 @@ impl ByUser {
                     }
                 }
             }
-            Self::Sparse(groups, counts) => {
-                for (number, count) in groups.as_numbers().iter().zip(counts) {
+            Self::Sparse(counts) => {
+                debug_assert_eq!(counts.settled, counts.groups.len());
+                for (number, count) in &counts.groups {
                     group((number >> 32) as u32, *number as u32, *count);
                 }
             }
@@ -222,6 +267,7 @@ mod tests {
         let mut counts = ByUser::default();
         rows.chunks(1_000)
             .for_each(|rows| counts.add_all(rows.iter().map(|(user, combination)| (*user, *combination, 1)), 37));
+        counts.settle();
         let (mut all, mut groups) = (0, 0);
         counts.for_each(|user, combination, count| {
             assert_eq!(rows.iter().filter(|row| **row == (user, combination)).count(), count as usize);
@@ -232,5 +278,24 @@ mod tests {
         different.sort_unstable();
         different.dedup();
         assert_eq!(groups, different.len());
+    }
+    #[test]
+    fn counts_are_the_same_however_often_they_are_added_up() {
+        let rows: Vec<(u32, u32, u32)> = (0..200_000).map(|i| (i * 31 % 911, 100 + i % 89, 1 + i % 3)).collect();
+        let (mut often, mut once) = (ByUser::default(), ByUser::default());
+        once.add_all(rows.iter().copied(), 911);
+        rows.chunks(777).for_each(|rows| often.add_all(rows.iter().copied(), 911));
+        let groups = |counts: &mut ByUser| {
+            counts.settle();
+            let mut groups = vec![];
+            counts.for_each(|user, combination, count| groups.push((user, combination, count)));
+            groups
+        };
+        let found = groups(&mut often);
+        assert_eq!(found, groups(&mut once));
+        assert_eq!(found.len(), 911 * 89);
+        assert_eq!(found.iter().map(|(.., count)| count).sum::<u32>(), rows.iter().map(|(.., more)| more).sum::<u32>());
+        assert!(found.iter().all(|(user, combination, count)| often.count_of(*user, *combination) == *count));
+        assert_eq!(often.count_of(0, 99), 0);
     }
 }

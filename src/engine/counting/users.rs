@@ -142,7 +142,8 @@ impl UserTally {
     }
 
     fn spill(&self, number: usize, shard: &mut UserShard) -> PlanResult<()> {
-        let shard = std::mem::take(shard);
+        let mut shard = std::mem::take(shard);
+        shard.counts.settle();
         let counts = self.rows_of(number, &shard)?;
         let schema = counts.schema();
         let mut spilled = lock(&self.spilled);

@@ -175,8 +175,8 @@ class SparkAdapter:
             if _NO_ROOM not in str(error):
                 raise
             raise ConnectionError(
-                f"engine = {context.master!r}: none of its {cores} cores was free for minutes; another session may hold "
-                "them all: stop it, or start it with fewer of them (spark.cores.max)"
+                f"engine = {context.master!r}: none of its {cores} cores was free for minutes; another session may "
+                "hold them all: stop it, or start it with fewer of them (spark.cores.max)"
             ) from None
 
 

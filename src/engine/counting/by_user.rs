@@ -54,7 +54,7 @@ enum Emitted {
     Sums(Arc<SumsOfUsers>),
 }
 
-/// What is counted by user, in one measure or in two of which the second has a condition, and the columns of the groups.
+/// A count by user, of one measure or of two of which the second has a condition, and the columns of its groups.
 #[derive(Debug)]
 struct UserCount {
     spec: CountSpec,

@@ -190,7 +190,7 @@ def is_open(address: str) -> bool:
 def _own_settings(here: bool, size: Size | None, pages: bool) -> dict[str, Any]:
     own: dict[str, Any] = {"spark.ui.showConsoleProgress": False, "spark.ui.enabled": pages}
     own |= {"spark.ui.killEnabled": False, "spark.python.task.killTimeout": "100ms"}
-    # All workers are asked at once for their version: Spark looks 40 times whether they are there, each 15 s unless told.
+    # Workers tell their version all at once: Spark looks 40 times whether they are there, each 15 s unless told.
     own["spark.scheduler.barrier.maxConcurrentTasksCheck.interval"] = "3s"
     if here:
         own |= {"spark.driver.bindAddress": HOST, "spark.driver.host": HOST, "spark.ui.port": 0}

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
+import subprocess
+import sys
 import time
 from dataclasses import replace
 
@@ -337,6 +340,22 @@ def test_a_worker_without_footfall_is_named_at_connection(tmp_path, monkeypatch)
     named = pytest.raises(footfall.DefinitionError, match=r"127\.0\.0\.1.* has none \(it is not here\)")
     with cluster.start("dask", workers=1) as without, without.connect() as client, named:
         footfall.open(ONE_ROW.tables(), engine=client)
+
+
+SECOND = "import footfall, sys; footfall.open({}, tables={'ads': sys.argv[1]}, engine=sys.argv[2], progress=False)"
+
+
+def test_cores_that_another_session_holds_are_an_error(clusters, tmp_path):
+    address = clusters("spark")
+    footfall.open(ONE_ROW.tables(), tz="UTC", engine=address, progress=False)
+    # Once instead of 40 times, each of which takes 3 s.
+    once = "spark.scheduler.barrier.maxConcurrentTasksCheck.maxFailures 1\n"
+    (tmp_path / "spark-defaults.conf").write_text(once, encoding="utf-8")
+    pq.write_table(ONE_ROW.tables()["ads"], tmp_path / "ads.parquet")
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "SPARK_CONF_DIR": str(tmp_path)}
+    command = [sys.executable, "-c", SECOND, str(tmp_path / "ads.parquet"), address]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=240)
+    assert done.returncode != 0 and "none of its 2 cores was free for minutes" in done.stderr, done.stderr
 
 
 # The comparison of `footfall verify`.

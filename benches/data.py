@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 
 ROOT = Path(__file__).resolve().parents[1]
 CACHE = ROOT / "build" / "bench" / "data"
-REAL = Path(os.environ.get("FOOTFALL_DATA", ROOT / ".." / "shared" / "data")).resolve()
+REAL = Path(os.environ.get("FOOTFALL_REAL_DATA", ROOT / ".." / "shared" / "data")).resolve()
 VERSION = 1  # a change of a generator makes new folders
 
 SEED = 2024
@@ -57,7 +57,7 @@ def places_of(path: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarra
 def _real(name: str) -> Path:
     path = REAL / name
     if not path.is_dir():
-        raise MissingData(f"no {name} here; FOOTFALL_DATA says where")
+        raise MissingData(f"no {name} here; FOOTFALL_REAL_DATA says where")
     return path
 
 

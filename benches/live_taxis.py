@@ -1,6 +1,6 @@
 """Live suggestions on the taxis of San Francisco: chosen on half of the cabs, judged on the other half.
 
-    FOOTFALL_DATA=... python -m benches.live_taxis [--days 7] [--budget 5]
+    FOOTFALL_REAL_DATA=... python -m benches.live_taxis [--days 7] [--budget 5]
 
 The bar: the share of suggestions whose cab arrives at least 30 s later is 2.5 times that of the best simpler rule, and
 their intervals do not touch. It prints aggregates alone.
@@ -28,9 +28,9 @@ def main() -> int:
     parser.add_argument("--days", type=int, default=24)
     parser.add_argument("--budget", type=int, default=5)
     asked = parser.parse_args()
-    folder = Path(os.environ.get("FOOTFALL_DATA", "")) / "sf_taxis"
+    folder = Path(os.environ.get("FOOTFALL_REAL_DATA", "")) / "sf_taxis"
     if not folder.is_dir():
-        print(f"skipped: FOOTFALL_DATA names no folder with sf_taxis, {folder} is not there")
+        print(f"skipped: FOOTFALL_REAL_DATA names no folder with sf_taxis, {folder} is not there")
         return 0
     taxis = footfall.open(folder, tz="America/Los_Angeles", max_unusable=1, progress=False)
     data = taxis.between(FIRST_DAY, FIRST_DAY + timedelta(days=asked.days))

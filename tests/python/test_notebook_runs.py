@@ -93,7 +93,7 @@ def test_a_cluster_is_started_where_the_notebook_prefers_one(name, city):
 @pytest.mark.parametrize("folder", sorted(ZONES))
 def test_it_runs_on_real_data(folder):
     if not (DATA / folder).is_dir():
-        pytest.skip(f"the real data set {folder} is not on this machine (FOOTFALL_DATA says where)")
+        pytest.skip(f"the real data set {folder} is not on this machine (FOOTFALL_REAL_DATA says where)")
     there = {file.name.partition(".")[0] for file in (DATA / folder).iterdir()}
     asked = [name for name in NAMES if {table for job in jobs_of(name) for table in job["tables"]} <= there]
     assert asked

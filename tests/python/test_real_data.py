@@ -1,6 +1,6 @@
 """Real data: the counts that others found with a k-d tree and exact distances. Only counts are ever shown.
 
-The folder is given by FOOTFALL_DATA or lies at ../shared/data beside the project; its README holds the counts.
+The folder is given by FOOTFALL_REAL_DATA or lies at ../shared/data beside the project; its README holds the counts.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from oracle import EARTH_RADIUS_M
 
 import footfall
 
-DATA = Path(os.environ.get("FOOTFALL_DATA", Path(__file__).parents[2] / ".." / "shared" / "data")).resolve()
+DATA = Path(os.environ.get("FOOTFALL_REAL_DATA", Path(__file__).parents[2] / ".." / "shared" / "data")).resolve()
 ZONES = {"sf_taxis": "America/Los_Angeles", "nyc_checkins": "America/New_York", "zozo_ads": "Asia/Tokyo"}
 
 
 def opened(name, **options):
     if not (DATA / name).is_dir():
-        pytest.skip(f"the real data set {name} is not on this machine (FOOTFALL_DATA says where)")
+        pytest.skip(f"the real data set {name} is not on this machine (FOOTFALL_REAL_DATA says where)")
     return footfall.open(DATA / name, tz=ZONES[name], progress=False, **options)
 
 

@@ -1,6 +1,6 @@
 """Live suggestions on the taxis of San Francisco: chosen on half of the cabs, judged on the other half.
 
-    FOOTFALL_REAL_DATA=... python -m benches.live_taxis [--days 7] [--budget 5]
+    python -m benches.live_taxis [--days 7] [--budget 5]
 
 The bar: the share of suggestions whose cab arrives at least 30 s later is 2.5 times that of the best simpler rule, and
 their intervals do not touch. It prints aggregates alone.
@@ -9,14 +9,13 @@ their intervals do not touch. It prints aggregates alone.
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 import time
 from datetime import date, timedelta
-from pathlib import Path
 
 import footfall
 import footfall.live
+from benches import data as sets
 
 BAR = 2.5
 FIRST_DAY = date(2008, 5, 18)
@@ -28,9 +27,10 @@ def main() -> int:
     parser.add_argument("--days", type=int, default=24)
     parser.add_argument("--budget", type=int, default=5)
     asked = parser.parse_args()
-    folder = Path(os.environ.get("FOOTFALL_REAL_DATA", "")) / "sf_taxis"
-    if not folder.is_dir():
-        print(f"skipped: FOOTFALL_REAL_DATA names no folder with sf_taxis, {folder} is not there")
+    try:
+        folder = sets.folder("sf_taxis", 0)
+    except sets.MissingData as missing:
+        print(f"skipped: {missing}")
         return 0
     taxis = footfall.open(folder, tz="America/Los_Angeles", max_unusable=1, progress=False)
     data = taxis.between(FIRST_DAY, FIRST_DAY + timedelta(days=asked.days))

@@ -2,7 +2,8 @@
 //!
 //! [`plan`] rewrites a plan so that its columns are [`function`]s of columns of the files, [`classes`] puts codes
 //! together that nothing tells apart, [`row_group`] and [`reader`] read row groups as classes, and [`exec`] is the
-//! operator, or its fallback. [`rows`] decodes rows by class; [`lookup`] joins a small table by an id's code.
+//! operator, or its fallback. [`rows`] decodes rows by class; [`lookup`] reads joins with a small table by id, which
+//! are functions of the code.
 
 pub mod classes;
 pub mod exec;

@@ -92,9 +92,6 @@ def _settings() -> Mapping[str, Any]:
         "spark.sql.streaming.minBatchesToRetain": _KEPT_BATCHES,
         "spark.sql.execution.arrow.maxRecordsPerBatch": _ROWS_AT_ONCE,
         "spark.sql.streaming.stopTimeout": "30s",
-        # All workers are asked for their version at once, as soon as they are there.
-        "spark.scheduler.barrier.maxConcurrentTasksCheck.interval": "1s",
-        "spark.scheduler.barrier.maxConcurrentTasksCheck.maxFailures": 120,
     }
 
 

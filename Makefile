@@ -60,7 +60,7 @@ test: start tools tools-of-tests check $(PROXY) ## everything: check, then all R
 	@echo "test: passed in $(TOOK)."
 
 .PHONY: test-slow
-test-slow: start tools tools-of-tests $(EXTENSION) $(PROXY) ## what takes long and rarely breaks, such as 300 more worlds (20 min)
+test-slow: start tools tools-of-tests $(EXTENSION) $(PROXY) ## what takes long and rarely breaks, such as 300 more worlds (60 min)
 	$(STEP) "slow tests" "60 min" $(BIN)/python -m pytest -ra -n 2 -m slow -o timeout=1800 -o faulthandler_timeout=2400 tests/python
 
 .PHONY: fuzz

@@ -12,8 +12,6 @@ from footfall import DefinitionError
 from footfall.aws.cluster.records import hours, settling
 from footfall.aws.cluster.records.hours import Stay
 
-# Hours.
-
 
 def at(day, hour, month=11, minute=0):
     return datetime(2026, month, day, hour, minute, tzinfo=timezone.utc)

@@ -14,8 +14,6 @@ from footfall.aws.cluster.records import names
 from footfall.aws.cluster.verbs import down, image
 from footfall.aws.workspace import Workspace
 
-# Machines of an image.
-
 
 def test_machines_of_an_image_are_closed_and_gone_once_they_shut_down(group):
     group.make_role()

@@ -103,15 +103,20 @@ NONE = pa.table({"user_id": pa.array([], pa.string())})
 # In a notebook
 
 
+def streets(walks):
+    """Lines of a cell that make streets on which people walk, and places that have ads."""
+    return f"""
+import footfall, footfall.live, pyarrow as pa
+made = footfall.synth.streets({walks}, riders=0, residents=0, glitching=0)
+places = made.establishments
+ads = {{"ad_id": places["establishment_id"], "campaign_id": places["category"], "category": places["category"],
+       "establishment_id": places["establishment_id"]}}
+data = footfall.open({{"establishments": places, "ads": pa.table(ads)}}, tz="America/Recife")"""
+
+
 def test_a_batch_keeps_the_last_frame():
     """A notebook that is executed, which nobody looks at, has the picture, the counts and the table; and no widget."""
-    source = """
-import footfall, footfall.live, pyarrow as pa
-made = footfall.synth.streets(interval_s=10, walkers=3, drivers=0, riders=0, residents=0, glitching=0, hours=1)
-places = made.establishments
-ads = {"ad_id": places["establishment_id"], "campaign_id": places["category"], "category": places["category"],
-       "establishment_id": places["establishment_id"]}
-data = footfall.open({"establishments": places, "ads": pa.table(ads)}, tz="America/Recife")
+    source = f"""{streets("interval_s=10, walkers=3, drivers=0, hours=1")}
 shown = footfall.live.map(footfall.live.prepare(data, options=footfall.live.Approach(holdout=0)), title="<b>Batch</b>")
 found = shown.replay(made.pings, speed=1)
 """
@@ -124,13 +129,7 @@ found = shown.replay(made.pings, speed=1)
 
 def test_people_move_in_jupyterlab_and_the_button_stops_them(tmp_path):
     """The real widget: frames are drawn while the cell runs, and heard of; the saved notebook keeps the last one."""
-    source = """
-import footfall, footfall.live, pyarrow as pa
-made = footfall.synth.streets(interval_s=5, walkers=10, drivers=5, riders=0, residents=0, glitching=0, hours=2)
-places = made.establishments
-ads = {"ad_id": places["establishment_id"], "campaign_id": places["category"], "category": places["category"],
-       "establishment_id": places["establishment_id"]}
-data = footfall.open({"establishments": places, "ads": pa.table(ads)}, tz="America/Recife")
+    source = f"""{streets("interval_s=5, walkers=10, drivers=5, hours=2")}
 shown = footfall.live.map(footfall.live.prepare(data), title="Streets")
 found = shown.replay(made.pings, speed=20)
 """

@@ -1,6 +1,6 @@
 //! The threads of a process: those that compute, and those that wait for the network.
 
-use std::panic::AssertUnwindSafe;
+use std::panic::{AssertUnwindSafe, resume_unwind};
 use std::sync::mpsc;
 
 use futures::FutureExt;
@@ -64,6 +64,20 @@ pub fn wait<T: Send + 'static>(work: impl Future<Output = Result<T>> + Send + 's
         let _ = send.send(done.unwrap_or_else(|panic| Err(told(panic.as_ref()))));
     });
     receive.recv().unwrap_or_else(|_| Err(Error::Internal("the threads of the network stopped".into())))
+}
+
+/// Does `work` on all `items` at once and returns what each led to, in their order: what waits for files or the network
+/// waits once.
+pub fn all_at_once<T: Send, R: Send>(items: impl IntoIterator<Item = T>, work: impl Fn(T) -> R + Sync) -> Vec<R> {
+    let work = &work;
+    std::thread::scope(|scope| {
+        let start = |item| {
+            let thread = std::thread::Builder::new().name("footfall-open".into()).stack_size(WORKER_STACK);
+            thread.spawn_scoped(scope, move || work(item)).expect("the system gives threads")
+        };
+        let started: Vec<_> = items.into_iter().map(start).collect();
+        started.into_iter().map(|each| each.join().unwrap_or_else(|panic| resume_unwind(panic))).collect()
+    })
 }
 
 fn told(panic: &(dyn std::any::Any + Send)) -> Error {

@@ -176,6 +176,22 @@ def test_only_chunks_of_needed_columns_are_asked_for(moto, monkeypatch, tmp_path
     assert ipc_bytes(answer) == ipc_bytes(footfall.open(root, tz="UTC", progress=False).campaign_ctr(by="period"))
 
 
+def test_of_a_month_only_chunks_of_what_is_counted_are_asked_for(moto, monkeypatch, tmp_path):
+    root = months(tmp_path / "set", files=8)
+    march = [pq.read_metadata(path).row_group(0) for path in root.glob("interactions/month=2024-03-01/*")]
+    columns = [footer.column(number) for footer in march for number in range(footer.num_columns)]
+    needed = sum(each.total_compressed_size for each in columns if each.path_in_schema in ("ad_id", "action"))
+    bucket = moto.bucket()
+    moto.upload(root, bucket)
+    with Proxy(moto.address) as proxy:
+        moto.reach(monkeypatch, proxy.address)
+        data = footfall.open(f"s3://{bucket}", tz="UTC", progress=False).between("2024-03-01", "2024-04-01")
+        proxy.clear()
+        assert len(data.campaign_ctr(by="period")) == 1
+        assert not proxy.of("LIST") and not proxy.of("HEAD") and len(proxy.of("GET")) <= len(march)
+        assert proxy.bytes_sent() <= needed + 1_000 * len(march), "users and times have values, as footers tell"
+
+
 def test_opening_asks_for_ends_of_files_and_for_no_head(moto, monkeypatch, tmp_path):
     files = 40
     root = months(tmp_path / "set", files=files)

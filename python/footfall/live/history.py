@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from footfall.inputs import arrow
 from footfall.inputs.options import whole
 from footfall.live import preparing
 from footfall.live.judging import chances as packaged
@@ -111,14 +112,12 @@ class History:
         self, options: Mapping[str, Any], chances: Any = None
     ) -> Iterator[tuple[pyarrow.Table, pyarrow.Table]]:
         """Yield the same by parts."""
-        import pyarrow as pa
-
         tables = self.tables if chances is None else replace(self.tables, chances=chances)
         detector = self.kernel.Detector(tables.native(self.kernel, {**options, "holdout": 0.0}))
         fixes = self.tracks.fixes.select(["user_id", "timestamp", "latitude", "longitude", "accuracy_m"])
         for start in range(0, fixes.num_rows, _BATCH_ROWS):
             suggestions, approaches = detector.process(fixes.slice(start, _BATCH_ROWS))
-            yield pa.table(suggestions), pa.table(approaches)
+            yield arrow.to_pyarrow(suggestions), arrow.to_pyarrow(approaches)
 
     def numbers(self, rows: pyarrow.Table) -> Suggested:
         """Return suggestions or approaches as numbers."""

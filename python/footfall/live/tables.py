@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Callable
 
 from footfall import _native
 from footfall.errors import DataError, DefinitionError
-from footfall.inputs import zones
+from footfall.inputs import arrow, zones
 from footfall.live.options import Approach, Chances
 from footfall.output.formats import write_parquet
 from footfall.output.writing import whole_file
@@ -187,7 +187,7 @@ def chance_table(chances: Any) -> pyarrow.Table:
     schema = pa.schema([*kinds, ("approaches", pa.int64()), ("arrivals", pa.int64())])
     if isinstance(chances, list):
         return pa.Table.from_pylist(chances, schema=schema)
-    return pa.table(chances).select(schema.names).cast(schema)
+    return arrow.to_pyarrow(chances).select(schema.names).cast(schema)
 
 
 def _digest(table: pyarrow.Table | None) -> str:
@@ -271,4 +271,4 @@ def _manifest(root: Path) -> dict[str, Any]:
 def _read(file: Path) -> pyarrow.Table | None:
     import pyarrow.parquet
 
-    return pyarrow.parquet.read_table(file, partitioning=None) if file.exists() else None
+    return pyarrow.parquet.ParquetFile(file).read() if file.exists() else None

@@ -6,8 +6,10 @@ use datafusion::arrow::array::{Array, ArrayRef, AsArray, BooleanArray, UInt32Arr
 use datafusion::arrow::compute::{concat, take};
 use datafusion::arrow::datatypes::{DataType, Schema};
 use datafusion::common::Result as PlanResult;
+use parquet::file::metadata::ColumnChunkMetaData;
 
 use super::function::Function;
+use super::share::Share;
 use crate::counting::Coder;
 use crate::ids::{Id, Ids};
 
@@ -39,9 +41,29 @@ impl Asked {
         (place, &mut all[place])
     }
 
+    /// The filters of `all`, each with the place of its column.
+    pub fn conditions_of(all: &[Self]) -> Vec<(usize, Arc<Function>)> {
+        let of_column = |(place, asked): (usize, &Self)| {
+            asked.conditions.iter().map(move |condition| (place, Arc::clone(condition))).collect::<Vec<_>>()
+        };
+        all.iter().enumerate().flat_map(of_column).collect()
+    }
+
     fn functions(&self) -> impl Iterator<Item = &Arc<Function>> {
         let numbered = self.keys.iter().chain(&self.measures).map(|(_, function)| function);
         self.conditions.iter().chain(numbered)
+    }
+
+    /// What is left to ask of the rows of `chunk`, all of which meet some of the conditions.
+    pub fn left_for(&self, chunk: &ColumnChunkMetaData) -> Self {
+        let mut left = self.clone();
+        left.conditions.retain(|condition| Share::of(condition, &self.data_type, chunk) != Share::All);
+        left
+    }
+
+    /// Whether nothing is asked.
+    pub fn is_nothing(&self) -> bool {
+        self.functions().next().is_none()
     }
 
     /// Whether all that is asked is whether there is a value.

@@ -28,7 +28,8 @@ use datafusion::physical_plan::{
 };
 use futures::future::BoxFuture;
 
-use super::row_group::{RowGroup, row_groups};
+use super::function::Function;
+use super::row_group::{RowGroup, of_period, row_groups};
 use crate::engine::exchange::channels::OutputChannels;
 use crate::engine::exchange::spill::Disk;
 use crate::engine::exchange::task::{SharedTask, all, forward};
@@ -46,6 +47,9 @@ pub trait Coded: fmt::Debug + Send + Sync {
 
     /// The columns of the files that it reads, with their types.
     fn columns(&self) -> Vec<(usize, DataType)>;
+
+    /// Filters, each with the place of its column among these.
+    fn conditions(&self) -> Vec<(usize, Arc<Function>)>;
 
     /// A variant that leaves `column` as Int64; `None` if it is not an integer turned into text.
     fn with_integers(&self, _column: &str) -> Option<Arc<dyn Coded>> {
@@ -350,7 +354,9 @@ async fn run(
 ) -> PlanResult<()> {
     let context = Arc::clone(disk.context());
     let tasks = context.session_config().target_partitions();
-    if let Some(groups) = row_groups(&files, &work.columns(), &context).await? {
+    let groups = row_groups(&files, &work.columns(), &context).await?;
+    let of_period = |groups| of_period(groups, &work.columns(), &work.conditions());
+    if let Some(groups) = groups.map(of_period).transpose()?.flatten() {
         let held = MemoryConsumer::new(work.name()).register(context.memory_pool());
         let (next, asked_for, memory) = (AtomicUsize::new(0), Mutex::new(0), held.new_empty());
         let groups = RowGroups { groups, next, work: Arc::clone(&work), asked_for, tasks, rows_read, memory, disk };

@@ -9,7 +9,8 @@ use datafusion::arrow::compute::{is_not_null, take};
 use datafusion::arrow::datatypes::{DataType, Schema, SchemaRef};
 use datafusion::common::Result as PlanResult;
 use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode};
-use datafusion::physical_expr::expressions::{CastExpr, Column, IsNotNullExpr};
+use datafusion::logical_expr::Operator;
+use datafusion::physical_expr::expressions::{BinaryExpr, CastExpr, Column, IsNotNullExpr, Literal};
 use datafusion::physical_expr::utils::collect_columns;
 use datafusion::physical_expr::{PhysicalExpr, ScalarFunctionExpr};
 
@@ -107,6 +108,29 @@ impl Function {
         }
     }
 
+    /// Whether the function compares instants of `data_type` with a constant: what holds at two of them holds between.
+    pub fn is_before_or_after(&self, data_type: &DataType) -> bool {
+        let Function::Expression { expression, inputs, .. } = self else { return false };
+        let Some(compared) = expression.downcast_ref::<BinaryExpr>() else { return false };
+        let is_order = matches!(compared.op(), Operator::Lt | Operator::LtEq | Operator::Gt | Operator::GtEq);
+        let sides = [compared.left(), compared.right()];
+        is_order
+            && is_universal(data_type)
+            && sides.iter().any(|side| side.is::<Literal>())
+            && sides.iter().any(|side| keeps_order(side))
+            && inputs.iter().all(|input| input.keeps_order())
+    }
+
+    fn keeps_order(&self) -> bool {
+        match self {
+            Function::Itself => true,
+            Function::Expression { expression, inputs, .. } => {
+                keeps_order(expression) && inputs.iter().all(|input| input.keeps_order())
+            }
+            _ => false,
+        }
+    }
+
     /// The function without what makes text of ids: it has a value where this one has.
     pub fn without_text(self: &Arc<Self>) -> Arc<Self> {
         match self.as_ref() {
@@ -140,6 +164,22 @@ fn is_cast(expression: &Arc<dyn PhysicalExpr>) -> bool {
         expression.downcast_ref::<datafusion::physical_expr::expressions::TryCastExpr>().map(|cast| cast.cast_type())
     });
     matches!(to, Some(DataType::Timestamp(..)))
+}
+
+/// Whether an instant stays one in universal time, of any unit.
+fn keeps_order(expression: &Arc<dyn PhysicalExpr>) -> bool {
+    match expression.downcast_ref::<CastExpr>() {
+        Some(cast) => is_universal(cast.cast_type()) && keeps_order(cast.expr()),
+        None => expression.is::<Column>(),
+    }
+}
+
+/// Whether its values are instants that no clock of a place tells: casts to and from local time are not in order.
+fn is_universal(data_type: &DataType) -> bool {
+    match data_type {
+        DataType::Timestamp(_, zone) => zone.as_ref().is_some_and(|zone| matches!(zone.as_ref(), "UTC" | "+00:00")),
+        _ => false,
+    }
 }
 
 fn is_text_of_id(expression: &Arc<dyn PhysicalExpr>, schema: &Schema) -> bool {

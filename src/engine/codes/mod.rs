@@ -2,8 +2,8 @@
 //!
 //! [`plan`] rewrites a plan so that its columns are [`function`]s of columns of the files, [`classes`] puts codes
 //! together that nothing tells apart, [`row_group`] and [`reader`] read row groups as classes, and [`exec`] is the
-//! operator, or its fallback. [`rows`] decodes rows by class; [`lookup`] reads joins with a small table by id, which
-//! are functions of the code.
+//! operator, or its fallback. [`share`] tells from statistics which row groups a period has. [`rows`] decodes rows by
+//! class; [`lookup`] reads joins with a small table by id, which are functions of the code.
 
 pub mod classes;
 pub mod exec;
@@ -13,3 +13,4 @@ pub mod plan;
 pub mod reader;
 pub mod row_group;
 pub mod rows;
+pub mod share;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use datafusion::arrow::datatypes::{DataType, SchemaRef};
+use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::common::Result as PlanResult;
 use datafusion::datasource::physical_plan::FileScanConfig;
 use datafusion::physical_expr::utils::split_conjunction;
@@ -39,8 +39,8 @@ impl ColumnwisePlan {
     /// of Parquet files.
     pub fn of_files(plan: &Arc<dyn ExecutionPlan>) -> PlanResult<Option<(Self, Arc<FileScanConfig>)>> {
         let files = Self::of(plan)?.and_then(|rows| match &rows.leaf {
-            Leaf::Files(files) if !rows.is_of_a_time() => Some((Arc::new(files.as_ref().clone()), rows)),
-            _ => None,
+            Leaf::Files(files) => Some((Arc::new(files.as_ref().clone()), rows)),
+            Leaf::Plan(_) => None,
         });
         Ok(files.map(|(files, rows)| (rows, files)))
     }
@@ -70,15 +70,6 @@ impl ColumnwisePlan {
     fn leaf(plan: &Arc<dyn ExecutionPlan>) -> Self {
         let columns = (0..plan.schema().fields().len()).map(|column| Some(Derived::itself(column))).collect();
         Self { leaf: Leaf::Plan(Arc::clone(plan)), columns, conditions: vec![] }
-    }
-
-    /// Whether rows are chosen by time: DataFusion's scan knows best which parts of files hold any.
-    pub fn is_of_a_time(&self) -> bool {
-        let schema = self.schema();
-        self.conditions.iter().any(|condition| {
-            let is_time = |column| matches!(schema.field(column).data_type(), DataType::Timestamp(..));
-            condition.column.is_some_and(is_time) && !matches!(condition.function.as_ref(), Function::Present)
-        })
     }
 
     /// The schema of the leaf.

@@ -59,35 +59,35 @@ enum ColumnSource {
 }
 
 /// A row group that is being read.
-pub struct Group<'a> {
-    asked: &'a [Asked],
+pub struct Group {
+    asked: Vec<Asked>,
     sources: Vec<ColumnSource>,
     left: usize,
 }
 
-/// Whether a column has to be read at all to answer what is asked of it.
+/// Whether a column has to be read at all to answer what is left to ask of it.
 pub fn is_needed(asked: &Asked, chunk: &ColumnChunkMetaData, units: &[&str]) -> PlanResult<bool> {
     Ok(asked.is_wanted || unread(asked, chunk, units)?.is_none())
 }
 
 /// The classes of a column that need not be read.
 fn unread(asked: &Asked, chunk: &ColumnChunkMetaData, units: &[&str]) -> PlanResult<Option<Arc<Classes>>> {
+    if asked.is_nothing() {
+        return Ok(Some(Arc::new(Classes::all())));
+    }
     let Some(statistics) = chunk.statistics().filter(|statistics| statistics.null_count_opt() == Some(0)) else {
         return Ok(None);
     };
-    if asked.is_presence() {
-        return Ok(Some(Arc::new(Classes::all())));
-    }
     let Some(quarters) = Quarters::new(asked, statistics, units, FEW_QUARTERS)? else { return Ok(None) };
     let classes = Classes::new(asked, &quarters.starts()?)?;
     let Some(_) = classes.only() else { return Ok(None) };
     Ok(quarters.agree(asked)?.then(|| Arc::new(classes)))
 }
 
-impl<'a> Group<'a> {
-    /// The row group of `rows` rows whose columns are `chunks`, in the order in which they are asked about.
+impl Group {
+    /// The row group of `rows` rows whose columns are `chunks`, in the order of what is left to ask of them.
     pub fn new(
-        asked: &'a [Asked],
+        asked: Vec<Asked>,
         units: &[&str],
         rows: usize,
         chunks: Vec<(&ColumnChunkMetaData, Option<Chunk>)>,
@@ -130,7 +130,7 @@ impl<'a> Group<'a> {
         }
         self.left -= rows;
         let mut scratch = used.columns.into_iter().map(|part| part.entries);
-        let columns = self.sources.iter_mut().zip(self.asked).map(|(source, asked)| {
+        let columns = self.sources.iter_mut().zip(&self.asked).map(|(source, asked)| {
             let mut entries = scratch.next().unwrap_or_default();
             entries.clear();
             source.read(asked, rows, entries)

@@ -20,7 +20,9 @@ use parquet::file::statistics::Statistics;
 use tokio::task::JoinHandle;
 
 use super::classes::Asked;
+use super::function::Function;
 use super::reader::{Group, is_needed};
+use super::share::Share;
 use crate::engine::errors::external;
 use crate::engine::files::file::TableFile;
 use crate::engine::parquet::chunk::Chunk;
@@ -105,6 +107,30 @@ pub async fn row_groups(
         }));
     }
     Ok(Some(groups))
+}
+
+/// Those of the row `groups` with instants that meet the `conditions`, each with the place of its column, as far as
+/// statistics tell; `None` if most of their rows lie in groups that have other instants, too: DataFusion's scan seeks among
+/// the pages of these.
+pub fn of_period(
+    groups: Vec<RowGroup>,
+    columns: &[(usize, DataType)],
+    conditions: &[(usize, Arc<Function>)],
+) -> PlanResult<Option<Vec<RowGroup>>> {
+    let of_time = conditions.iter().filter(|(place, condition)| {
+        matches!(columns[*place].1, DataType::Timestamp(..)) && !matches!(condition.as_ref(), Function::Present)
+    });
+    let (mut kept, mut of_whole, mut of_parts) = (vec![], 0, 0);
+    for group in groups {
+        let shares = of_time.clone().map(|(place, condition)| group.share(*place, condition, &columns[*place].1));
+        match shares.min().unwrap_or(Share::All) {
+            Share::None => continue,
+            Share::Some => of_parts += group.rows()?,
+            Share::All => of_whole += group.rows()?,
+        }
+        kept.push(group);
+    }
+    Ok((of_parts <= of_whole).then_some(kept))
 }
 
 fn must_be_unchanged(file: &TableFile) -> PlanResult<()> {
@@ -216,14 +242,28 @@ impl RowGroup {
         Ok(needed.iter().map(&mut chunk).collect())
     }
 
+    /// How many of its rows meet a condition on one of its columns.
+    fn share(&self, place: usize, condition: &Function, data_type: &DataType) -> Share {
+        Share::of(condition, data_type, self.metadata.row_group(self.number).column(self.columns[place]))
+    }
+
     /// Which of the columns have to be read for what is asked of them.
     pub fn needed(&self, asked: &[Asked], units: &[&str]) -> PlanResult<Vec<bool>> {
+        self.needed_for(&self.left_to_ask(asked), units)
+    }
+
+    fn needed_for(&self, asked: &[Asked], units: &[&str]) -> PlanResult<Vec<bool>> {
         asked.iter().zip(self.columns()).map(|(asked, chunk)| is_needed(asked, chunk, units)).collect()
     }
 
+    fn left_to_ask(&self, asked: &[Asked]) -> Vec<Asked> {
+        asked.iter().zip(self.columns()).map(|(asked, chunk)| asked.left_for(chunk)).collect()
+    }
+
     /// Reads what is asked of the columns, which are those of the row group.
-    pub async fn open<'a>(&self, asked: &'a [Asked], units: &[&str]) -> PlanResult<Group<'a>> {
-        let needed = self.needed(asked, units)?;
+    pub async fn open(&self, asked: &[Asked], units: &[&str]) -> PlanResult<Group> {
+        let asked = self.left_to_ask(asked);
+        let needed = self.needed_for(&asked, units)?;
         let chunks = self.columns().into_iter().zip(self.fetch(&needed).await?).collect();
         Group::new(asked, units, self.rows()?, chunks)
     }

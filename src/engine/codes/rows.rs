@@ -133,6 +133,10 @@ impl Coded for CodedRows {
         self.asked.iter().map(|asked| (asked.column, asked.data_type.clone())).collect()
     }
 
+    fn conditions(&self) -> Vec<(usize, Arc<Function>)> {
+        Asked::conditions_of(&self.asked)
+    }
+
     fn with_integers(&self, column: &str) -> Option<Arc<dyn Coded>> {
         let mut same = self.clone();
         let (place, output) = &mut same.columns[self.schema.index_of(column).ok()?];

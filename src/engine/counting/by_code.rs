@@ -17,7 +17,9 @@ use super::user_codes::UserCodesTally;
 use super::user_shard::DenseIds;
 use super::users::{IdForm, UserTally};
 use crate::counting::Counts;
+use crate::engine::codes::classes::Asked;
 use crate::engine::codes::exec::{Coded, RowGroups, UNITS, at_once};
+use crate::engine::codes::function::Function;
 use crate::engine::codes::reader::Piece;
 use crate::engine::codes::row_group::RowGroup;
 use crate::engine::exchange::channels::OutputChannels;
@@ -43,6 +45,10 @@ impl Coded for CodedCount {
 
     fn columns(&self) -> Vec<(usize, DataType)> {
         self.spec.asked.iter().map(|asked| (asked.column, asked.data_type.clone())).collect()
+    }
+
+    fn conditions(&self) -> Vec<(usize, Arc<Function>)> {
+        Asked::conditions_of(&self.spec.asked)
     }
 
     fn in_order(&self, keys: &LexOrdering) -> Option<Arc<dyn Coded>> {

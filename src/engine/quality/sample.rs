@@ -19,6 +19,7 @@ use crate::engine::run::Table;
 use crate::engine::session::Session;
 use crate::engine::sources::source::Source;
 use crate::engine::text::times::{Times, looks};
+use crate::engine::threads::all_at_once;
 use crate::engine::values::evaluate::{evaluated, evaluated_sql};
 use crate::engine::values::rules::TimestampFormat;
 
@@ -35,8 +36,9 @@ impl Session {
         let (state, reads) = (context.state(), Arc::new(self.context.state()));
         let compares_users = self.compares_users();
         let (mut findings, mut samples) = (vec![], BTreeMap::new());
-        for source in self.sources.values() {
-            let sample = source.sample(&reads, !compares_users)?;
+        let read = all_at_once(self.sources.values(), |source| (source, source.sample(&reads, !compares_users)));
+        for (source, sample) in read {
+            let sample = sample?;
             findings.extend(findings_in_sample(source, &sample, &known, &state)?);
             samples.insert(source.noun().name, sample);
         }

@@ -12,6 +12,7 @@ use crate::engine::files::find::{self, Folder};
 use crate::engine::files::place::FilePlace;
 use crate::engine::files::s3::traffic::Traffic;
 use crate::engine::nouns::{Column, NOUNS, Noun, WantedColumn};
+use crate::engine::threads::all_at_once;
 use crate::{Error, Result};
 
 /// Finds the nouns under `root` and among the tables `given`.
@@ -23,8 +24,7 @@ pub fn sources(
 ) -> Result<BTreeMap<&'static str, Source>> {
     check_names(&given, reading)?;
     let folder = root.map(|root| Folder::open(root, traffic)).transpose()?;
-    let mut found = BTreeMap::new();
-    for noun in NOUNS {
+    let source = |noun: Noun| {
         let parts = match (given.get(noun.name), &folder) {
             (Some(Given::Places(places)), _) => whole_files(&noun, find::list_all(places, traffic)?, reading)?,
             (Some(Given::Slices(slices)), _) => file_parts(&noun, slices, reading)?,
@@ -34,10 +34,10 @@ pub fn sources(
             (None, Some(folder)) => whole_files(&noun, folder.files_of(noun.name)?, reading)?,
             (None, None) => vec![],
         };
-        if !parts.is_empty() {
-            found.insert(noun.name, Source::new(noun, reading.clone(), parts)?);
-        }
-    }
+        (!parts.is_empty()).then(|| Ok((noun.name, Source::new(noun, reading.clone(), parts)?))).transpose()
+    };
+    let found = all_at_once(NOUNS, source).into_iter().filter_map(Result::transpose);
+    let found = found.collect::<Result<BTreeMap<_, _>>>()?;
     match found.is_empty() {
         true => Err(nothing_found(root, folder.as_ref())),
         false => Ok(found),

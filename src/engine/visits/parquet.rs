@@ -19,6 +19,7 @@ use super::late::{LATITUDE_COLUMN, LONGITUDE_COLUMN, LateVisits, or_nan};
 use crate::engine::codes::exec::{Coded, CodedExec, RowGroups, at_once, with_type};
 use crate::engine::codes::function::Function;
 use crate::engine::codes::row_group::{PageOfNumbers, RowGroup};
+use crate::engine::codes::share::Share;
 use crate::engine::exchange::channels::OutputChannels;
 use crate::engine::parquet::chunk::Chunk;
 use crate::engine::parquet::column::ColumnReader;
@@ -69,12 +70,12 @@ impl CodedVisits {
         spans
     }
 
-    /// Whether a column must be read for visits: not if it only has to have values, and has.
+    /// Whether a column must be read for visits: not if all that is asked is a condition that all of its rows meet.
     fn is_needed(&self, place: usize, chunk: &ColumnChunkMetaData) -> bool {
         let is_output = self.0.outputs.iter().flatten().any(|(of, _)| *of == place);
         let mut conditions = self.0.conditions.iter().filter(|(of, _)| *of == place);
-        let full = chunk.statistics().and_then(Statistics::null_count_opt) == Some(0);
-        is_output || !full || !conditions.all(|(_, function)| matches!(function.as_ref(), Function::Present))
+        let is_met = |condition: &Function| Share::of(condition, &self.0.columns[place].1, chunk) == Share::All;
+        is_output || !conditions.all(|(_, condition)| is_met(condition))
     }
 }
 
@@ -98,6 +99,10 @@ impl Coded for CodedVisits {
 
     fn columns(&self) -> Vec<(usize, DataType)> {
         self.0.columns.clone()
+    }
+
+    fn conditions(&self) -> Vec<(usize, Arc<Function>)> {
+        self.0.conditions.clone()
     }
 
     fn with_integers(&self, column: &str) -> Option<Arc<dyn Coded>> {

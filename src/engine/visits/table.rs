@@ -104,7 +104,7 @@ fn visits_of(
     let late =
         |rows: &ColumnwisePlan| LateVisits::of(rows, &input.schema(), Arc::clone(establishments), Arc::clone(&schema));
     let plain = plain(&input, &schema, establishments)?;
-    let rows = ColumnwisePlan::of(&input)?.filter(|rows| matches!(rows.leaf, Leaf::Plan(_)) || !rows.is_of_a_time());
+    let rows = ColumnwisePlan::of(&input)?;
     Ok(match rows.as_ref().and_then(|rows| Some((&rows.leaf, late(rows)?))) {
         Some((Leaf::Files(files), late)) => Arc::new(visits_of_files(Arc::new(visit_join(&input, plain)), files, late)),
         Some((Leaf::Plan(below), late)) => Arc::new(visit_join(below, late)),

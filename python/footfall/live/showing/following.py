@@ -10,7 +10,7 @@ import numpy as np
 
 from footfall import _native
 from footfall.errors import DefinitionError, MissingTableError
-from footfall.inputs import options
+from footfall.inputs import arrow, options
 from footfall.lang import ENGLISH
 from footfall.live import fixes as rows_of
 from footfall.live.judging.outcomes import STOP_S, stay_after
@@ -230,14 +230,12 @@ def _told(
     seen: _Seen, stays: Visits, tables: Tables, row: int, suggestions: Any, approaches: Any
 ) -> list[dict[str, Any]]:
     """Return the approaches at a fix, with what the detector does not tell."""
-    import pyarrow as pa
-
-    ads = {each["establishment_id"]: each["ad_id"] for each in pa.table(suggestions).to_pylist()}
+    ads = {each["establishment_id"]: each["ad_id"] for each in arrow.to_pyarrow(suggestions).to_pylist()}
     here, now = _place(seen.fixes, row), int(instants(seen.fixes["timestamp"].slice(row, 1))[0])
     earlier = np.flatnonzero(seen.is_anchor[:row])
     ahead = corridors.heading(_place(seen.fixes, int(earlier[-1])), here) if len(earlier) else None
     told = []
-    for each in pa.table(approaches).to_pylist():
+    for each in arrow.to_pyarrow(approaches).to_pylist():
         number, name, place = _establishment(tables, each["establishment_id"])
         heading = corridors.towards(here, place, each["miss_m"], None) if ahead is None else ahead
         # There is one user, whose pairs are numbered as the establishments.

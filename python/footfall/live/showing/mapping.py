@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from footfall import _native, extras
 from footfall.errors import DefinitionError
-from footfall.inputs import options
+from footfall.inputs import arrow, options
 from footfall.lang import ENGLISH, in_own_language, number, speaking, spoken, tr
 from footfall.live.replaying import Fixed, Replayed, Run, checked_speed, in_time
 from footfall.live.showing import pictures, stopping
@@ -245,9 +245,7 @@ class _Telling:
         self._detector, self._watch = detector, watch
 
     def process(self, fixes: Any, **asked: Any) -> tuple[Any, Any]:
-        import pyarrow as pa
-
-        suggestions, approaches = (pa.table(each) for each in self._detector.process(fixes))
+        suggestions, approaches = (arrow.to_pyarrow(each) for each in self._detector.process(fixes))
         self._watch("", fixes, suggestions, approaches)
         return suggestions, approaches
 

@@ -11,6 +11,7 @@ from footfall import _native
 from footfall.engines import packets
 from footfall.engines.packets import Packet
 from footfall.errors import FootfallError
+from footfall.inputs import arrow
 from footfall.live.kafka.exactly_once.forgetting import FixClock
 from footfall.live.kafka.partitioner import partitioner
 from footfall.live.spark.intake import FIXES, Name
@@ -133,18 +134,16 @@ class Bucket:
 
     def take(self, fixes: pyarrow.Table) -> pyarrow.Table:
         """Return what is suggested at fixes, which come in their order."""
-        import pyarrow as pa
-
         suggestions, _ = self._detector.process(fixes, approaches=False)
         self._clock.tick(fixes)
         self._expired = len(self._clock.silent(self._detector))
-        return pa.table(suggestions)
+        return arrow.to_pyarrow(suggestions)
 
     def state(self) -> bytes:
         """Return all that is known now."""
         import pyarrow as pa
 
-        rows = pa.table(self._detector.states())
+        rows = arrow.to_pyarrow(self._detector.states())
         # Of views of text, no pyarrow filters any, and older ones cast none.
         users = pa.array(rows["user_id"].to_pylist(), pa.string())
         states = pa.table({"user_id": users, _STATE: rows[_STATE].cast(pa.binary())})

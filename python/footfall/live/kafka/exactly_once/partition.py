@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Callable, NamedTuple, Protocol
 
 from footfall.errors import DataWarning
+from footfall.inputs import arrow
 from footfall.live.kafka.exactly_once.forgetting import FixClock
 from footfall.live.kafka.messages import Raw, Reader
 
@@ -121,11 +122,9 @@ class Partition:
 
     def process(self, messages: Sequence[Raw], reader: Reader, belongs: Callable[[bytes], int] | None) -> Work:
         """Return what a batch of messages leads to; the offset is then the one after it."""
-        import pyarrow as pa
-
         self.next = messages[-1].offset + 1
         read, known = reader.read(messages), self.detector.users()
-        suggestions, approaches = map(pa.table, self.detector.process(read.fixes))
+        suggestions, approaches = map(arrow.to_pyarrow, self.detector.process(read.fixes))
         users = read.fixes["user_id"].unique().drop_null()
         if belongs is not None and self.detector.users() > known:
             self._warn_of_misplaced(users.to_pylist(), belongs)
@@ -135,11 +134,9 @@ class Partition:
 
     def _touched(self, users: Any) -> list[State]:
         """Return the states of users; of one who never had a usable fix there is none."""
-        import pyarrow as pa
-
         if not len(users):
             return []
-        table = pa.table(self.detector.states(users))
+        table = arrow.to_pyarrow(self.detector.states(users))
         pairs = zip(table["user_id"].to_pylist(), table["state"].to_pylist())
         return [State(user, value, self._clock.now_us // 1_000) for user, value in pairs if value is not None]
 

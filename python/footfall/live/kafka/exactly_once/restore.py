@@ -15,8 +15,10 @@ from footfall.live.kafka.settings import Settings
 from footfall.live.kafka.topics import Topics
 
 _ASK_SECONDS = 5.0
-_POLL_SECONDS = 0.2
+_POLL_SECONDS, _FETCH_SECONDS = 0.2, 0.05
 _AT_ONCE = 20_000
+# Records of so many users are held at once.
+_MOST_KEPT = 500_000
 
 
 @dataclass(frozen=True)
@@ -98,6 +100,8 @@ class Restore:
             enable_auto_commit=False,
             enable_partition_eof=True,
             auto_offset_reset="earliest",
+            # Else it rests for a second whenever it is ahead of us.
+            fetch_queue_backoff_ms=10,
         )
         try:
             return self._filled(consumer, partitions, places, ends)
@@ -176,36 +180,51 @@ class Restore:
     ) -> int:
         from confluent_kafka import OFFSET_BEGINNING, TopicPartition
 
+        # Who leads its partitions would only be asked half a second after they are assigned.
+        consumer.list_topics(self._topics.states, timeout=_ASK_SECONDS * 2)
         consumer.assign([TopicPartition(self._topics.states, number, OFFSET_BEGINNING) for number in ends])
         reached = dict.fromkeys(ends, 0)
+        # Most records are of users whom a later one tells of: only the last of each is taken apart.
+        newest: dict[int, dict[bytes | None, Any]] = {number: {} for number in ends}
         deadline = time.monotonic() + self._settings.patience_s
         while waited := {number: end for number, end in ends.items() if reached[number] < end}:
             if time.monotonic() > deadline:
                 raise self._stuck(waited, reached)
-            found = self._read(consumer, places, reached)
-            if found:
+            if self._read(consumer, newest, reached):
                 # What moves is waited for.
                 deadline = time.monotonic() + self._settings.patience_s
-            for number, states in found.items():
-                partitions[number].remember(list(states.values()))
+            if sum(map(len, newest.values())) > _MOST_KEPT:
+                self._take_up(partitions, places, newest)
+        self._take_up(partitions, places, newest)
         return sum(partition.detector.users() for partition in partitions.values())
 
-    def _read(self, consumer: Any, places: Mapping[int, Place], reached: dict[int, int]) -> dict[int, dict[str, State]]:
-        """Return the last state of each user among the next records, and note how far they go."""
+    def _read(self, consumer: Any, newest: dict[int, dict[bytes | None, Any]], reached: dict[int, int]) -> bool:
+        """Note the next records and how far they go; return whether there were any."""
         from confluent_kafka import KafkaError, KafkaException
 
-        found: dict[int, dict[str, State]] = {}
-        for message in consumer.consume(_AT_ONCE, _POLL_SECONDS):
+        found = consumer.consume(_AT_ONCE, _FETCH_SECONDS)
+        for message in found:
             error, number = message.error(), message.partition()
             if error is None:
+                newest[number][message.key()] = message
                 reached[number] = message.offset() + 1
-                state = self._state(message, places[number].committed)
-                found.setdefault(number, {})[state.user_id] = state
             elif error.code() == KafkaError._PARTITION_EOF:
                 reached[number] = message.offset()
             elif error.fatal() or not passes(error):
                 raise KafkaException(error)
-        return found
+        return bool(found)
+
+    def _take_up(
+        self,
+        partitions: Mapping[int, Partition],
+        places: Mapping[int, Place],
+        newest: dict[int, dict[bytes | None, Any]],
+    ) -> None:
+        """Give partitions these records, and forget them here."""
+        for number, messages in newest.items():
+            states = [self._state(message, places[number].committed) for message in messages.values()]
+            partitions[number].remember(states)
+            messages.clear()
 
     def _state(self, message: Any, committed: int | None) -> State:
         key, value = (message.key() or b"").decode("utf-8", "replace"), message.value()

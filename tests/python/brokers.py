@@ -112,13 +112,20 @@ def stands(broker, topic):
 
 def ends(broker, topic):
     """Where each partition ends."""
-    from confluent_kafka import TopicPartition
+    from confluent_kafka import KafkaException, TopicPartition
 
-    reader = consumer(broker)
+    reader, deadline = consumer(broker), time.monotonic() + PATIENCE_S
     numbers = reader.list_topics(topic, timeout=PATIENCE_S).topics[topic].partitions
-    found = {number: reader.get_watermark_offsets(TopicPartition(topic, number), timeout=30)[1] for number in numbers}
-    reader.close()
-    return found
+    while True:
+        try:
+            asked = {number: TopicPartition(topic, number) for number in numbers}
+            found = {number: reader.get_watermark_offsets(each, timeout=30)[1] for number, each in asked.items()}
+            reader.close()
+            return found
+        except KafkaException:
+            # A broker that has just begun does not lead its partitions yet.
+            assert time.monotonic() < deadline
+            time.sleep(0.5)
 
 
 def wait_for(what, told, patience_s=PATIENCE_S):

@@ -22,6 +22,7 @@ class Town:
         self.tables = self.known.save(folder / "tables")
         self.fixes = live_traffic.fixes(users, each)
         self.topic = brokers.new_topic(broker)
+        self.played = None
         self.instance = partial(brokers.Instance, broker, self.topic, self.tables, folder / "instances")
 
     @property
@@ -35,7 +36,8 @@ class Town:
         start, end = (len(self.fixes) * at // parts for at in (part, part + 1))
         fixes = self.fixes.slice(start, end - start)
         seconds = (fixes["timestamp"][-1].as_py() - fixes["timestamp"][0].as_py()).total_seconds()
-        return brokers.Feeding(self.broker, self.topic, fixes, seconds / played_s)
+        self.played = brokers.Feeding(self.broker, self.topic, fixes, seconds / played_s)
+        return self.played
 
     def feed(self, start=0, end=None):
         kafka.feed(self.fixes.slice(start, end and end - start), self.topic, self.broker.client, speed=None)
@@ -48,4 +50,9 @@ class Town:
 
     def goes_on(self, before, *instances):
         """Wait until the group has committed more than `before`."""
-        brokers.wait_for(lambda: self.stands() > before, lambda: [each.said() for each in instances])
+
+        def has_moved():
+            assert self.played is None or self.played.error is None, self.played.error
+            return self.stands() > before
+
+        brokers.wait_for(has_moved, lambda: [each.said() for each in instances])

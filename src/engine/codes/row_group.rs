@@ -110,8 +110,8 @@ pub async fn row_groups(
 }
 
 /// Those of the row `groups` with instants that meet the `conditions`, each with the place of its column, as far as
-/// statistics tell; `None` if most of their rows lie in groups that have other instants, too: DataFusion's scan seeks among
-/// the pages of these.
+/// statistics tell; `None` if most of their rows lie in groups that have other instants, too: DataFusion's scan seeks
+/// among the pages of these.
 pub fn of_period(
     groups: Vec<RowGroup>,
     columns: &[(usize, DataType)],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import sys
 import zlib
 from pathlib import Path
@@ -150,16 +151,30 @@ def live_clusters():
     os.environ.pop(credentials.VARIABLE, None)
 
 
+NO_KAFKA = "Apache Kafka comes by Maven, and no mvn is here: ./bootstrap.sh --tests installs it"
+
+
 @pytest.fixture(scope="session")
 def kafka_broker(tmp_path_factory):
     """A Kafka broker, started once, when it is first asked for; or the one that the environment names."""
     import brokers
 
     if not brokers.can_start():
-        pytest.skip("Apache Kafka comes by Maven, and no mvn is here: ./bootstrap.sh --tests installs it")
+        pytest.skip(NO_KAFKA)
     started = brokers.start(tmp_path_factory.mktemp("kafka"))
     yield started
     started.stop()
+
+
+@pytest.fixture
+def own_broker():
+    """A Kafka broker that a test may restart."""
+    from footfall.live import kafka
+
+    if shutil.which("mvn") is None:
+        pytest.skip(NO_KAFKA)
+    with kafka.broker.start() as started:
+        yield started
 
 
 @pytest.fixture(scope="session")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from contextlib import suppress
 from typing import Any, Callable
@@ -13,6 +14,8 @@ TRANSACTION_SECONDS = 10
 _RETRY_MS = 1
 _STEP_SECONDS = 5.0
 _ABORT_SECONDS = 5.0
+# How long past its own limit a step may take that librdkafka does not always end at it.
+_OVERDUE_SECONDS = 5.0
 
 
 class Transactions:
@@ -36,6 +39,9 @@ class Transactions:
             retry_backoff_ms=_RETRY_MS,
             linger_ms=1,
             partitioner="murmur2_random",
+            # A broker that librdkafka learns of anew would stay unknown to its cache of group coordinators: after a
+            # restart, or an idle connection that was closed, offsets would never be sent (its issue 5511).
+            metadata_recovery_strategy="none",
         )
         try:
             self.insist(self.producer.init_transactions)
@@ -55,6 +61,15 @@ class Transactions:
                 return
             except BufferError:
                 self.producer.poll(0.01)
+
+    def send_offsets(self, offsets: Any, metadata: Any) -> None:
+        """Let a group's offsets be part of it.
+
+        Where a group's coordinator is gone, librdkafka does not end the call at its time limit (its issue 5456): it is
+        left behind in its thread, and this producer with it.
+        """
+        send = self.producer.send_offsets_to_transaction
+        self.insist(lambda seconds: _bounded(lambda: send(offsets, metadata, seconds), seconds + _OVERDUE_SECONDS))
 
     def commit(self) -> None:
         """Let all of it be there."""
@@ -84,3 +99,24 @@ class Transactions:
             except KafkaException as error:
                 if not error.args[0].retriable() or time.monotonic() > deadline:
                     raise
+
+
+def _bounded(call: Callable[[], Any], seconds: float) -> None:
+    """Call in a thread of its own and wait so long; raise what it raised, or that it has not returned."""
+    from confluent_kafka import KafkaError, KafkaException
+
+    raised: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            call()
+        except BaseException as error:
+            raised.append(error)
+
+    thread = threading.Thread(target=run, name="footfall-kafka-offsets", daemon=True)
+    thread.start()
+    thread.join(seconds)
+    if thread.is_alive():
+        raise KafkaException(KafkaError(KafkaError._TIMED_OUT, f"offsets were not sent for {seconds:g} s"))
+    if raised:
+        raise raised[0]

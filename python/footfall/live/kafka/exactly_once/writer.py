@@ -53,8 +53,7 @@ class Writer:
         for number, work in works.items():
             self._write(number, work)
         offsets = [TopicPartition(self._topics.topic, number, work.next) for number, work in works.items()]
-        send = self._transactions.producer.send_offsets_to_transaction
-        self._transactions.insist(lambda seconds: send(offsets, metadata, seconds))
+        self._transactions.send_offsets(offsets, metadata)
         self._transactions.commit()
 
     def abort(self) -> None:

@@ -209,6 +209,8 @@ def _server_settings(port: int, controller: int, log: Path, password: str, own_p
         "listener.name.clients.scram-sha-256.sasl.jaas.config": (f'{scram} username="{_USER}" password="{password}";'),
         "log.dirs": str(log),
         "group.initial.rebalance.delay.ms": "0",
+        # A broker that a busy machine keeps waiting for its default of 9 s would lose its partitions, to nobody.
+        "broker.session.timeout.ms": "30000",
         # Partitions of the broker's own topics are files; fifty of each are for clusters.
         "offsets.topic.num.partitions": "4",
         "transaction.state.log.num.partitions": "4",

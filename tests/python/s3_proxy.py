@@ -11,7 +11,7 @@ import hashlib
 import threading
 import time
 from collections import Counter
-from contextlib import closing, suppress
+from contextlib import closing, nullcontext, suppress
 from dataclasses import dataclass, field
 from enum import Enum
 from http.client import HTTPConnection
@@ -106,7 +106,8 @@ class Proxy:
     """Passes requests on to `server`, an address such as http://127.0.0.1:9000, as long as a ``with`` lasts.
 
     Every answer waits for `delay_s`, as if the server were far away, and a late one for `late_s` more. Who takes
-    any signature can be told to list `keys_per_list` at once.
+    any signature can be told to list `keys_per_list` at once. Writes reach the server one after the other: moto looks
+    whether an object is there, and puts it, in two steps, between which another may win.
     """
 
     server: str
@@ -117,7 +118,7 @@ class Proxy:
     requests: list = field(default_factory=list, repr=False)
 
     def __post_init__(self):
-        self._lock = threading.Lock()
+        self._lock, self.writes = threading.Lock(), threading.Lock()
         self._before = Counter()
         self._listening = _Server((HOST, 0), _Handler)
         self._listening.proxy = self
@@ -213,7 +214,9 @@ class _Handler(BaseHTTPRequestHandler):
         with closing(HTTPConnection(urlsplit(proxy.server).netloc, timeout=PATIENCE_S)) as upstream:
             is_few = request.kind == "LIST" and proxy.keys_per_list
             path = f"{self.path}&max-keys={proxy.keys_per_list}" if is_few else self.path
-            self._answer(request, self._ask(upstream, path, body))
+            with proxy.writes if self.command == "PUT" else nullcontext():
+                answer = self._ask(upstream, path, body)
+            self._answer(request, answer)
 
     do_GET = do_HEAD = do_PUT = do_POST = do_DELETE = _pass_on
 

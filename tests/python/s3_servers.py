@@ -1,7 +1,8 @@
 """Two S3 servers on this machine, for as long as tests need them.
 
-moto takes any signature, and its conditional writes are atomic: races are proven at it. versitygw checks signatures,
-and policies by prefix, and serves files of a folder; it knows no conditions of policies, and two may win its races.
+moto takes any signature, and its conditional writes are atomic behind our proxy, which lets them pass one by one: races
+are proven at them. versitygw checks signatures, and policies by prefix, and serves files of a folder; it knows no
+conditions of policies, and two may win its races.
 Both listen on loopback, on a port that the system gives them, and are ended by their own process id.
 """
 

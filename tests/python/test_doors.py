@@ -231,7 +231,10 @@ print(first_difference(ours.establishment_visits().to_arrow(), data.establishmen
 """
 
 
-@pytest.mark.parametrize("name, how", [("dask", "environment"), ("dask", "configuration"), ("spark", "environment")])
+SPARK = pytest.param("spark", "environment", marks=pytest.mark.slow)
+
+
+@pytest.mark.parametrize("name, how", [("dask", "environment"), ("dask", "configuration"), SPARK])
 def test_the_owner_works_from_another_process(name, how, city):
     """The folder that the command prints, and Dask's own configuration."""
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}

@@ -176,6 +176,7 @@ def test_losses_are_told_and_shown_on_every_engine(engine, tmp_path):
         "out of range"]  # fmt: skip
 
 
+@pytest.mark.slow
 def test_spark_batches_far_smaller_than_a_users_rows(clusters):
     clusters("spark")
     session = connect.remote("spark", clusters("spark").partition("://")[2]).session

@@ -69,7 +69,7 @@ with cluster.start(name) as running, running.connect() as live:
 LOST = [(job, name, kept) for job in ("establishment_visits", "visit_attribution")
         for name in ("dask", "spark") for kept in ("", "persisted")]  # fmt: skip
 # Spark takes a minute to give a worker up.
-SELDOM = [case for case in LOST if case[1] == "spark" and case != ("visit_attribution", "spark", "")]
+SELDOM = [case for case in LOST if case[1] == "spark"]
 
 
 @pytest.mark.parametrize(

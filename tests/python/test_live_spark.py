@@ -159,6 +159,7 @@ def test_a_driver_that_stood_still_while_another_took_over_ends_and_writes_nothi
 # The last, since the cluster has one worker less then.
 
 
+@pytest.mark.slow
 def test_nothing_is_lost_or_doubled_when_driver_and_worker_are_killed(live, master, fixes, wanted):
     third = fixes.num_rows // 3
     with live:

@@ -34,8 +34,12 @@ class Named:
         pass
 
 
+def has_maven():
+    return shutil.which("mvn") is not None
+
+
 def can_start():
-    return bool(os.environ.get(VARIABLE) or shutil.which("mvn"))
+    return bool(os.environ.get(VARIABLE)) or has_maven()
 
 
 def start(folder):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import sys
 import zlib
 from pathlib import Path
@@ -169,9 +168,11 @@ def kafka_broker(tmp_path_factory):
 @pytest.fixture
 def own_broker():
     """A Kafka broker that a test may restart."""
+    import brokers
+
     from footfall.live import kafka
 
-    if shutil.which("mvn") is None:
+    if not brokers.has_maven():
         pytest.skip(NO_KAFKA)
     with kafka.broker.start() as started:
         yield started
@@ -179,7 +180,7 @@ def own_broker():
 
 @pytest.fixture(scope="session")
 def moto(tmp_path_factory):
-    """moto's S3 server, started once: its conditional writes are atomic, and it takes any signature."""
+    """moto's S3 server, started once; it takes any signature."""
     import s3_servers
 
     server = s3_servers.moto(tmp_path_factory.mktemp("moto"))

@@ -69,12 +69,10 @@ with cluster.start(name) as running, running.connect() as live:
 LOST = [(job, name, kept) for job in ("establishment_visits", "visit_attribution")
         for name in ("dask", "spark") for kept in ("", "persisted")]  # fmt: skip
 # Spark takes a minute to give a worker up.
-SELDOM = [case for case in LOST if case[1] == "spark"]
+SELDOM = {"dask": (), "spark": pytest.mark.slow}
 
 
-@pytest.mark.parametrize(
-    ("job", "name", "kept"), [pytest.param(*case, marks=pytest.mark.slow if case in SELDOM else []) for case in LOST]
-)
+@pytest.mark.parametrize(("job", "name", "kept"), [pytest.param(*case, marks=SELDOM[case[1]]) for case in LOST])
 def test_a_worker_lost_in_the_middle_changes_nothing(name, kept, job, city):
     """Kill -9 takes a worker and its children; the other one does what it had done, and the rest."""
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}

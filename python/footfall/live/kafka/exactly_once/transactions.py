@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from contextlib import suppress
+from functools import partial
 from typing import Any, Callable
 
 from footfall.live.kafka.client import Connections
@@ -69,7 +70,7 @@ class Transactions:
         left behind in its thread, and this producer with it.
         """
         send = self.producer.send_offsets_to_transaction
-        self.insist(lambda seconds: _bounded(lambda: send(offsets, metadata, seconds), seconds + _OVERDUE_SECONDS))
+        self.insist(lambda seconds: _in_time(partial(send, offsets, metadata, seconds), seconds + _OVERDUE_SECONDS))
 
     def commit(self) -> None:
         """Let all of it be there."""
@@ -101,15 +102,15 @@ class Transactions:
                     raise
 
 
-def _bounded(call: Callable[[], Any], seconds: float) -> None:
-    """Call in a thread of its own and wait so long; raise what it raised, or that it has not returned."""
+def _in_time(send: Callable[[], Any], seconds: float) -> None:
+    """Send offsets in a thread of its own and wait so long; raise what it raised, or that it has not returned."""
     from confluent_kafka import KafkaError, KafkaException
 
     raised: list[BaseException] = []
 
     def run() -> None:
         try:
-            call()
+            send()
         except BaseException as error:
             raised.append(error)
 

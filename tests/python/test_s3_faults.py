@@ -145,12 +145,12 @@ def test_each_first_answer_may_be_spoilt(moto, monkeypatch, tmp_path, fault):
 
 
 def test_half_a_list_again_and_again_is_an_error_and_no_smaller_data_set(moto, monkeypatch, uploaded):
-    for prefix in ("", "pings/"):
+    for prefix, keys_per_list in (("", None), ("pings/", FILES)):
 
         def plan(request, prefix=prefix):
             return Fault.CUT if request.kind == "LIST" and request.query.get("prefix", "") == prefix else None
 
-        with Proxy(moto.address, plan=plan) as proxy:
+        with Proxy(moto.address, plan=plan, keys_per_list=keys_per_list) as proxy:
             moto.reach(monkeypatch, proxy.address)
             with pytest.raises(footfall.DataError, match=f"s3://{uploaded}/"):
                 footfall.open(f"s3://{uploaded}", tz="America/Recife", progress=False)

@@ -29,7 +29,7 @@ use datafusion::physical_plan::{
 use futures::future::BoxFuture;
 
 use super::function::Function;
-use super::row_group::{RowGroup, of_period, row_groups};
+use super::row_group::{RowGroup, Selection, of_period, row_groups};
 use crate::engine::exchange::channels::OutputChannels;
 use crate::engine::exchange::spill::Disk;
 use crate::engine::exchange::task::{SharedTask, all, forward};
@@ -66,8 +66,8 @@ pub trait Coded: fmt::Debug + Send + Sync {
         None
     }
 
-    /// The columns of a row group that it reads first; `None` if it reads none.
-    fn first_read(&self, group: &RowGroup) -> PlanResult<Option<Vec<bool>>>;
+    /// What it reads first of a row group; `None` if it reads nothing.
+    fn first_read(&self, group: &RowGroup) -> PlanResult<Option<Selection>>;
 
     /// Reads the row groups and emits its rows.
     fn run(self: Arc<Self>, groups: Arc<RowGroups>, outputs: OutputChannels) -> BoxFuture<'static, PlanResult<()>>;
@@ -125,8 +125,8 @@ impl RowGroups {
     fn read_ahead(&self, end: usize) {
         let mut asked_for = self.asked_for.lock().unwrap_or_else(PoisonError::into_inner);
         for group in self.groups.iter().take(end).skip(*asked_for).filter(|group| group.is_remote()) {
-            if let Ok(Some(needed)) = self.work.first_read(group) {
-                group.read_ahead(needed);
+            if let Ok(Some(wanted)) = self.work.first_read(group) {
+                let _ = group.read_ahead(wanted);
             }
         }
         *asked_for = end.max(*asked_for);

@@ -25,7 +25,7 @@ use super::reader::{Group, is_needed};
 use super::share::Share;
 use crate::engine::errors::external;
 use crate::engine::files::file::TableFile;
-use crate::engine::parquet::chunk::Chunk;
+use crate::engine::parquet::chunk::{Chunk, ranges_of_rows, whole};
 use crate::engine::parquet::column::is_readable;
 use crate::engine::parquet::{blamed, footer};
 use crate::engine::sources::slice::start_of;
@@ -43,10 +43,24 @@ pub struct RowGroup {
     ahead: Arc<Mutex<Option<ReadAhead>>>,
 }
 
+/// What is read of a row group.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Selection {
+    /// Which of its columns.
+    pub columns: Vec<bool>,
+    /// Of which rows, in order, as far as pages can be told apart; all of them if none.
+    pub rows: Option<Vec<Range<usize>>>,
+}
+
+/// Where the wanted bytes of a column are, and all of its pages if only some are wanted.
+struct ColumnRanges {
+    ranges: Vec<Range<u64>>,
+    pages: Option<Vec<PageLocation>>,
+}
+
 /// Bytes that were asked for before they were needed.
 struct ReadAhead {
-    /// Of which columns.
-    needed: Vec<bool>,
+    wanted: Selection,
     bytes: JoinHandle<StoreResult<Vec<Bytes>>>,
 }
 
@@ -183,7 +197,7 @@ impl RowGroup {
     /// The pages of a column of numbers, if the page index tells.
     pub fn pages(&self, place: usize) -> Option<Vec<PageOfNumbers>> {
         let column = self.columns[place];
-        let pages = self.metadata.offset_index()?.get(self.number)?.get(column)?.page_locations();
+        let pages = self.page_places(column)?;
         let ColumnIndexMetaData::DOUBLE(ends) = self.metadata.column_index()?.get(self.number)?.get(column)? else {
             return None;
         };
@@ -191,6 +205,11 @@ impl RowGroup {
         let ends = ends.map(|(least, largest)| Some((*least?, *largest?)));
         let first = |page: &PageLocation| usize::try_from(page.first_row_index).ok();
         pages.iter().zip(ends).map(|(page, ends)| Some(PageOfNumbers { first: first(page)?, ends })).collect()
+    }
+
+    /// Where the pages of a column of the file are.
+    fn page_places(&self, column: usize) -> Option<&Vec<PageLocation>> {
+        Some(self.metadata.offset_index()?.get(self.number)?.get(column)?.page_locations())
     }
 
     /// Whether its bytes come from afar, where answers take long.
@@ -203,30 +222,37 @@ impl RowGroup {
         self.columns().iter().map(|column| usize::try_from(column.compressed_size()).unwrap_or_default()).sum()
     }
 
-    /// Asks for the bytes of the columns that are `needed`, and waits for none.
-    pub fn read_ahead(&self, needed: Vec<bool>) {
-        let (store, path, ranges) = (Arc::clone(&self.store), self.path.clone(), self.ranges(&needed));
+    /// Asks for the `wanted` bytes, and waits for none.
+    pub fn read_ahead(&self, wanted: Selection) -> PlanResult<()> {
+        let (store, path, ranges) = (Arc::clone(&self.store), self.path.clone(), flat(&self.ranges(&wanted)?));
         let bytes = network().spawn(async move { store.get_ranges(&path, &ranges).await });
-        *self.ahead() = Some(ReadAhead { needed, bytes });
+        *self.ahead() = Some(ReadAhead { wanted, bytes });
+        Ok(())
     }
 
     fn ahead(&self) -> std::sync::MutexGuard<'_, Option<ReadAhead>> {
         self.ahead.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn ranges(&self, needed: &[bool]) -> Vec<Range<u64>> {
-        let columns = self.columns().into_iter().zip(needed).filter(|(_, needed)| **needed);
-        let range = |(column, _): (&ColumnChunkMetaData, _)| {
-            let (start, length) = column.byte_range();
-            start..start + length
+    /// Where the wanted bytes of each column are; none of a column that is not wanted.
+    fn ranges(&self, wanted: &Selection) -> PlanResult<Vec<Option<ColumnRanges>>> {
+        let rows = self.rows()?;
+        let of_column = |(place, is_wanted): (usize, &bool)| {
+            let chunk = self.metadata.row_group(self.number).column(place);
+            let some = wanted.rows.as_deref().zip(self.page_places(place)).and_then(|(wanted, pages)| {
+                let ranges = ranges_of_rows(chunk, pages, rows, wanted)?;
+                Some(ColumnRanges { ranges, pages: Some(pages.clone()) })
+            });
+            is_wanted.then(|| some.unwrap_or_else(|| ColumnRanges { ranges: vec![whole(chunk)], pages: None }))
         };
-        columns.map(range).collect()
+        Ok(self.columns.iter().copied().zip(&wanted.columns).map(of_column).collect())
     }
 
-    /// The bytes of those columns that are `needed`.
-    pub async fn fetch(&self, needed: &[bool]) -> PlanResult<Vec<Option<Chunk>>> {
-        let ranges = self.ranges(needed);
-        let ahead = self.ahead().take().filter(|ahead| ahead.needed == needed);
+    /// The `wanted` bytes of each column.
+    pub async fn fetch(&self, wanted: &Selection) -> PlanResult<Vec<Option<Chunk>>> {
+        let columns = self.ranges(wanted)?;
+        let ranges = flat(&columns);
+        let ahead = self.ahead().take().filter(|ahead| ahead.wanted == *wanted);
         let fetched = match ahead {
             Some(mut ahead) => {
                 (&mut ahead.bytes).await.map_err(|error| DataFusionError::ExecutionJoin(Box::new(error)))?
@@ -234,12 +260,9 @@ impl RowGroup {
             None => self.store.get_ranges(&self.path, &ranges).await,
         };
         must_be_unchanged(&self.file)?;
-        let mut fetched = fetched?.into_iter().zip(&ranges);
-        let mut chunk = |needed: &bool| match needed {
-            true => fetched.next().map(|(data, range)| Chunk { start: range.start, data }),
-            false => None,
-        };
-        Ok(needed.iter().map(&mut chunk).collect())
+        let mut fetched = fetched?.into_iter().zip(&ranges).map(|(bytes, range)| (range.start, bytes));
+        let mut chunk = |of: ColumnRanges| Chunk::new(fetched.by_ref().take(of.ranges.len()).collect(), of.pages);
+        Ok(columns.into_iter().map(|column| column.map(&mut chunk)).collect())
     }
 
     /// How many of its rows meet a condition on one of its columns.
@@ -247,13 +270,14 @@ impl RowGroup {
         Share::of(condition, data_type, self.metadata.row_group(self.number).column(self.columns[place]))
     }
 
-    /// Which of the columns have to be read for what is asked of them.
-    pub fn needed(&self, asked: &[Asked], units: &[&str]) -> PlanResult<Vec<bool>> {
+    /// What has to be read for what is asked of its columns.
+    pub fn needed(&self, asked: &[Asked], units: &[&str]) -> PlanResult<Selection> {
         self.needed_for(&self.left_to_ask(asked), units)
     }
 
-    fn needed_for(&self, asked: &[Asked], units: &[&str]) -> PlanResult<Vec<bool>> {
-        asked.iter().zip(self.columns()).map(|(asked, chunk)| is_needed(asked, chunk, units)).collect()
+    fn needed_for(&self, asked: &[Asked], units: &[&str]) -> PlanResult<Selection> {
+        let columns = asked.iter().zip(self.columns()).map(|(asked, chunk)| is_needed(asked, chunk, units));
+        Ok(Selection { columns: columns.collect::<PlanResult<_>>()?, rows: None })
     }
 
     fn left_to_ask(&self, asked: &[Asked]) -> Vec<Asked> {
@@ -267,4 +291,9 @@ impl RowGroup {
         let chunks = self.columns().into_iter().zip(self.fetch(&needed).await?).collect();
         Group::new(asked, units, self.rows()?, chunks)
     }
+}
+
+/// The ranges of all columns, one after the other.
+fn flat(columns: &[Option<ColumnRanges>]) -> Vec<Range<u64>> {
+    columns.iter().flatten().flat_map(|column| column.ranges.iter().cloned()).collect()
 }

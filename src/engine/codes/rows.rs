@@ -14,7 +14,7 @@ use super::exec::{Coded, CodedExec, RowGroups, UNITS, at_once, with_type};
 use super::function::Function;
 use super::plan::ColumnwisePlan;
 use super::reader::{CodedColumn, Piece};
-use super::row_group::RowGroup;
+use super::row_group::{RowGroup, Selection};
 use crate::counting::is_countable;
 use crate::engine::exchange::channels::OutputChannels;
 
@@ -146,7 +146,7 @@ impl Coded for CodedRows {
         Some(Arc::new(same))
     }
 
-    fn first_read(&self, group: &RowGroup) -> PlanResult<Option<Vec<bool>>> {
+    fn first_read(&self, group: &RowGroup) -> PlanResult<Option<Selection>> {
         group.needed(&self.asked, UNITS).map(Some)
     }
 

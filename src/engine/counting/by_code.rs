@@ -21,7 +21,7 @@ use crate::engine::codes::classes::Asked;
 use crate::engine::codes::exec::{Coded, RowGroups, UNITS, at_once};
 use crate::engine::codes::function::Function;
 use crate::engine::codes::reader::Piece;
-use crate::engine::codes::row_group::RowGroup;
+use crate::engine::codes::row_group::{RowGroup, Selection};
 use crate::engine::exchange::channels::OutputChannels;
 
 /// Cells beyond which rows are counted by their keys instead: 8 MB of cells.
@@ -62,7 +62,7 @@ impl Coded for CodedCount {
         self.order.as_ref()
     }
 
-    fn first_read(&self, group: &RowGroup) -> PlanResult<Option<Vec<bool>>> {
+    fn first_read(&self, group: &RowGroup) -> PlanResult<Option<Selection>> {
         group.needed(&self.spec.asked, UNITS).map(Some)
     }
 

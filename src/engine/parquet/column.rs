@@ -29,6 +29,8 @@ pub const NULL_CODE: u32 = u32::MAX;
 /// Reads one column chunk.
 pub struct ColumnReader {
     pages: SerializedPageReader<Chunk>,
+    /// Whether pages were passed over by what the page index tells of their rows.
+    is_indexed: bool,
     data_type: DataType,
     is_optional: bool,
     dictionary: Option<ArrayRef>,
@@ -93,8 +95,10 @@ fn is_type(column: &ColumnDescriptor, data_type: &DataType) -> bool {
 impl ColumnReader {
     /// The column of `chunk`, whose bytes are `data`, as `data_type`, of which `is_readable` holds.
     pub fn new(chunk: &ColumnChunkMetaData, data: Chunk, data_type: &DataType, rows: usize) -> Result<Self> {
+        let pages = data.pages().cloned();
         let mut column = Self {
-            pages: SerializedPageReader::new(Arc::new(data), chunk, rows, None)?,
+            is_indexed: pages.is_some(),
+            pages: SerializedPageReader::new(Arc::new(data), chunk, rows, pages)?,
             data_type: data_type.clone(),
             is_optional: chunk.column_descr().max_def_level() == 1,
             dictionary: None,
@@ -117,9 +121,13 @@ impl ColumnReader {
     /// How many more rows come in one piece; 0 at the end.
     pub fn piece(&mut self) -> Result<usize> {
         while self.page.rows == 0 {
+            let told = if self.is_indexed && self.left > 0 { Some(self.next_page()?) } else { None };
             match self.pages.get_next_page()? {
                 None => return Ok(0),
                 Some(page) => self.page = self.open(page)?,
+            }
+            if told.is_some_and(|told| told != self.page.rows) {
+                return Err(broken("a page has other rows than the page index tells"));
             }
         }
         Ok(self.page.rows)

@@ -260,7 +260,7 @@ impl FileGroup {
         FileGroup { slices, ..self.clone() }
     }
 
-    /// The first rows of both ends of a Parquet file of this machine, without reading what is `settled`; `None` if a
+    /// The first rows of both ends of a Parquet file, without reading what is `settled`; `None` if a
     /// scan must tell.
     pub fn first_rows_of_ends(&self, count: usize, settled: &Settled) -> Option<Vec<RecordBatch>> {
         match (&self.format, &self.slices[..]) {

@@ -18,7 +18,7 @@ use super::exec::matches;
 use super::late::{LATITUDE_COLUMN, LONGITUDE_COLUMN, LateVisits, or_nan};
 use crate::engine::codes::exec::{Coded, CodedExec, RowGroups, at_once, with_type};
 use crate::engine::codes::function::Function;
-use crate::engine::codes::row_group::{PageOfNumbers, RowGroup};
+use crate::engine::codes::row_group::{PageOfNumbers, RowGroup, Selection};
 use crate::engine::codes::share::Share;
 use crate::engine::exchange::channels::OutputChannels;
 use crate::engine::parquet::chunk::Chunk;
@@ -44,8 +44,11 @@ impl CodedVisits {
         }
     }
 
-    /// The rows of a row group that may be near an establishment, as far as the page index tells.
+    /// The rows of a row group that may be near an establishment, as far as statistics and the page index tell.
     fn spans(&self, group: &RowGroup, rows: usize) -> Vec<Range<usize>> {
+        if !self.may_hold_visits(&group.columns()) {
+            return vec![];
+        }
         let whole = || PageOfNumbers { first: 0, ends: None };
         let [latitudes, longitudes] =
             [LATITUDE_COLUMN, LONGITUDE_COLUMN].map(|place| group.pages(place).unwrap_or_else(|| vec![whole()]));
@@ -68,6 +71,12 @@ impl CodedVisits {
             }
         }
         spans
+    }
+
+    /// The places of some rows.
+    fn places_of(&self, spans: Vec<Range<usize>>) -> Selection {
+        let columns = (0..self.0.columns.len()).map(|place| place <= LONGITUDE_COLUMN).collect();
+        Selection { columns, rows: Some(spans) }
     }
 
     /// Whether a column must be read for visits: not if all that is asked is a condition that all of its rows meet.
@@ -113,10 +122,9 @@ impl Coded for CodedVisits {
         Some(Arc::new(same))
     }
 
-    fn first_read(&self, group: &RowGroup) -> PlanResult<Option<Vec<bool>>> {
-        let columns = group.columns();
-        let are_places = (0..columns.len()).map(|place| place <= LONGITUDE_COLUMN).collect();
-        Ok(self.may_hold_visits(&columns).then_some(are_places))
+    fn first_read(&self, group: &RowGroup) -> PlanResult<Option<Selection>> {
+        let spans = self.spans(group, group.rows()?);
+        Ok((!spans.is_empty()).then(|| self.places_of(spans)))
     }
 
     fn run(self: Arc<Self>, groups: Arc<RowGroups>, outputs: OutputChannels) -> BoxFuture<'static, PlanResult<()>> {
@@ -140,6 +148,8 @@ struct Search<'a> {
     group: &'a RowGroup,
     chunks: Vec<&'a ColumnChunkMetaData>,
     rows: usize,
+    /// The rows that may be near an establishment.
+    spans: Vec<Range<usize>>,
     /// All columns but the places, once there is a visit.
     others: Option<Vec<Option<Taker>>>,
     /// Matches buffered for the next batch, and the rows of their pings.
@@ -155,13 +165,13 @@ async fn give_visits(
     outputs: &OutputChannels,
 ) -> PlanResult<()> {
     let (chunks, rows) = (group.columns(), group.rows()?);
-    if !wanted.may_hold_visits(&chunks) {
+    let spans = wanted.spans(group, rows);
+    if spans.is_empty() {
         rows_read.add(rows);
         return Ok(());
     }
-    let spans = wanted.spans(group, rows);
     let (found, places) = (Matches::default(), [vec![], vec![]]);
-    let mut search = Search { wanted, group, chunks, rows, others: None, found, places };
+    let mut search = Search { wanted, group, chunks, rows, spans: spans.clone(), others: None, found, places };
     let [mut latitudes, mut longitudes] = search.places().await?;
     let mut next = 0;
     for span in spans {
@@ -191,8 +201,8 @@ impl Search<'_> {
     }
 
     async fn places(&mut self) -> PlanResult<[ColumnReader; 2]> {
-        let are_places: Vec<bool> = (0..self.chunks.len()).map(|place| place <= LONGITUDE_COLUMN).collect();
-        let mut data = self.group.fetch(&are_places).await?.into_iter().flatten();
+        let places = self.wanted.places_of(self.spans.clone());
+        let mut data = self.group.fetch(&places).await?.into_iter().flatten();
         match (data.next(), data.next()) {
             (Some(latitudes), Some(longitudes)) => {
                 Ok([self.column(LATITUDE_COLUMN, latitudes)?, self.column(LONGITUDE_COLUMN, longitudes)?])
@@ -245,7 +255,8 @@ impl Search<'_> {
             return Ok(());
         }
         let is_needed = |place: usize| place > LONGITUDE_COLUMN && self.wanted.is_needed(place, self.chunks[place]);
-        let needed: Vec<bool> = (0..self.chunks.len()).map(is_needed).collect();
+        let columns = (0..self.chunks.len()).map(is_needed).collect();
+        let needed = Selection { columns, rows: Some(self.spans.clone()) };
         let data = self.group.fetch(&needed).await?.into_iter().enumerate();
         let taker = |(place, data): (usize, Option<Chunk>)| {
             data.map(|data| Ok(Taker::new(self.column(place, data)?, &self.wanted.0.columns[place].1))).transpose()

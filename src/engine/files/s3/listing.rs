@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use futures::{FutureExt, TryStreamExt};
+use object_store::list::{PaginatedListOptions, PaginatedListStore};
 use object_store::path::Path as Key;
 use object_store::{Error as StoreError, GetOptions, GetRange, ObjectMeta, ObjectStore, Result as StoreResult};
 use serde_json::Value;
@@ -35,20 +36,27 @@ pub struct Listing {
     traffic: Traffic,
     /// The objects right below, and the folders without any.
     entries: BTreeMap<String, Option<S3Object>>,
+    /// All data below, in the order of folders, if one answer held it.
+    all: Option<Vec<S3Object>>,
     /// The objects of a set that we wrote, by their keys below the root.
     set: Option<BTreeMap<String, S3Object>>,
 }
 
 impl Listing {
-    /// Lists what is right below `root`.
+    /// Lists what is below `root`: all of it, or if that is more than one answer holds, what is right below.
     ///
     /// # Errors
     ///
     /// [`crate::Error::Io`] if nothing is there, a set there is unfinished, or S3 refuses.
     pub fn open(root: &ObjectPlace, traffic: &Traffic) -> Result<Self> {
         let bucket = Bucket::named(&root.bucket)?;
-        let entries = entries_below(&bucket, root, traffic)?;
-        let mut folder = Self { bucket, root: root.clone(), traffic: traffic.clone(), entries, set: None };
+        let (entries, all) = match all_below(&bucket, root, traffic)? {
+            Some(listed) => {
+                (entries_of(&listed, &bucket, root, traffic), Some(data_of(listed, &bucket, root, traffic)))
+            }
+            None => (entries_below(&bucket, root, traffic)?, None),
+        };
+        let mut folder = Self { bucket, root: root.clone(), traffic: traffic.clone(), entries, all, set: None };
         if let Some(Some(manifest)) = folder.entries.get(SET_MANIFEST) {
             folder.set = Some(folder.set_of(manifest)?);
         } else if folder.entries.contains_key(BEGUN) {
@@ -73,10 +81,15 @@ impl Listing {
                 |key: &str| key.strip_prefix(name).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
             return Ok(set.iter().filter(|(key, _)| is_below(key)).map(|(_, object)| object.clone()).collect());
         }
-        match self.entries.get(name) {
-            Some(Some(object)) => Ok(vec![object.clone()]),
-            Some(None) => below(&self.bucket, &self.root.with_key(self.root.key.clone().join(name)), &self.traffic),
-            None => Ok(vec![]),
+        let key = self.root.key.clone().join(name);
+        match (self.entries.get(name), &self.all) {
+            (Some(Some(object)), _) => Ok(vec![object.clone()]),
+            (Some(None), Some(all)) => {
+                let is_below = |object: &&S3Object| object.place().key.prefix_matches(&key);
+                Ok(all.iter().filter(is_below).cloned().collect())
+            }
+            (Some(None), None) => below(&self.bucket, &self.root.with_key(key), &self.traffic),
+            (None, _) => Ok(vec![]),
         }
     }
 
@@ -180,6 +193,37 @@ fn is_half(error: &StoreError) -> bool {
     ["Error getting list response body", "Got invalid list response"].iter().any(|words| said.starts_with(words))
 }
 
+/// What is below `root`, if one answer holds it.
+fn all_below(bucket: &Bucket, root: &ObjectPlace, traffic: &Traffic) -> Result<Option<Vec<ObjectMeta>>> {
+    let store = bucket.store()?;
+    let prefix = (!root.key.as_ref().is_empty()).then(|| format!("{}/", root.key));
+    let listed = whole(root, traffic, || {
+        let (store, prefix) = (Arc::clone(&store), prefix.clone());
+        async move { store.list_paginated(prefix.as_deref(), PaginatedListOptions::default()).await }
+    })?;
+    Ok(listed.page_token.is_none().then_some(listed.result.objects))
+}
+
+/// Objects and folders right below `root`, of all that is below.
+fn entries_of(
+    listed: &[ObjectMeta],
+    bucket: &Bucket,
+    root: &ObjectPlace,
+    traffic: &Traffic,
+) -> BTreeMap<String, Option<S3Object>> {
+    let mut entries = BTreeMap::new();
+    for meta in listed {
+        let mut parts = meta.location.prefix_match(&root.key).into_iter().flatten();
+        let Some(name) = parts.next().map(|part| part.as_ref().to_string()) else { continue };
+        match (parts.next().is_some(), is_folder_marker(meta)) {
+            (false, false) => drop(entries.insert(name, Some(S3Object::listed(bucket, meta.clone(), traffic)))),
+            (false, true) if is_hidden(meta, &root.key) => {}
+            _ => drop(entries.entry(name).or_insert(None)),
+        }
+    }
+    entries
+}
+
 /// Objects and folders right below `root`.
 fn entries_below(bucket: &Bucket, root: &ObjectPlace, traffic: &Traffic) -> Result<BTreeMap<String, Option<S3Object>>> {
     let store = bucket.store()?;
@@ -203,10 +247,15 @@ fn below(bucket: &Bucket, root: &ObjectPlace, traffic: &Traffic) -> Result<Vec<S
         let (store, key) = (Arc::clone(&store), root.key.clone());
         async move { store.list(Some(&key)).try_collect().await }
     })?;
+    Ok(data_of(listed, bucket, root, traffic))
+}
+
+/// The data among what is `listed` below `root`, in the order of folders.
+fn data_of(listed: Vec<ObjectMeta>, bucket: &Bucket, root: &ObjectPlace, traffic: &Traffic) -> Vec<S3Object> {
     let is_data = |meta: &ObjectMeta| !is_folder_marker(meta) && !is_hidden(meta, &root.key);
     let mut found: Vec<_> = listed.into_iter().filter(is_data).collect();
     found.sort_by(|a, b| a.location.parts().cmp(b.location.parts()));
-    Ok(found.into_iter().map(|meta| S3Object::listed(bucket, meta, traffic)).collect())
+    found.into_iter().map(|meta| S3Object::listed(bucket, meta, traffic)).collect()
 }
 
 /// Whether consoles and file systems over S3 made this for a folder.

@@ -110,6 +110,15 @@ impl S3Object {
         wait(async move { object.bytes(range).await })
     }
 
+    /// Reads several ranges at once, and waits for them.
+    pub fn read_all(&self, ranges: Vec<Range<u64>>) -> Result<Vec<Bytes>> {
+        let object = self.clone();
+        wait(async move {
+            let read = coalesce_ranges(&ranges, |range| object.bytes(range), GAP_BYTES);
+            read.await
+        })
+    }
+
     /// The footer of a Parquet file, with its page index; read once.
     pub async fn footer(&self) -> ParquetResult<Arc<ParquetMetaData>> {
         let load = async || {

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from footfall.lang import number, tr
 
-#: Dollars a thousand requests of each kind, in us-east-1 in November 2026 (https://aws.amazon.com/s3/pricing/). Bytes
+#: Dollars a thousand requests of each kind, in us-east-1 on 2025-01-01 (https://aws.amazon.com/s3/pricing/). Bytes
 #: that stay in the region cost nothing.
 PER_THOUSAND_LISTS_USD = 0.005
 PER_THOUSAND_GETS_USD = 0.0004

@@ -237,15 +237,18 @@ impl RowGroup {
     /// Where the wanted bytes of each column are; none of a column that is not wanted.
     fn ranges(&self, wanted: &Selection) -> PlanResult<Vec<Option<ColumnRanges>>> {
         let rows = self.rows()?;
-        let of_column = |(place, is_wanted): (usize, &bool)| {
+        // Where all is wanted, nobody has to believe a page index.
+        let some = wanted.rows.as_deref().filter(|some| !matches!(some, [all] if *all == (0..rows)));
+        let of_column = |place: usize| {
             let chunk = self.metadata.row_group(self.number).column(place);
-            let some = wanted.rows.as_deref().zip(self.page_places(place)).and_then(|(wanted, pages)| {
-                let ranges = ranges_of_rows(chunk, pages, rows, wanted)?;
+            let pages = some.zip(self.page_places(place)).and_then(|(some, pages)| {
+                let ranges = ranges_of_rows(chunk, pages, rows, some)?;
                 Some(ColumnRanges { ranges, pages: Some(pages.clone()) })
             });
-            is_wanted.then(|| some.unwrap_or_else(|| ColumnRanges { ranges: vec![whole(chunk)], pages: None }))
+            pages.unwrap_or_else(|| ColumnRanges { ranges: vec![whole(chunk)], pages: None })
         };
-        Ok(self.columns.iter().copied().zip(&wanted.columns).map(of_column).collect())
+        let columns = self.columns.iter().zip(&wanted.columns);
+        Ok(columns.map(|(place, is_wanted)| is_wanted.then(|| of_column(*place))).collect())
     }
 
     /// The `wanted` bytes of each column.

@@ -25,6 +25,8 @@ from machine import listening
 HOST = "127.0.0.1"
 REGION = "us-east-1"
 READY_SECONDS = 60
+#: The end of a Parquet object that is read before its length is known.
+END = 65_536
 GATEWAY = Path(__file__).parents[2] / "build" / "s3" / "versitygw"
 WHERE_FROM = "versitygw is not here: where there is Go, ./bootstrap.sh --tests builds it"
 #: What of this machine's own settings would be found instead of the test's.

@@ -10,12 +10,10 @@ import pyarrow.parquet as pq
 import pytest
 from layouts import WRITERS, write_files
 from s3_proxy import Proxy
+from s3_servers import END
 from towns import COUNTED, counted, opened, write_town
 
 import footfall
-
-# The end of a file of Parquet that is read before its length is known.
-END = 65_536
 
 
 def crowd(root, ending="parquet", count=20_000, group=2_000):

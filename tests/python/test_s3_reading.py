@@ -17,6 +17,7 @@ import pytest
 import worlds
 from layouts import WRITERS, ipc_bytes, write_files
 from s3_proxy import Proxy
+from s3_servers import END
 from towns import COUNTED, counted, opened, write_town
 
 import footfall
@@ -24,8 +25,6 @@ from footfall import _native
 
 COMMAND = [sys.executable, "-c", "from footfall.cli import main; main()"]
 JOBS = [job["name"] for job in _native.jobs()]
-# The end of a file of Parquet that is read before its length is known.
-END = 65_536
 
 
 def answers(root, **options):

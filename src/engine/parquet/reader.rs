@@ -19,8 +19,9 @@ use futures::future::BoxFuture;
 use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions};
 use parquet::arrow::async_reader::AsyncFileReader;
 use parquet::errors::{ParquetError, Result};
-use parquet::file::metadata::{ColumnChunkMetaData, ParquetMetaData, RowGroupMetaData};
+use parquet::file::metadata::{ParquetMetaData, RowGroupMetaData};
 
+use super::chunk::whole;
 use super::footer::footer;
 use super::pages::{may_be_without_width, with_plain_nulls};
 use crate::engine::files::file::TableFile;
@@ -95,11 +96,7 @@ impl FileReader {
 /// The `pages` at these bytes of a file, as DataFusion's reader takes them.
 fn readable(footer: &ParquetMetaData, range: &Range<u64>, pages: Bytes) -> Bytes {
     let mut chunks = footer.row_groups().iter().flat_map(RowGroupMetaData::columns);
-    let is_of = |chunk: &&ColumnChunkMetaData| {
-        let (start, length) = chunk.byte_range();
-        (start..start + length).contains(&range.start)
-    };
-    match chunks.find(is_of).is_some_and(may_be_without_width) {
+    match chunks.find(|chunk| whole(chunk).contains(&range.start)).is_some_and(may_be_without_width) {
         true => with_plain_nulls(pages),
         false => pages,
     }

@@ -113,10 +113,7 @@ impl S3Object {
     /// Reads several ranges at once, and waits for them.
     pub fn read_all(&self, ranges: Vec<Range<u64>>) -> Result<Vec<Bytes>> {
         let object = self.clone();
-        wait(async move {
-            let read = coalesce_ranges(&ranges, |range| object.bytes(range), GAP_BYTES);
-            read.await
-        })
+        wait(async move { object.all_bytes(&ranges).await })
     }
 
     /// The footer of a Parquet file, with its page index; read once.
@@ -161,6 +158,11 @@ impl S3Object {
             return slice(end, range.start - start..range.end - start).ok_or_else(|| changed(&self.0.place));
         }
         self.asked(GetOptions { range: Some(GetRange::Bounded(range)), ..GetOptions::default() }).await
+    }
+
+    /// Several ranges; those close to each other by one request.
+    async fn all_bytes(&self, ranges: &[Range<u64>]) -> Result<Vec<Bytes>> {
+        coalesce_ranges(ranges, |range| self.bytes(range), GAP_BYTES).await
     }
 
     fn start_of_end(&self) -> u64 {
@@ -231,7 +233,7 @@ impl ObjectStore for S3Object {
     }
 
     async fn get_ranges(&self, _: &Key, ranges: &[Range<u64>]) -> StoreResult<Vec<Bytes>> {
-        coalesce_ranges(ranges, |range| async move { self.bytes(range).await.map_err(stored) }, GAP_BYTES).await
+        self.all_bytes(ranges).await.map_err(stored)
     }
 
     async fn put_opts(&self, _: &Key, _: PutPayload, _: PutOptions) -> StoreResult<PutResult> {

@@ -185,6 +185,9 @@ def phase(folder: Path, name: str) -> None:
 
 # Mutants of all tables: the same answers on any number of threads, or the same refusal.
 
+# A file may contradict its own statistics, which not every plan compares with its rows.
+CONTRADICTS = "lies outside of what its column tells of it"
+
 
 def a_mutant_of_any_table(seed: int, folder: Path) -> None:
     """Asks all that there is of a world of which a file is broken."""
@@ -200,7 +203,8 @@ def a_mutant_of_any_table(seed: int, folder: Path) -> None:
 
     one, three = tolerant(lambda: asked(1)), tolerant(lambda: asked(3))
     refused = isinstance(one, Exception), isinstance(three, Exception)
-    if refused in ((True, False), (False, True)) or (not any(refused) and repr(one) != repr(three)):
+    is_same = repr(one) == repr(three) if refused == (False, False) else all(refused)
+    if not is_same and not any(isinstance(each, Exception) and CONTRADICTS in str(each) for each in (one, three)):
         raise Finding(f"one thread: {one!r:.300}, three: {three!r:.300}")
     tolerant(lambda: footfall.ingest(folder / "data", folder / "ingested", tz=world.tz, progress=False))
 

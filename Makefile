@@ -138,9 +138,9 @@ bench-kernels: start ## the kernels by the clock, and by instructions with valgr
 MACHINE := $(shell uname -m)
 
 .PHONY: wheel
-wheel: start tools $(ENVIRONMENT) $(LIVE_MAP) ## a portable, optimised wheel in build/wheels; MACHINE=aarch64 for another (about 25 min)
+wheel: start tools $(ENVIRONMENT) $(LIVE_MAP) ## a portable, optimised wheel in build/wheels; MACHINE=aarch64 for another (about 1 h, 7 GB of memory)
 	$(STEP) "portable linker" "20 s" $(BIN)/python -m pip install ziglang
-	$(STEP) "wheel" "25 min" tools/wheel $(MACHINE) build/wheels
+	$(STEP) "wheel" "1 h" tools/wheel $(MACHINE) build/wheels
 
 .PHONY: wheelhouse
 wheelhouse: start tools $(ENVIRONMENT) $(PROXY) ## all that a node installs, in build/wheelhouse: the newest wheel, its extras, the hub's proxy (3 min)

@@ -186,7 +186,7 @@ from footfall.engines import cluster, connect
 def alive(cluster):
     return [name for name, process in cluster._processes._running.items() if process.poll() is None]
 
-def main(name, root):
+def main(name, clusters, root):
     started, start = [], cluster.start
     cluster.start = lambda *given, **options: started.append(start(*given, **options)) or started[-1]
     with footfall.open(root, engine=name, progress=False) as data:
@@ -199,8 +199,7 @@ def main(name, root):
     other.close()
     other.close()
     assert not alive(started[0])
-    if name == "dask":
-        # Spark's takes twenty times as long to start.
+    if clusters == "two":
         with footfall.open(root, engine=name, progress=False) as again:
             assert len(started) == 2 and again.campaign_ctr().to_arrow().equals(expected)
         assert not alive(started[1])
@@ -211,12 +210,16 @@ if __name__ == "__main__":
 """
 
 
-@pytest.mark.parametrize("engine_", ["dask", "spark"])
-def test_close_ends_the_cluster_that_was_started(engine_, root, tmp_path):
+# Each cluster of Spark takes most of a minute to start.
+CLUSTERS = [("dask", "two"), ("spark", "one"), pytest.param("spark", "two", marks=pytest.mark.slow)]
+
+
+@pytest.mark.parametrize(("engine_", "clusters_"), CLUSTERS)
+def test_close_ends_the_cluster_that_was_started(engine_, clusters_, root, tmp_path):
     script = tmp_path / "close.py"
     script.write_text(CLOSE, encoding="utf-8")
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
-    command = [sys.executable, str(script), engine_, str(root)]
+    command = [sys.executable, str(script), engine_, clusters_, str(root)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=240, env=environment)
     assert done.stdout.endswith("done\n"), done.stderr
 
